@@ -1,0 +1,181 @@
+"""Landlord scope: enter it, demand it, leave it for a stated reason.
+
+The first of the two walls between landlords. The second is PostgreSQL's row-level security (`walls.py`).
+A scope is a transaction plus one statement that tells the database whose rows may be seen; both walls read
+the same scope, and each is tested with the other one taken away.
+
+    no scope            every query of an owned model raises; the database shows zero rows
+    landlord_scope(id)  this landlord's rows, in both walls
+    everything("why")   all rows; only in the modules that tests/test_scoping.py lists with their reasons
+
+A scope may repeat itself or narrow `everything`; it never changes landlord and never widens.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import FullResultSet
+from django.db import connection, models, transaction
+from django.db.models.expressions import Expression, F
+
+from apps.common.ids import uuid7
+
+
+class ScopeError(RuntimeError):
+    """An owned row was asked for outside a scope, or across landlords."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose rows may be seen: one landlord's, or (landlord_id None) everybody's for the reason `why`."""
+
+    landlord_id: UUID | None
+    why: str
+
+
+_current: ContextVar[Scope | None] = ContextVar("landlord_scope", default=None)
+
+
+def current() -> Scope | None:
+    """Return the scope that is open here, or None."""
+    return _current.get()
+
+
+def current_landlord_id() -> UUID:
+    """Return the landlord of the open scope; the default of every owned row's `landlord`.
+
+    :raises ScopeError: outside a landlord's scope, also inside `everything`, where an owner must be named.
+    """
+    scope = current()
+    if scope is None or scope.landlord_id is None:
+        raise ScopeError("An owned row needs a landlord: open landlord_scope() or name the landlord.")
+    return scope.landlord_id
+
+
+@contextmanager
+def landlord_scope(landlord_id: UUID) -> Iterator[None]:
+    """Open a transaction in which exactly this landlord's rows exist.
+
+    :raises ScopeError: if another landlord's scope is open, or landlord_id is None.
+    """
+    if landlord_id is None:
+        raise ScopeError("landlord_scope() needs a landlord; whole-platform work says everything('why').")
+    outer = current()
+    if outer is not None and outer.landlord_id not in (None, landlord_id):
+        raise ScopeError("A scope may not change landlord.")
+    with _entered(Scope(landlord_id, "")):
+        yield
+
+
+@contextmanager
+def everything(why: str) -> Iterator[None]:
+    """Open a transaction in which all rows exist, for the reason `why`.
+
+    :raises ScopeError: inside a landlord's scope, which may not widen; or without a reason.
+    """
+    if not why:
+        raise ScopeError("everything() needs a reason.")
+    outer = current()
+    if outer is not None and outer.landlord_id is not None:
+        raise ScopeError("A landlord's scope may not widen to everything.")
+    with _entered(Scope(None, why)):
+        yield
+
+
+@contextmanager
+def _entered(scope: Scope) -> Iterator[None]:
+    outer = current()
+    was_in_atomic = connection.in_atomic_block
+    token = _current.set(scope)
+    try:
+        with transaction.atomic():
+            _stamp(scope)
+            yield
+    finally:
+        _current.reset(token)
+        # Releasing a savepoint keeps a local setting alive until the outer transaction ends.
+        if was_in_atomic and not connection.needs_rollback and connection.in_atomic_block:
+            _stamp(outer)
+
+
+def _stamp(scope: Scope | None) -> None:
+    if scope is None:
+        values = ("", "none")
+    elif scope.landlord_id is None:
+        values = ("", "rm_everything")
+    else:
+        values = (str(scope.landlord_id), "none")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('app.landlord_id', %s, true), set_config('role', %s, true)", values)
+
+
+class InScope(Expression):
+    """The condition "belongs to the landlord of the open scope", decided when a query is compiled.
+
+    A manager that decided when the query is *written* would break every class-level queryset at import, and
+    would let a queryset made in one landlord's scope run in another's.
+    """
+
+    conditional = True
+
+    def __init__(self) -> None:
+        super().__init__(output_field=models.BooleanField())
+        self.source: Any = F("landlord_id")
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.source]
+
+    def set_source_expressions(self, exprs: Any) -> None:
+        [self.source] = exprs
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        scope = current()
+        if scope is None:
+            raise ScopeError("An owned model was queried outside any scope.")
+        if scope.landlord_id is None:
+            raise FullResultSet
+        sql, params = compiler.compile(self.source)
+        return f"{sql} = %s", [*params, scope.landlord_id]
+
+
+class ScopedQuerySet(models.QuerySet):
+    """A queryset whose rows all belong to the open scope, also those it inserts."""
+
+    def _insert(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
+        scope = current()
+        if scope is None:
+            raise ScopeError(f"{self.model.__name__} was saved outside any scope.")
+        if scope.landlord_id is not None and any(o.landlord_id != scope.landlord_id for o in objs):
+            raise ScopeError(f"{self.model.__name__} of another landlord was saved.")
+        return super()._insert(objs, *args, **kwargs)  # type: ignore[misc]
+
+
+class ScopedManager(models.Manager.from_queryset(ScopedQuerySet)):  # type: ignore[misc]
+    """The only manager of an owned model; also its base manager, so that related rows obey it."""
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(InScope())
+
+
+class ScopedModel(models.Model):
+    """A row owned by one landlord. `walls.py` adds the second wall and the composite keys to its table."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    landlord = models.ForeignKey(
+        "accounts.Landlord",
+        on_delete=models.PROTECT,
+        default=current_landlord_id,
+        editable=False,
+        related_name="+",
+        db_index=False,
+    )
+
+    objects = ScopedManager()
+
+    class Meta:
+        abstract = True
+        base_manager_name = "objects"

@@ -1,0 +1,1 @@
+"""Orders, payments, recharges and the ledger."""

@@ -1,0 +1,55 @@
+"""The flash chips of a fleet: one small JSON file per meter, replaced whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from meter_gateway.simulator.state import Flash, FlashUnreadable
+
+
+class FlashDirectory:
+    """Files `<serial>.json` in one directory; one process at a time may write it."""
+
+    def __init__(self, directory: Path) -> None:
+        """Makes the directory if need be; raises `OSError`."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+
+    def load(self, serial: str) -> dict[str, Any] | None:
+        """The snapshot of a meter, None if it has none; raises `FlashUnreadable`, naming the file."""
+        path = self._path(serial)
+        try:
+            flash = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as problem:
+            raise FlashUnreadable(f"{path} cannot be read ({problem})") from None
+        if not isinstance(flash, dict):
+            raise FlashUnreadable(f"{path} does not hold a meter")
+        return flash
+
+    def save(self, serial: str, flash: Flash, *, durable: bool) -> None:
+        """Replace the snapshot atomically; `durable` also waits until the disk has it (credits, relay)."""
+        path = self._path(serial)
+        fresh = path.with_suffix(".new")
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump(flash, file)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        fresh.replace(path)
+        if durable:
+            self._sync_directory()
+
+    def _sync_directory(self) -> None:
+        handle = os.open(self._directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def _path(self, serial: str) -> Path:
+        return self._directory / f"{serial}.json"

@@ -1,0 +1,204 @@
+"""How the value of one register is written, each kind of value once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, Protocol
+
+from meter_gateway.protocol import bcd
+from meter_gateway.protocol.relay import StatusWord3, decode_moment, encode_moment
+from meter_gateway.protocol.supply_report import SupplyReport
+
+Value = (
+    Decimal
+    | int
+    | str
+    | datetime
+    | date
+    | time
+    | StatusWord3
+    | SupplyReport
+    | tuple[Decimal | None, ...]
+    | None
+)
+"""What a register can hold. None: the meter has nothing to say there (an absent phase, an empty record)."""
+
+
+class Codec(Protocol):
+    """Turns the bytes of one register (without its DI) into a value and back.
+
+    ``decode`` gets exactly the register's length and raises InvalidBcd; ``encode`` raises ValueDoesNotFit.
+    """
+
+    def decode(self, data: bytes) -> Value: ...
+
+    def encode(self, value: Any, length: int) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A packed-decimal number with ``places`` digits after the point: ``56 34 12 00`` is 1234.56.
+
+    All bytes FFH mean that there is no such phase (None), where ``absent`` allows it.
+    Source: DL/T 645-2007 annex A, formats XXXXXX.XX, XXX.X, XXX.XXX, XX.XXXX, X.XXX.
+    """
+
+    places: int
+    signed: bool = False
+    absent: bool = False
+
+    def decode(self, data: bytes) -> Decimal | None:
+        if self.absent and data == b"\xff" * len(data):
+            return None
+        return bcd.decode_decimal(data, self.places, signed=self.signed)
+
+    def encode(self, value: Decimal | None, length: int) -> bytes:
+        if value is None:
+            if self.absent:
+                return b"\xff" * length
+            raise bcd.ValueDoesNotFit("this register is never absent")
+        return bcd.encode_decimal(value, length, self.places, signed=self.signed)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Several numbers of ``width`` bytes one after another, as FF identifiers answer them."""
+
+    width: int
+    item: Fixed
+
+    def decode(self, data: bytes) -> tuple[Decimal | None, ...]:
+        return tuple(self.item.decode(data[at : at + self.width]) for at in range(0, len(data), self.width))
+
+    def encode(self, value: tuple[Decimal | None, ...], length: int) -> bytes:
+        data = b"".join(self.item.encode(item, self.width) for item in value)
+        if len(data) != length:
+            raise bcd.ValueDoesNotFit(f"{len(value)} values do not make {length} bytes")
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A packed-decimal whole number: ``07 00`` is 7."""
+
+    def decode(self, data: bytes) -> int:
+        return bcd.decode_bcd(data)
+
+    def encode(self, value: int, length: int) -> bytes:
+        return bcd.encode_bcd(value, length)
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """A number that is a name (address, meter number, customer number), leading zeros kept."""
+
+    def decode(self, data: bytes) -> str:
+        return bcd.decode_digits(data)
+
+    def encode(self, value: str, length: int) -> bytes:
+        return bcd.encode_digits(value, length)
+
+
+@dataclass(frozen=True, slots=True)
+class Ascii:
+    """Text, last letter first and padded with zero bytes: ``00 00 56 30 32 32`` is "220V"."""
+
+    def decode(self, data: bytes) -> str:
+        try:
+            return data[::-1].rstrip(b"\x00").decode("ascii")
+        except UnicodeDecodeError as error:
+            raise bcd.InvalidBcd(f"{data.hex().upper()} is not text") from error
+
+    def encode(self, value: str, length: int) -> bytes:
+        if not value.isascii() or len(value) > length or "\x00" in value:
+            raise bcd.ValueDoesNotFit(f"{value!r} is not {length} letters of ASCII")
+        return value.encode("ascii").ljust(length, b"\x00")[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """04000101: ``WW DD MM YY``, WW 00 on Sundays; the weekday is written but not believed."""
+
+    def decode(self, data: bytes) -> date | None:
+        moment = decode_moment(b"\x00\x00\x00" + data[1:])
+        return moment.date() if moment else None
+
+    def encode(self, value: date, length: int) -> bytes:
+        moment = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the meter's own zone
+        return bytes((value.isoweekday() % 7,)) + encode_moment(moment)[3:]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOfDay:
+    """04000102: ``ss mm hh`` on the meter's clock."""
+
+    def decode(self, data: bytes) -> time:
+        digits = bcd.decode_digits(data)
+        try:
+            return time(int(digits[0:2]), int(digits[2:4]), int(digits[4:6]))
+        except ValueError as error:
+            raise bcd.InvalidBcd(f"{digits} is no time of day") from error
+
+    def encode(self, value: time, length: int) -> bytes:
+        return bcd.encode_digits(value.strftime("%H%M%S"), 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """0400010C: ``ss mm hh WW DD MM YY``, naive, the meter's own zone."""
+
+    def decode(self, data: bytes) -> datetime | None:
+        return decode_moment(data[:3] + data[4:])
+
+    def encode(self, value: datetime, length: int) -> bytes:
+        moment = encode_moment(value)
+        return moment[:3] + bytes((value.isoweekday() % 7,)) + moment[3:]
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """A record's time: ``mm hh DD MM YY``, naive, the meter's own zone; all zero where nothing was recorded.
+
+    Seconds are cut off.
+    """
+
+    def decode(self, data: bytes) -> datetime | None:
+        return decode_moment(b"\x00" + data)
+
+    def encode(self, value: datetime | None, length: int) -> bytes:
+        return encode_moment(value)[1:] if value else bytes(length)
+
+
+@dataclass(frozen=True, slots=True)
+class Status3:
+    """04000503; see :class:`~meter_gateway.protocol.relay.StatusWord3`."""
+
+    def decode(self, data: bytes) -> StatusWord3:
+        return StatusWord3.decode(data)
+
+    def encode(self, value: StatusWord3, length: int) -> bytes:
+        return value.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """A status word whose bits nobody here reads: a plain number, low byte first."""
+
+    def decode(self, data: bytes) -> int:
+        return bcd.decode_binary(data)
+
+    def encode(self, value: int, length: int) -> bytes:
+        return bcd.encode_binary(value, length)
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """028011FF; see :class:`~meter_gateway.protocol.supply_report.SupplyReport`."""
+
+    def decode(self, data: bytes) -> SupplyReport:
+        return SupplyReport.decode(data)
+
+    def encode(self, value: SupplyReport, length: int) -> bytes:
+        return value.encode()

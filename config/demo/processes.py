@@ -73,8 +73,14 @@ def start(service: Service, log_directory: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def wait_ready(process: subprocess.Popen[bytes], service: Service, log_directory: Path) -> None:
-    """Return when the service serves.
+def wait_ready(
+    process: subprocess.Popen[bytes],
+    service: Service,
+    log_directory: Path,
+    *,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Return when the service serves; `meanwhile` is called at every turn of the wait and may raise.
 
     :raises CannotStart: if it ended or is not ready in its time; the last line of its log is quoted.
     """
@@ -82,13 +88,14 @@ def wait_ready(process: subprocess.Popen[bytes], service: Service, log_directory
     while not service.ready(process.pid):
         if process.poll() is not None:
             raise CannotStart(
-                f"{service.name} ended before it was ready{_last_words(service, log_directory)}"
+                f"{service.name} ended before it was ready{last_words(service.name, log_directory)}"
             )
         if time.monotonic() > deadline:
             raise CannotStart(
                 f"{service.name} was not ready within {service.ready_within_s:g} s"
-                f"{_last_words(service, log_directory)}"
+                f"{last_words(service.name, log_directory)}"
             )
+        meanwhile()
         time.sleep(0.02)
 
 
@@ -116,11 +123,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _last_words(service: Service, log_directory: Path) -> str:
-    path = log_directory / f"{service.name}.log"
+def last_words(name: str, log_directory: Path) -> str:
+    """The end of a sentence that says what `<name>.log` said last, and where to read on."""
+    path = log_directory / f"{name}.log"
     with contextlib.suppress(OSError):
-        lines = path.read_text("utf-8", "replace").split("\n")
-        said = [line.strip() for line in lines if line.strip()]
+        said = [line.strip() for line in path.read_text("utf-8", "replace").splitlines() if line.strip()]
         if said:
-            return f" (see {path}; it said last: {said[-1][:200]})"
+            return f": {said[-1][:200]} (more in {path})"
     return f" (see {path})"

@@ -1,7 +1,6 @@
 """Embedded servers for the test run: kept between runs, never synced to disk, on free ports."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import psycopg
 
 from config import roles
+from config.demo.lock import try_lock
 from config.demo.processes import CannotStart, Service, free_port, start, stop, wait_ready
 from config.demo.secret_file import load_secrets
 from config.demo.servers import Postgres, Valkey, is_cluster
@@ -92,15 +92,11 @@ def _slot(var: Path) -> Iterator[Path]:
     """A directory under `var` that no other run uses, locked until the end."""
     for number in range(1, _SLOTS + 1):
         directory = var / ("test" if number == 1 else f"test-{number}")
-        directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
+        descriptor = try_lock(directory / "lock")
+        if descriptor is not None:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield directory
+                yield directory
+            finally:
+                os.close(descriptor)
             return
-        finally:
-            os.close(descriptor)
     raise CannotStart(f"{_SLOTS} test runs already use the directories {var}/test….")

@@ -1,0 +1,61 @@
+# RentMeter. Needs Python 3.11 or newer, git and make; everything else comes into .venv.
+# `make demo` runs it all, `make test` proves it; `make help` lists the rest.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+VENV := .venv/bin
+# The first Python of these that can make a virtual environment; PYTHON=… names another one.
+PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
+
+.PHONY: help setup demo test check lock fix
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z]*\):.*##/\1 ·/p' Makefile
+
+setup:  ## Make .venv from the lock (every target does it by itself)
+	@can() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }; \
+	for python in $(PYTHONS); do \
+		if can "$$python"; then \
+			if "$$python" -c 'import venv, ensurepip' 2>/dev/null; then \
+				exec "$$python" config/demo/virtual_environment.py; \
+			fi; \
+			without="$$without $$python"; \
+		fi; \
+	done; \
+	if [ -n "$$without" ]; then \
+		echo "setup: Python is here ($${without# }) but without venv: install it (on Debian and Ubuntu: python3-venv)." >&2; \
+	else \
+		echo "setup: Python 3.11 or newer is needed, and none of these is: $(PYTHONS)." >&2; \
+	fi; \
+	exit 1
+
+demo: setup  ## Run everything on this machine and play one recharge; ONCE=1 ends after it
+	@exec $(VENV)/python -m config.demo $(if $(filter-out 0,$(ONCE)),--once)
+
+test: setup  ## Run the whole suite; ARGS=… goes to pytest
+	@$(VENV)/python -m pytest $(ARGS)
+
+check: setup  ## Style, types, import contracts, migrations, translations
+	@echo '— ruff check'
+	@$(VENV)/ruff check
+	@echo '— ruff format'
+	@$(VENV)/ruff format --check
+	@echo '— mypy'
+	@$(VENV)/mypy
+	@echo '— import contracts'
+	@$(VENV)/lint-imports
+	@echo '— migrations'
+	@$(VENV)/python manage.py makemigrations --check --dry-run
+	@echo '— translations'
+	@$(VENV)/python -m config.translations check
+
+fix: setup  ## Let ruff mend style and format
+	@$(VENV)/ruff check --fix
+	@$(VENV)/ruff format
+
+lock: setup  ## Resolve requirements/*.in into *.txt with hashes; ARGS=--upgrade takes newer versions
+	@for name in bootstrap base production dev; do \
+		$(VENV)/uv --quiet pip compile --generate-hashes --universal --python-version 3.11 --no-header $(ARGS) \
+			requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
+	done

@@ -1,0 +1,300 @@
+"""Which meter is on which socket, who proved itself, who may carry letters.
+
+Everything here is driven by events and `now`: lines (transports), the way up, ids and profiles are passed in,
+so the same class runs on real sockets and under a simulated clock.
+"""
+
+import heapq
+import itertools
+import logging
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+
+from meter_gateway.letters import Ask, Grant, Outcome, Refuse
+from meter_gateway.log import masked
+from meter_gateway.protocol.frames import Frame
+from meter_gateway.protocol.profiles import Profile
+from meter_gateway.questions import Now
+from meter_gateway.session import Line, Session
+from meter_gateway.tray import Item, Kind, WayUp, instant
+
+log = logging.getLogger(__name__)
+
+ANNOUNCE_AGAIN_SECONDS = 30.0
+SEEN_SECONDS = 10.0
+REMEMBERED_ANSWERS = 2048
+PUSH_CONTROL = 0x91
+
+
+class Sessions:
+    """All sessions of one gateway process.
+
+    A session goes through opening, proof and map (side by side), and grant. Its login goes up when it is
+    proven and on the map, and again every 30 s until it is granted. Without a map nobody is refused. Of two
+    sockets with one proven number the one opened later stays.
+
+    ``new_id`` makes session ids, ``load_profile`` raises LookupError for a name nobody knows, and
+    ``on_unmapped`` is told that somebody waits for the map (see ``unmapped``).
+    """
+
+    def __init__(
+        self,
+        way_up: WayUp,
+        *,
+        new_id: Callable[[], str],
+        load_profile: Callable[[str], Profile],
+        on_unmapped: Callable[[], None] = lambda: None,
+        unproven_limit: int = 4096,
+    ) -> None:
+        self._up = way_up
+        self._new_id = new_id
+        self._load_profile = load_profile
+        self._on_unmapped = on_unmapped
+        self._unproven_limit = unproven_limit
+        self._by_line: dict[Line, Session] = {}
+        self._by_serial: dict[str, Session] = {}
+        self._unproven: OrderedDict[Session, None] = OrderedDict()
+        self._unmapped: dict[str, set[Session]] = {}
+        self._open_letters: set[Hashable] = set()
+        self._answers: OrderedDict[Hashable, Item] = OrderedDict()
+        self._seen: dict[str, Item] = {}
+        self._seen_due = 0.0
+        self._alarms: list[tuple[float, int, Session]] = []
+        self._order = itertools.count()
+        self._draining = False
+        self.counters: Counter[str] = Counter()
+
+    # --- events of the sockets
+
+    def opened(self, line: Line, peer: str, now: Now) -> None:
+        """A socket was accepted. Too many unproven ones push the oldest of them out."""
+        session = Session(line, peer, self._new_id(), next(self._order), now.mono, self._letter_ended)
+        self._by_line[line] = session
+        self._unproven[session] = None
+        if len(self._unproven) > self._unproven_limit:
+            self._end(next(iter(self._unproven)), "unproven_limit", now)
+        self._set_alarm(session)
+
+    def received(self, line: Line, data: bytes, now: Now) -> None:
+        """Bytes arrived on a socket, cut in any way."""
+        session = self._by_line.get(line)
+        if session is None:
+            return
+        self._hear(session, session.frames_in(data, now.mono), now)
+
+    def lost(self, line: Line, now: Now, reason: str = "disconnected") -> None:
+        """The socket is gone, or has to go because its peer does not read."""
+        if (session := self._by_line.get(line)) is not None:
+            self._end(session, reason, now)
+
+    # --- events of Django
+
+    def letter(self, letter: Ask | Grant | Refuse, now: Now) -> None:
+        """A letter came down. The same (command, attempt) again never writes twice.
+
+        While it is queued or in flight it is ignored; after something was written the kept answer goes up
+        again. A letter that was sent back unwritten may be tried again under the same attempt.
+        """
+        session = self._by_serial.get(letter.serial)
+        if isinstance(letter, Ask):
+            self._ask(session, letter, now)
+        elif session is None or session.id != letter.session:
+            self.counters["letters_for_gone_sessions"] += 1
+        elif isinstance(letter, Refuse):
+            log.info("meter %s refused by the office", masked(letter.serial))
+            self._end(session, "refused", now)
+        elif session.announced_at is not None and letter.epoch > (session.questions.epoch or 0):
+            session.questions.epoch = letter.epoch
+            self._set_alarm(session)
+
+    def unmapped(self) -> list[str]:
+        """Meter numbers somebody claims and the serial map was not yet asked for."""
+        return list(self._unmapped)
+
+    def mapped(self, serial: str, profile_name: str | None, now: Now) -> None:
+        """What the serial map says about a number; None means the map is there and does not know it."""
+        profile: Profile | None = None
+        if profile_name is not None:
+            try:
+                profile = self._load_profile(profile_name)
+            except LookupError:
+                log.error("meter %s has a profile this gateway does not know", masked(serial))
+        for session in self._unmapped.pop(serial, set()):
+            if profile is None:
+                self._end(session, "unknown_serial", now)
+            else:
+                session.profile = profile
+                session.login.knows_model(profile.answers_read_address, now.mono)
+                self._settle(session, now)
+
+    # --- time and the end
+
+    def next_deadline(self) -> float | None:
+        """When ``pass_time`` next has something to do (monotonic seconds); may be early, never late."""
+        deadlines = [self._seen_due] if self._seen else []
+        if self._alarms:
+            deadlines.append(self._alarms[0][0])
+        return min(deadlines, default=None)
+
+    def pass_time(self, now: Now) -> None:
+        """Act on every deadline that is there."""
+        while self._alarms and self._alarms[0][0] <= now.mono:
+            at, _, session = heapq.heappop(self._alarms)
+            if at == session.alarm:
+                session.alarm = None
+                if not session.ended:
+                    session.login.pass_time(now.mono)
+                    session.questions.pass_time(now)
+                    self._hear(session, session.frames_after_silence(now.mono), now)
+        if now.mono >= self._seen_due:
+            while self._seen:
+                self._up.put(Kind.SEEN, self._seen.popitem()[1])
+
+    def drain(self, now: Now) -> None:
+        """The process is about to stop: no letter starts any more, questions in flight may be answered."""
+        self._draining = True
+        for session in list(self._by_serial.values()):
+            session.questions.drain(now)
+
+    @property
+    def busy(self) -> bool:
+        """Whether any question awaits its answer."""
+        return any(session.questions.deadline is not None for session in self._by_serial.values())
+
+    def end_all(self, reason: str, now: Now) -> None:
+        for session in list(self._by_line.values()):
+            self._end(session, reason, now)
+
+    def __len__(self) -> int:
+        return len(self._by_line)
+
+    @property
+    def online(self) -> int:
+        """How many sessions are proven."""
+        return len(self._by_serial)
+
+    # --- inside
+
+    def _hear(self, session: Session, frames: Iterator[Frame], now: Now) -> None:
+        for frame in frames:
+            self._frame(session, frame, now)
+            if session.ended:
+                return
+        if session.spoke:
+            session.spoke = False
+            self._mark_seen(session, now)
+        self._settle(session, now)
+
+    def _frame(self, session: Session, frame: Frame, now: Now) -> None:
+        if session.serial is None:
+            if session.login.heard(frame, now.mono):
+                return
+        elif frame.address != session.serial:
+            self.counters["frames_of_other_addresses"] += 1
+            return
+        if session.questions.answered_by(frame, now):
+            self.counters["replies"] += 1
+        elif session.questions.was_asked_for(frame, now):
+            self.counters["late_replies"] += 1
+        elif not session.may_speak_unasked(now.mono):
+            self.counters["unasked_frames_shed"] += 1
+        elif frame.control == PUSH_CONTROL:
+            self._push(session, frame, now)
+        else:
+            self.counters["stray_frames"] += 1
+
+    def _push(self, session: Session, frame: Frame, now: Now) -> None:
+        if session.questions.epoch is None:
+            self.counters["pushes_before_grant"] += 1
+            return
+        item = {"serial": frame.address, "epoch": session.questions.epoch, "at": instant(now.utc)}
+        self._up.put(Kind.PUSH, {**item, "raw": frame.encode(preamble=0).hex().upper()})
+
+    def _mark_seen(self, session: Session, now: Now) -> None:
+        epoch, serial = session.questions.epoch, session.serial
+        if epoch is not None and serial is not None:
+            if not self._seen:
+                self._seen_due = now.mono + SEEN_SECONDS
+            self._seen[serial] = {"serial": serial, "epoch": epoch, "at": instant(now.utc)}
+
+    def _settle(self, session: Session, now: Now) -> None:
+        """Bring one session as far as its login, its proof, the map and its line allow."""
+        if (reason := session.reason_to_end(now.mono)) is not None:
+            self._end(session, reason, now)
+        elif session.serial is not None and session in self._unproven:
+            self._proven(session, session.serial, now)
+        if session.ended:
+            return
+        if session.login.claim is not None and session.profile is None:
+            waiting = self._unmapped.setdefault(session.login.claim, set())
+            if session not in waiting:
+                waiting.add(session)
+                self._on_unmapped()
+        if session.ready_to_announce(now.mono, ANNOUNCE_AGAIN_SECONDS):
+            session.announced_at = now.mono
+            item = {"serial": session.serial, "session": session.id, "peer": session.peer}
+            self._up.put(Kind.LOGIN, {**item, "at": instant(now.utc)})
+        self._set_alarm(session)
+
+    def _proven(self, session: Session, serial: str, now: Now) -> None:
+        del self._unproven[session]
+        other = self._by_serial.get(serial)
+        if other is not None and other.order > session.order:
+            self._end(session, "superseded", now)
+            return
+        self._by_serial[serial] = session
+        if other is not None:
+            self._end(other, "replaced", now)
+        if self._draining:
+            session.questions.drain(now)
+
+    def _ask(self, session: Session | None, ask: Ask, now: Now) -> None:
+        if ask.key in self._open_letters:
+            self.counters["repeated_letters"] += 1
+        elif (answer := self._answers.get(ask.key)) is not None:
+            self.counters["repeated_letters"] += 1
+            self._up.put(Kind.ANSWER, answer)
+        elif session is None or session.questions.epoch is None:
+            nothing: list[str | None] = [None] * len(ask.questions)
+            self._letter_ended(ask, Outcome.NOT_CONNECTED, nothing, now)
+        else:
+            self._open_letters.add(ask.key)
+            session.questions.add(ask, now)
+            self._set_alarm(session)
+
+    def _letter_ended(self, ask: Ask, outcome: Outcome, replies: list[str | None], now: Now) -> None:
+        self._open_letters.discard(ask.key)
+        item: dict[str, object] = {"command": ask.command, "attempt": ask.attempt, "epoch": ask.epoch}
+        item |= {"serial": ask.serial, "outcome": outcome.value, "replies": replies, "at": instant(now.utc)}
+        if outcome in (Outcome.ANSWERED, Outcome.NO_ANSWER) or any(replies):
+            self._answers[ask.key] = item
+            if len(self._answers) > REMEMBERED_ANSWERS:
+                self._answers.popitem(last=False)
+        self._up.put(Kind.ANSWER, item)
+
+    def _end(self, session: Session, reason: str, now: Now) -> None:
+        if session.ended:
+            return
+        session.ended = True
+        del self._by_line[session.line]
+        self._unproven.pop(session, None)
+        serial = session.serial
+        if serial is not None and self._by_serial.get(serial) is session:
+            del self._by_serial[serial]
+        if session.login.claim in self._unmapped:
+            self._unmapped[session.login.claim].discard(session)
+            if not self._unmapped[session.login.claim]:
+                del self._unmapped[session.login.claim]
+        self.counters[f"ended_{reason}"] += 1
+        log.debug("session of %s ended: %s", masked(session.login.claim), reason)
+        session.questions.abandon(now)
+        if session.announced_at is not None:
+            item = {"serial": serial, "session": session.id, "epoch": session.questions.epoch}
+            self._up.put(Kind.GONE, {**item, "reason": reason, "at": instant(now.utc)})
+        session.line.close()
+
+    def _set_alarm(self, session: Session) -> None:
+        due = session.deadline(ANNOUNCE_AGAIN_SECONDS)
+        if not session.ended and (session.alarm is None or due < session.alarm):
+            session.alarm = due
+            heapq.heappush(self._alarms, (due, next(self._order), session))

@@ -14,6 +14,9 @@ SIGN_BIT = 0x80
 """Top bit of the highest byte: reverse direction of current and power."""
 
 
+_MOST_DIGITS = 40
+
+
 class InvalidBcd(ValueError):
     """A byte that should hold two decimal digits holds something else; the frame around it may be sound."""
 
@@ -126,7 +129,7 @@ def encode_decimal(value: Decimal, length: int, places: int, *, signed: bool = F
     :raises ValueDoesNotFit: the value has more than ``places`` digits after the point, is negative although
         the field has no sign, or has too many digits before the point.
     """
-    whole = scaled(abs(value), places)
+    whole = scaled(value.copy_abs(), places)
     data = encode_bcd(whole, length)
     if signed:
         if data[-1] & SIGN_BIT:
@@ -159,9 +162,14 @@ def scaled(value: Decimal, places: int) -> int:
 
     :raises ValueDoesNotFit: the value is finer than that step, or not a number.
     """
-    if not value.is_finite():
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
         raise ValueDoesNotFit(f"{value} is not a number")
-    whole = value.scaleb(places)
-    if whole != whole.to_integral_value():
+    whole, shift = int("".join(map(str, digits))), exponent + places
+    if abs(shift) > _MOST_DIGITS or len(digits) > _MOST_DIGITS:
+        raise ValueDoesNotFit(f"{value} has more digits than any field")
+    up, down = int(10 ** max(shift, 0)), int(10 ** max(-shift, 0))
+    whole, rest = divmod(whole * up, down)
+    if rest:
         raise ValueDoesNotFit(f"{value} is finer than {places} decimal places")
-    return int(whole)
+    return -whole if sign else whole

@@ -119,13 +119,18 @@ class Ascii:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """04000101: ``WW DD MM YY``, WW 00 on Sundays; the weekday is written but not believed."""
+    """04000101: ``WW DD MM YY``, WW 00 on Sundays; the weekday is written but not believed.
+
+    All zero, None: the clock was never set.
+    """
 
     def decode(self, data: bytes) -> date | None:
         moment = decode_moment(b"\x00\x00\x00" + data[1:])
         return moment.date() if moment else None
 
-    def encode(self, value: date, length: int) -> bytes:
+    def encode(self, value: date | None, length: int) -> bytes:
+        if value is None:
+            return bytes(length)
         moment = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the meter's own zone
         return bytes((value.isoweekday() % 7,)) + encode_moment(moment)[3:]
 
@@ -147,12 +152,14 @@ class TimeOfDay:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """0400010C: ``ss mm hh WW DD MM YY``, naive, the meter's own zone."""
+    """0400010C: ``ss mm hh WW DD MM YY``, naive, the meter's own zone; None as for :class:`Day`."""
 
     def decode(self, data: bytes) -> datetime | None:
         return decode_moment(data[:3] + data[4:])
 
-    def encode(self, value: datetime, length: int) -> bytes:
+    def encode(self, value: datetime | None, length: int) -> bytes:
+        if value is None:
+            return bytes(length)
         moment = encode_moment(value)
         return moment[:3] + bytes((value.isoweekday() % 7,)) + moment[3:]
 

@@ -58,17 +58,18 @@ def recharge_request(
     """
     if profile.credit_layout != "count_30":
         raise RechargeNotPossible(f"layout {profile.credit_layout!r} is not built here")
-    if energy_kwh <= 0 or energy_kwh % profile.credit_step_kwh:
-        raise RechargeNotPossible(f"{energy_kwh} kWh is no multiple of {profile.credit_step_kwh} kWh")
     if purchase_count < 1:
         raise RechargeNotPossible(f"purchase count {purchase_count} is not positive")
-    if customer_no is None and profile.needs_customer_no:
+    if profile.needs_customer_no and not customer_no:
         raise RechargeNotPossible(f"{profile.name} needs the customer number")
     try:
+        amount = bcd.scaled(energy_kwh, _ENERGY_PLACES)
+        if amount <= 0 or amount % bcd.scaled(profile.credit_step_kwh, _ENERGY_PLACES):
+            raise RechargeNotPossible(f"{energy_kwh} is no multiple of {profile.credit_step_kwh} kWh")
         data = (
             encode_di(RECHARGE_DI)
             + profile.auth.encode_operator()
-            + bcd.encode_binary(bcd.scaled(energy_kwh, _ENERGY_PLACES), 4)
+            + bcd.encode_binary(amount, 4)
             + bcd.encode_binary(purchase_count, 4)
             + _NO_MAC
             + bcd.encode_digits(customer_no or NO_CUSTOMER, 6)

@@ -105,9 +105,9 @@ def relay_request(
         level password  operator     action channel  valid until
 
     Source: DL/T 645-2007 function 1CH; vectors C=1CH (all fifteen).
-    :raises ValueDoesNotFit: password or operator of a wrong shape, or a year outside 2000-2099.
+    :raises ValueDoesNotFit: an aware time, a year outside 2000-2099, or a channel that is no byte.
     """
-    data = auth.encode() + bytes((action, channel)) + encode_moment(valid_until)
+    data = auth.encode() + bytes((action,)) + bcd.encode_binary(channel, 1) + encode_moment(valid_until)
     return Frame(address, Function.RELAY, data)
 
 
@@ -124,7 +124,12 @@ def parse_relay_request(frame: Frame) -> RelayRequest:
 
 
 def encode_moment(moment: datetime) -> bytes:
-    """A local time as ``ss mm hh DD MM YY``, packed decimal; naive, years 2000-2099."""
+    """A local time as ``ss mm hh DD MM YY``, packed decimal; naive, years 2000-2099.
+
+    :raises ValueDoesNotFit: another year, or an aware time, whose zone the wire could not carry.
+    """
+    if moment.tzinfo is not None:
+        raise bcd.ValueDoesNotFit(f"{moment} has a zone; the wire carries the meter's own time")
     if not 2000 <= moment.year <= 2099:
         raise bcd.ValueDoesNotFit(f"year {moment.year} does not fit in two digits")
     return bcd.encode_digits(moment.strftime("%y%m%d%H%M%S"), 6)

@@ -1,0 +1,62 @@
+"""Models as data."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from meter_gateway.protocol.openings import Opening
+from meter_gateway.protocol.profiles import UnknownProfile, load_profile, names
+from meter_gateway.protocol.registers import find_register
+from meter_gateway.protocol.relay import RelayAction
+
+
+def test_the_two_models_are_there() -> None:
+    assert names() == ["ddsy-4g", "dtsy-4g-ble"]
+
+
+def test_the_three_phase_model_is_rated_as_its_document_says() -> None:
+    profile = load_profile("dtsy-4g-ble")
+    assert (profile.model, profile.phases, profile.accuracy_class) == ("DTSY", 3, "1.0")
+    assert (profile.un_v, profile.ib_a, profile.imax_a) == (Decimal(220), Decimal(10), Decimal(100))
+    assert (profile.frequency_hz, profile.pulses_per_kwh) == (Decimal(50), 400)
+    assert profile.max_power_kw == Decimal("75.9")
+    assert profile.ble
+
+
+def test_the_models_differ_where_the_code_must_not_guess() -> None:
+    three_phase, single_phase = load_profile("dtsy-4g-ble"), load_profile("ddsy-4g")
+    assert (three_phase.purchased_di, single_phase.purchased_di) == ("00900102", "03320601")
+    assert (three_phase.opening, single_phase.opening) == (Opening.HEARTBEAT, Opening.REGISTRATION)
+    assert (three_phase.on_action, single_phase.on_action) == (RelayAction.CLOSE, RelayAction.PERMIT_CLOSE)
+    assert (three_phase.phases, single_phase.phases) == (3, 1)
+    assert single_phase.imax_a == Decimal(60)
+    assert not single_phase.ble
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_register_a_profile_names_can_be_read(name: str) -> None:
+    profile = load_profile(name)
+    for di in (
+        profile.total_di,
+        profile.remaining_di,
+        profile.count_di,
+        profile.last_purchase_di,
+        profile.purchased_di,
+        profile.status_di,
+        profile.customer_di,
+        profile.freeze_di,
+        *([profile.push_di] if profile.push_di else []),
+    ):
+        assert find_register(di).di == di
+
+
+def test_a_profile_is_read_once() -> None:
+    assert load_profile("ddsy-4g") is load_profile("ddsy-4g")
+
+
+@pytest.mark.parametrize("name", ["", "../dtsy-4g-ble", "dtsy"])
+def test_a_name_nobody_wrote_is_a_typed_error(name: str) -> None:
+    with pytest.raises(UnknownProfile):
+        load_profile(name)

@@ -1,0 +1,182 @@
+"""Registers: width, unit and value of each identifier."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meter_gateway.protocol.bcd import InvalidBcd, ValueDoesNotFit
+from meter_gateway.protocol.codecs import Value
+from meter_gateway.protocol.registers import (
+    REGISTERS,
+    RegisterError,
+    UnknownRegister,
+    WrongLength,
+    decode_value,
+    encode_value,
+    find_register,
+)
+from meter_gateway.protocol.relay import StatusWord3
+from meter_gateway.protocol.supply_report import SupplyReport
+
+from .strategies import decimals, moments, quick
+
+NOON = datetime(2026, 11, 23, 12, 34, 56)  # noqa: DTZ001
+
+EXAMPLES: list[tuple[str, Value, str]] = [
+    ("00000000", Decimal("-1.50"), "50010080"),
+    ("00010000", Decimal("1234.56"), "56341200"),
+    ("0001000C", Decimal("0.01"), "01000000"),
+    ("0001FF00", tuple(Decimal(n) for n in range(5)), "0000000000010000000200000003000000040000"),
+    ("02010100", Decimal("220.1"), "0122"),
+    ("02010200", None, "FFFF"),
+    ("0201FF00", (Decimal("220.1"), None, Decimal("219.9")), "0122FFFF9921"),
+    ("02020100", Decimal("-1.234"), "341280"),
+    ("02030000", Decimal("66.1234"), "341266"),
+    ("02040000", Decimal("0.4331"), "314300"),
+    ("02050000", Decimal("0.5006"), "065000"),
+    ("02060000", Decimal("-0.998"), "9889"),
+    ("0206FF00", (Decimal("1.000"),) * 4, "0010001000100010"),
+    ("02800002", Decimal("49.98"), "9849"),
+    ("04000101", date(2026, 11, 24), "02241126"),
+    ("04000102", time(12, 34, 56), "563412"),
+    ("0400010C", NOON, "56341201231126"),
+    ("04000401", "000000219998", "989921000000"),
+    ("04000402", "000000219998", "989921000000"),
+    ("04000404", "220V", "000056303232"),
+    ("0400040E", "000000000001", "010000000000"),
+    ("04000501", 0x8004, "0480"),
+    ("04000503", StatusWord3(0x0150), "5001"),
+    ("04000F01", Decimal("20.00"), "00200000"),
+    ("04000F02", Decimal("5.00"), "00050000"),
+    ("00900100", Decimal("12.50"), "50120000"),
+    ("00900101", Decimal("0.00"), "00000000"),
+    ("00900102", Decimal("999999.99"), "99999999"),
+    ("03320101", datetime(2026, 11, 23, 12, 34), "3412231126"),  # noqa: DTZ001
+    ("03320102", None, "0000000000"),
+    ("03320201", 7, "0700"),
+    ("03320301", Decimal("100.00"), "00000100"),
+    ("03320401", Decimal("1.00"), "00010000"),
+    ("03320501", Decimal("101.00"), "00010100"),
+    ("0332060A", Decimal("260.00"), "00600200"),
+    ("05060001", datetime(2026, 11, 23, 0, 0), "0000231126"),  # noqa: DTZ001
+    ("0506013E", (Decimal("1.00"),) * 5, "00010000" * 5),
+]
+
+
+@pytest.mark.parametrize(("di", "value", "wire"), EXAMPLES, ids=[di for di, _, _ in EXAMPLES])
+def test_a_register_is_written_and_read_as_the_standard_draws_it(di: str, value: Value, wire: str) -> None:
+    assert encode_value(di, value).hex().upper() == wire
+    assert decode_value(di, bytes.fromhex(wire)) == value
+
+
+@quick
+@given(st.sampled_from(["00010000", "00900100", "00900102", "03320601"]), decimals(2, 8))
+def test_every_energy_survives_its_register(di: str, energy_kwh: Decimal) -> None:
+    assert decode_value(di, encode_value(di, energy_kwh)) == energy_kwh
+
+
+@quick
+@given(moments)
+def test_every_second_survives_the_clock_register(moment: datetime) -> None:
+    assert decode_value("0400010C", encode_value("0400010C", moment)) == moment
+    assert decode_value("04000101", encode_value("04000101", moment.date())) == moment.date()
+    assert decode_value("04000102", encode_value("04000102", moment.time())) == moment.time()
+
+
+@quick
+@given(
+    st.builds(
+        SupplyReport,
+        balance=decimals(2, 8),
+        overdraft=decimals(2, 8),
+        voltages_v=st.tuples(*[decimals(1, 4)] * 3),
+        currents_a=st.tuples(*[decimals(3, 6, signed=True)] * 3),
+        power_kw=decimals(4, 6, signed=True),
+        energies_kwh=st.tuples(*[decimals(2, 8)] * 5),
+        status=st.integers(0, 0xFFFF),
+    )
+)
+def test_every_supply_report_survives_its_register(report: SupplyReport) -> None:
+    assert decode_value("028011FF", encode_value("028011FF", report)) == report
+
+
+@quick
+@given(st.sampled_from(sorted(REGISTERS)), st.data())
+def test_any_bytes_are_a_value_or_a_typed_error(di: str, data: st.DataObject) -> None:
+    wire = data.draw(st.binary(min_size=REGISTERS[di].length, max_size=REGISTERS[di].length))
+    try:
+        value = decode_value(di, wire)
+    except InvalidBcd:
+        return
+    assert len(encode_value(di, value)) == len(wire)
+
+
+def test_every_register_reads_its_own_zeros() -> None:
+    for di, register in REGISTERS.items():
+        assert register.di == di
+        zeros = bytes(register.length)
+        assert encode_value(di, decode_value(di, zeros)) == zeros
+
+
+def test_identifiers_are_found_in_either_case() -> None:
+    assert find_register("0201ff00") is REGISTERS["0201FF00"]
+
+
+def test_an_identifier_outside_the_table_is_a_typed_error() -> None:
+    for attempt in (lambda: decode_value("00440000", bytes(4)), lambda: encode_value("00440000", 0)):
+        with pytest.raises(UnknownRegister):
+            attempt()
+
+
+def test_another_width_is_a_typed_error() -> None:
+    with pytest.raises(WrongLength):
+        decode_value("00900100", bytes(3))
+    assert issubclass(WrongLength, RegisterError)
+
+
+@pytest.mark.parametrize(
+    ("di", "wire"),
+    [
+        ("00010000", "00000E00"),
+        ("0400010C", "00000000310226"),
+        ("04000102", "000024"),
+        ("03320101", "6000010126"),
+        ("04000404", "0000563032FF"),
+    ],
+)
+def test_bytes_that_are_no_value_are_a_typed_error(di: str, wire: str) -> None:
+    with pytest.raises(InvalidBcd):
+        decode_value(di, bytes.fromhex(wire))
+
+
+@pytest.mark.parametrize(
+    ("di", "value"),
+    [
+        ("00900100", Decimal("0.001")),
+        ("00900100", Decimal("-1")),
+        ("00900100", 12.5),
+        ("00900100", None),
+        ("03320201", 10000),
+        ("0201FF00", (Decimal("220.0"),)),
+        ("04000401", 219998),
+        ("04000404", "a rated voltage"),
+        ("04000503", 0x50),
+        ("0400010C", NOON.astimezone()),
+        ("0400010C", NOON.replace(year=1999)),
+        ("028011FF", SupplyReport(voltages_v=(Decimal(220),))),
+    ],
+)
+def test_a_value_that_does_not_fit_is_never_bent(di: str, value: Value) -> None:
+    with pytest.raises(ValueDoesNotFit):
+        encode_value(di, value)
+
+
+def test_the_makers_status_word_has_its_relay_elsewhere() -> None:
+    report = SupplyReport(status=0x8100)
+    assert (report.relay_open, report.keep_power) == (True, True)
+    assert not StatusWord3(0x0100).relay_open

@@ -10,6 +10,10 @@ from typing import Any
 from meter_gateway.simulator.state import Flash, FlashUnreadable
 
 
+class FlashFailed(RuntimeError):
+    """The disk under the flash refused to be written; the message is one sentence."""
+
+
 class FlashDirectory:
     """Files `<serial>.json` in one directory; one process at a time may write it."""
 
@@ -32,8 +36,16 @@ class FlashDirectory:
         return flash
 
     def save(self, serial: str, flash: Flash, *, durable: bool) -> None:
-        """Replace the snapshot atomically; `durable` also waits until the disk has it (credits, relay)."""
-        path = self._path(serial)
+        """Replace the snapshot atomically; `durable` also waits until the disk has it (credits, relay).
+
+        Raises `FlashFailed`; the older snapshot is then still there.
+        """
+        try:
+            self._replace(self._path(serial), flash, durable=durable)
+        except OSError as problem:
+            raise FlashFailed(f"The flash of meter {serial} cannot be written: {problem}.") from None
+
+    def _replace(self, path: Path, flash: Flash, *, durable: bool) -> None:
         fresh = path.with_suffix(".new")
         with fresh.open("w", encoding="utf-8") as file:
             json.dump(flash, file)

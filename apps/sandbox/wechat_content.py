@@ -1,0 +1,153 @@
+"""What the pretend WeChat Pay says: signed answers, transactions, refunds, encrypted notifies."""
+
+import secrets
+import uuid
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from apps.sandbox.http import json_bytes
+from apps.sandbox.merchants import WeChatMerchant
+from apps.sandbox.orders import Order, Refund, State, fen, rfc3339
+from apps.sandbox.signatures import gcm_encrypt, rsa_sign, wechat_answer_message
+
+SCHEME = "WECHATPAY2-SHA256-RSA2048"
+REFUND_TAKES = timedelta(seconds=1)
+PROBE = "WECHATPAY/SIGNTEST/"
+STALE = timedelta(minutes=6)
+
+_STATE_TEXT = {
+    State.NOTPAY: "订单未支付",
+    State.SUCCESS: "支付成功",
+    State.CLOSED: "订单已关闭",
+    State.REFUND: "订单发生过退款",
+}
+
+
+def signature_headers(merchant: WeChatMerchant, body: bytes, signed_at: datetime) -> dict[str, str]:
+    """The `Wechatpay-*` headers of an answer or a notify whose raw body is `body`."""
+    timestamp, nonce = str(int(signed_at.timestamp())), secrets.token_hex(16)
+    return {
+        "Wechatpay-Serial": merchant.platform_key_id,
+        "Wechatpay-Timestamp": timestamp,
+        "Wechatpay-Nonce": nonce,
+        "Wechatpay-Signature": rsa_sign(merchant.platform_key, wechat_answer_message(timestamp, nonce, body)),
+        "Wechatpay-Signature-Type": SCHEME,
+    }
+
+
+def transaction(order: Order, merchant: WeChatMerchant, *, extra_fen: int = 0) -> dict[str, Any]:
+    """An order as a query shows it and a notify carries it; `extra_fen` falsifies the amount."""
+    total = fen(order.amount_yuan) + extra_fen
+    content: dict[str, Any] = {
+        "appid": merchant.appid,
+        "mchid": merchant.mchid,
+        "out_trade_no": order.out_trade_no,
+        "trade_state": order.state.value,
+        "trade_state_desc": _STATE_TEXT[order.state],
+        "attach": order.attach,
+        "amount": {"total": total, "currency": "CNY"},
+    }
+    if order.paid_at is not None:
+        content |= {
+            "transaction_id": order.transaction_id,
+            "trade_type": order.trade_type,
+            "bank_type": "OTHERS",
+            "success_time": rfc3339(order.paid_at),
+            "payer": {"openid": order.payer_id},
+        }
+        content["amount"] |= {"payer_total": total, "payer_currency": "CNY"}
+    return content
+
+
+def refund_content(refund: Refund, order: Order, now: datetime) -> dict[str, Any]:
+    """A refund as the platform answers it: PROCESSING at first, SUCCESS a moment later."""
+    done_at = refund.made_at + REFUND_TAKES
+    content: dict[str, Any] = {
+        "refund_id": refund.refund_id,
+        "out_refund_no": refund.out_request_no,
+        "transaction_id": order.transaction_id,
+        "out_trade_no": order.out_trade_no,
+        "channel": "ORIGINAL",
+        "user_received_account": "支付用户零钱",
+        "create_time": rfc3339(refund.made_at),
+        "status": "SUCCESS" if now >= done_at else "PROCESSING",
+        "funds_account": "AVAILABLE",
+        "amount": {
+            "total": fen(order.amount_yuan),
+            "refund": fen(refund.amount_yuan),
+            "payer_total": fen(order.amount_yuan),
+            "payer_refund": fen(refund.amount_yuan),
+            "settlement_total": fen(order.amount_yuan),
+            "settlement_refund": fen(refund.amount_yuan),
+            "discount_refund": 0,
+            "currency": "CNY",
+        },
+    }
+    if now >= done_at:
+        content["success_time"] = rfc3339(done_at)
+    return content
+
+
+def notify(
+    notice_id: str,
+    order: Order,
+    refund: Refund | None,
+    merchant: WeChatMerchant,
+    created_at: datetime,
+    now: datetime,
+    *,
+    forged: str = "",
+    stranger: RSAPrivateKey | None = None,
+) -> tuple[dict[str, str], bytes]:
+    """Headers and raw body of one posting, signed anew each time as on the real platform.
+
+    :param forged: one of the forging faults, or empty for the truth; `stranger` signs where it says so.
+    """
+    if refund is None:
+        event, summary, kind = "TRANSACTION.SUCCESS", "支付成功", "transaction"
+        content = transaction(
+            replace(order, state=State.SUCCESS), merchant, extra_fen=1 if forged == "wrong_amount" else 0
+        )
+    else:
+        event, summary, kind = "REFUND.SUCCESS", "退款成功", "refund"
+        content = refund_content(refund, order, max(now, refund.made_at + REFUND_TAKES))
+        content = {"mchid": merchant.mchid, "refund_status": content.pop("status")} | content
+    nonce = secrets.token_hex(6)
+    body = json_bytes(
+        {
+            "id": str(uuid.UUID(notice_id)),
+            "create_time": rfc3339(created_at),
+            "resource_type": "encrypt-resource",
+            "event_type": event,
+            "summary": summary,
+            "resource": {
+                "original_type": kind,
+                "algorithm": "AEAD_AES_256_GCM",
+                "ciphertext": gcm_encrypt(merchant.apiv3_key, nonce, kind, json_bytes(content)),
+                "associated_data": kind,
+                "nonce": nonce,
+            },
+        }
+    )
+    headers = signature_headers(merchant, body, now - STALE if forged == "old_timestamp" else now)
+    headers |= {"Content-Type": "application/json", "User-Agent": "Mozilla/4.0"}
+    headers["Request-ID"] = secrets.token_hex(16).upper()
+    match forged:
+        case "bad_signature":
+            headers["Wechatpay-Signature"] = signature_headers(merchant, body + b" ", now)[
+                "Wechatpay-Signature"
+            ]
+        case "signtest":
+            headers["Wechatpay-Signature"] = PROBE + headers["Wechatpay-Signature"]
+        case "unknown_serial" if stranger is not None:
+            key_id = "PUB_KEY_ID_" + str(secrets.randbelow(10**24)).zfill(24)
+            headers |= signature_headers(
+                replace(merchant, platform_key=stranger, platform_key_id=key_id), body, now
+            )
+        case "flip_byte":
+            place = body.index(b'"ciphertext":"') + 24
+            body = body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
+    return headers, body

@@ -28,15 +28,19 @@ def main(argv: list[str]) -> int:
 
 
 def _serve() -> int:
+    try:
+        settings = GatewaySettings.from_environment(os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 1
     # Imported here, so that the simulator starts without Celery and a wrong setting is told at once.
     from meter_gateway.server import StartupError, serve
 
+    configure_logging(settings.log_level)
     try:
-        settings = GatewaySettings.from_environment(os.environ)
-        configure_logging(settings.log_level)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve(settings))
-    except (SettingsError, StartupError) as error:
+    except StartupError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

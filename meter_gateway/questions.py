@@ -44,14 +44,24 @@ class Questions:
     was granted; a letter of another epoch is finished as STALE_EPOCH when its turn comes.
     """
 
-    __slots__ = ("_asked", "_finish", "_in_flight", "_queue", "_stopping", "_write", "epoch")
+    __slots__ = (
+        "_answered",
+        "_finish",
+        "_in_flight",
+        "_queue",
+        "_stopping",
+        "_unanswered",
+        "_write",
+        "epoch",
+    )
 
     def __init__(self, write: Write, finish: Finish) -> None:
         self._write = write
         self._finish = finish
         self._queue: deque[Ask] = deque()
         self._in_flight: _Errand | None = None
-        self._asked: deque[tuple[Frame, float]] = deque(maxlen=REMEMBERED_QUESTIONS)
+        self._answered: deque[tuple[Frame, float]] = deque(maxlen=REMEMBERED_QUESTIONS)
+        self._unanswered: deque[tuple[Frame, float]] = deque(maxlen=REMEMBERED_QUESTIONS)
         self._stopping = False
         self.epoch: int | None = None
 
@@ -73,24 +83,32 @@ class Questions:
         errand = self._in_flight
         if errand is None or not matches(errand.frame, frame):
             return False
-        self._asked.append((errand.frame, now.mono))
+        self._answered.append((frame, now.mono))
         self._in_flight = None
         errand.replies.append(frame.encode(preamble=0))
         self._go_on(now, errand)
         return True
 
-    def was_asked_for(self, frame: Frame, now: Now) -> bool:
-        """Whether this is a late or doubled answer to a closed question of the last minute."""
-        return any(
-            now.mono - asked_at <= REMEMBERED_FOR_S and matches(question, frame)
-            for question, asked_at in self._asked
-        )
+    def comes_late(self, frame: Frame, now: Now) -> bool:
+        """Whether this frame belongs to a closed question of the last minute.
+
+        That is the same answer once more, or the first frame that fits a question given up on. Anything else
+        the meter says by itself, even about a register that was asked for a moment ago.
+        """
+        since = now.mono - REMEMBERED_FOR_S
+        for entry in self._unanswered:
+            question, given_up_at = entry
+            if given_up_at >= since and matches(question, frame):
+                self._unanswered.remove(entry)
+                self._answered.append((frame, now.mono))
+                return True
+        return any(answered_at >= since and answer == frame for answer, answered_at in self._answered)
 
     def pass_time(self, now: Now) -> None:
         """End the question in flight as NO_ANSWER once its deadline is there, and go on with the queue."""
         errand = self._in_flight
         if errand is not None and now.mono >= errand.deadline:
-            self._asked.append((errand.frame, now.mono))
+            self._unanswered.append((errand.frame, now.mono))
             self._in_flight = None
             self._end(errand, Outcome.NO_ANSWER, now)
             self._go_on(now)

@@ -168,11 +168,11 @@ class Session:
         if opening.shape.is_foreign:
             self._foreign = opening.shape
             return
+        answer = opening.answer
+        if answer is not None and self.login.claim in (None, opening.serial) and self.may_speak_unasked(now):
+            self._send(answer)
         if opening.shape is not Opening.KEEPALIVE:
             self.login.announced(opening.serial, now)
-        answer = opening.answer
-        if answer is not None and opening.serial == self.login.claim and self.may_speak_unasked(now):
-            self._send(answer)
 
     def _send(self, frame: Frame) -> None:
         self.line.write(self._connection.send(frame))

@@ -8,21 +8,21 @@ import heapq
 import itertools
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 
 from meter_gateway.letters import Ask, Grant, Outcome, Refuse
 from meter_gateway.log import masked
 from meter_gateway.protocol.frames import Frame
 from meter_gateway.protocol.profiles import Profile
 from meter_gateway.questions import Now
+from meter_gateway.repeats import Repeats
 from meter_gateway.session import Line, Session
 from meter_gateway.tray import Item, Kind, WayUp, instant
 
 log = logging.getLogger(__name__)
 
 ANNOUNCE_AGAIN_SECONDS = 30.0
-SEEN_SECONDS = 10.0
-REMEMBERED_ANSWERS = 2048
+SEEN_SECONDS = 5.0
 PUSH_CONTROL = 0x91
 
 
@@ -55,8 +55,7 @@ class Sessions:
         self._by_serial: dict[str, Session] = {}
         self._unproven: OrderedDict[Session, None] = OrderedDict()
         self._unmapped: dict[str, set[Session]] = {}
-        self._open_letters: set[Hashable] = set()
-        self._answers: OrderedDict[Hashable, Item] = OrderedDict()
+        self.repeats = Repeats()
         self._seen: dict[str, Item] = {}
         self._seen_due = 0.0
         self._alarms: list[tuple[float, int, Session]] = []
@@ -162,8 +161,8 @@ class Sessions:
         return any(session.questions.deadline is not None for session in self._by_serial.values())
 
     def end_all(self, reason: str, now: Now) -> None:
-        for session in list(self._by_line.values()):
-            self._end(session, reason, now)
+        for line in list(self._by_line):
+            self.lost(line, now, reason)
 
     def __len__(self) -> int:
         return len(self._by_line)
@@ -194,7 +193,7 @@ class Sessions:
             return
         if session.questions.answered_by(frame, now):
             self.counters["replies"] += 1
-        elif session.questions.was_asked_for(frame, now):
+        elif session.questions.comes_late(frame, now):
             self.counters["late_replies"] += 1
         elif not session.may_speak_unasked(now.mono):
             self.counters["unasked_frames_shed"] += 1
@@ -207,8 +206,12 @@ class Sessions:
         if session.questions.epoch is None:
             self.counters["pushes_before_grant"] += 1
             return
-        item = {"serial": frame.address, "epoch": session.questions.epoch, "at": instant(now.utc)}
-        self._up.put(Kind.PUSH, {**item, "raw": frame.encode(preamble=0).hex().upper()})
+        item = {
+            "serial": frame.address,
+            "epoch": session.questions.epoch,
+            "raw": frame.encode(0).hex().upper(),
+        }
+        self._up.put(Kind.PUSH, {**item, "at": instant(now.utc)})
 
     def _mark_seen(self, session: Session, now: Now) -> None:
         epoch, serial = session.questions.epoch, session.serial
@@ -249,27 +252,23 @@ class Sessions:
             session.questions.drain(now)
 
     def _ask(self, session: Session | None, ask: Ask, now: Now) -> None:
-        if ask.key in self._open_letters:
+        if self.repeats.is_open(ask):
             self.counters["repeated_letters"] += 1
-        elif (answer := self._answers.get(ask.key)) is not None:
+        elif (answer := self.repeats.answer(ask)) is not None:
             self.counters["repeated_letters"] += 1
             self._up.put(Kind.ANSWER, answer)
         elif session is None or session.questions.epoch is None:
             nothing: list[str | None] = [None] * len(ask.questions)
             self._letter_ended(ask, Outcome.NOT_CONNECTED, nothing, now)
         else:
-            self._open_letters.add(ask.key)
+            self.repeats.begin(ask)
             session.questions.add(ask, now)
             self._set_alarm(session)
 
     def _letter_ended(self, ask: Ask, outcome: Outcome, replies: list[str | None], now: Now) -> None:
-        self._open_letters.discard(ask.key)
         item: dict[str, object] = {"command": ask.command, "attempt": ask.attempt, "epoch": ask.epoch}
         item |= {"serial": ask.serial, "outcome": outcome.value, "replies": replies, "at": instant(now.utc)}
-        if outcome in (Outcome.ANSWERED, Outcome.NO_ANSWER) or any(replies):
-            self._answers[ask.key] = item
-            if len(self._answers) > REMEMBERED_ANSWERS:
-                self._answers.popitem(last=False)
+        self.repeats.end(ask, item, reached_meter=outcome is Outcome.NO_ANSWER or any(replies))
         self._up.put(Kind.ANSWER, item)
 
     def _end(self, session: Session, reason: str, now: Now) -> None:

@@ -35,10 +35,10 @@ class Unit:
         self.on_link_change: Callable[[], None] = lambda: None
         self._household = household
         self._flash = flash
-        self._saved_writes = -1
+        self._saved_writes = meter.flash_writes
         self.cellular = Port(meter, profile)
         self._bluetooth = Port(meter, profile)
-        self.save()
+        flash.save(self.serial, meter.flash, durable=False)
 
     @property
     def serial(self) -> str:

@@ -120,7 +120,7 @@ def decode_decimal(data: bytes, places: int, *, signed: bool = False) -> Decimal
     if negative:
         data = data[:-1] + bytes((data[-1] & ~SIGN_BIT,))
     value = Decimal(decode_bcd(data)).scaleb(-places)
-    return -value if negative and value else value
+    return -value if negative else value
 
 
 def encode_decimal(value: Decimal, length: int, places: int, *, signed: bool = False) -> bytes:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meter_gateway.protocol.frames import Frame
 
-quick = settings(max_examples=25, deadline=None, database=None)
+quick = settings(max_examples=20, deadline=None, database=None)
 
 addresses = st.integers(0, 10**12 - 1).map("{:012d}".format)
 frames = st.builds(Frame, address=addresses, control=st.integers(0, 255), data=st.binary(max_size=40))

@@ -106,6 +106,13 @@ def test_a_wrong_end_byte_is_told_too() -> None:
     assert isinstance(rejected.error, BadEnd)
 
 
+def test_one_damaged_frame_is_told_once_whatever_false_starts_it_holds() -> None:
+    starts = Frame("686868686868", 0x91, bytes((0x35,)) * 30)
+    (rejected,) = all_events(damaged(starts))
+    assert isinstance(rejected, FrameRejected)
+    assert rejected.raw == damaged(starts)
+
+
 def test_a_frame_inside_a_damaged_one_is_found() -> None:
     """The scan goes on one byte after a false start, so a length byte that lies loses nothing behind it."""
     lying = bytes.fromhex("68 00 00 00 00 00 01 68 91") + bytes((len(QUESTION.encode()),))
@@ -178,6 +185,11 @@ class TestRegistrationTexts:
     def test_other_texts_are_noise(self, raw: bytes) -> None:
         assert [type(event) for event in all_events(raw)] == [BytesSkipped]
 
+    def test_a_text_after_the_first_frame_is_noise(self) -> None:
+        assert all_events(QUESTION.encode(), b"860000000000001\r\n")[1:] == [
+            BytesSkipped(b"860000000000001\r\n")
+        ]
+
     def test_a_keep_alive_word_is_told_between_frames(self) -> None:
         events = all_events(QUESTION.encode(), b"ping", ANSWER.encode())
         assert events[1] == OpeningSeen(Opening.KEEPALIVE, "", b"ping")
@@ -208,3 +220,7 @@ class TestOtherProtocols:
     def test_a_damaged_login_of_another_protocol_is_noise(self, raw: bytes) -> None:
         broken = raw[:12] + bytes((raw[12] ^ 1,)) + raw[13:]
         assert not [event for event in all_events(broken) if isinstance(event, OpeningSeen)]
+
+    @pytest.mark.parametrize("raw", [CONCENTRATOR_LOGIN, OBJECT_METER_LOGIN])
+    def test_a_login_of_another_protocol_after_the_first_frame_is_noise(self, raw: bytes) -> None:
+        assert all_events(QUESTION.encode(), raw)[1:] == [BytesSkipped(raw)]

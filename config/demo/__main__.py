@@ -1,4 +1,8 @@
-"""`python -m config.demo`: the whole of RentMeter on one machine, from one command, until Ctrl-C."""
+"""`python -m config.demo`: the whole of RentMeter on one machine, from one command, until Ctrl-C.
+
+DEMO_…_PORT moves a port, DATABASE_URL with OWNER_DATABASE_URL and BROKER_URL replace the embedded servers,
+and DEMO_FSYNC=no lets the embedded database forget its last seconds when the machine crashes, for speed.
+"""
 
 import argparse
 import contextlib
@@ -19,7 +23,7 @@ from config.demo.processes import CannotStart
 from config.demo.secret_file import load_secrets, write_private
 from config.demo.servers import Postgres, Valkey, is_cluster, postgres_runs_as, valkey_bin
 from config.demo.supervisor import Interrupted, Supervisor
-from config.env import EnvError
+from config.env import EnvError, env_bool
 
 _PARTS = ("db", "broker")
 _OUR_PORTS = ("web", "gateway", "simulator", "sandbox")
@@ -101,7 +105,12 @@ class Demo:
     def _start_servers(self) -> tuple[Addresses, str]:
         """Start the embedded servers that are wanted; return where each is, and Django's secret key."""
         secrets = load_secrets(self._var, data_exists=is_cluster(self._var / "postgres"))
-        postgres = Postgres(directory=self._var / "postgres", port=self._ports.postgres, secrets=secrets)
+        postgres = Postgres(
+            directory=self._var / "postgres",
+            port=self._ports.postgres,
+            secrets=secrets,
+            durable=env_bool("DEMO_FSYNC", True),
+        )
         valkey = Valkey(directory=self._var / "valkey", port=self._ports.valkey)
         if needs_postgres(self._options, self._external):
             age = "kept from before" if is_cluster(postgres.directory) else "new"

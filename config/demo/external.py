@@ -25,14 +25,16 @@ def read_external() -> External:
     :raises EnvError: if a URL cannot be understood.
     :raises CannotStart: if it opens nothing within 5 s, or only one of the two database logins is given.
     """
-    app_url = _database_url("DATABASE_URL")
-    owner_url = _database_url("OWNER_DATABASE_URL")
-    if bool(app_url) != bool(owner_url):
+    if bool(env_str("DATABASE_URL", "")) != bool(env_str("OWNER_DATABASE_URL", "")):
         raise CannotStart(
             "DATABASE_URL and OWNER_DATABASE_URL must be set together, since the login that serves may not"
             " migrate (python -m config.roles prints how both are made)."
         )
-    return External(app_url=app_url, owner_url=owner_url, broker_url=_broker_url())
+    return External(
+        app_url=_database_url("DATABASE_URL"),
+        owner_url=_database_url("OWNER_DATABASE_URL"),
+        broker_url=_broker_url(),
+    )
 
 
 def _database_url(name: str) -> str:

@@ -60,10 +60,20 @@ def die_with(parent: int, death_signal: int) -> None:
         os._exit(1)
 
 
+def find(program: str) -> str:
+    """The path of the program: as it stands, or the first of that name in PATH."""
+    if "/" in program:
+        return program
+    candidates = [os.path.join(directory, program) for directory in os.get_exec_path()]
+    return next((path for path in candidates if os.access(path, os.X_OK)), program)
+
+
 def main(arguments: list[str]) -> None:
     parent, death_signal, who, separator, *program = arguments
     if separator != "--" or not program:
         raise SystemExit("usage: launch.py PARENT SIGNAL self|namespace|nobody -- program arguments…")
+    # Found beforehand: nobody may not be able to read what Python would still import for the search.
+    path = find(program[0])
     if who == "namespace":
         become_nobody_in_a_namespace()
     elif who == "nobody":
@@ -71,7 +81,7 @@ def main(arguments: list[str]) -> None:
     die_with(int(parent), int(death_signal))
     with contextlib.suppress(ValueError):
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    os.execvpe(program[0], program, os.environ)  # noqa: S606
+    os.execve(path, program, os.environ)  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ class Supervisor:
         lock: int,
         tell: Callable[[str], None],
         pids_changed: Callable[[], None],
+        guard_grace_s: float = 6.0,
     ) -> None:
         self._log_directory = log_directory
         self._tell = tell
@@ -62,7 +63,7 @@ class Supervisor:
         self._running: list[_Running] = []
         self._asked_to_end = False
         self._guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_GUARD)],
+            [sys.executable, "-I", "-S", str(_GUARD), str(guard_grace_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

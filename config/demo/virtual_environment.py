@@ -5,6 +5,7 @@ the lock changed. A `.venv` whose making was cut short is made anew.
 """
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -50,7 +51,8 @@ def make() -> None:
     if HALF_MADE.exists() or (VENV.exists() and not _runs()):
         shutil.rmtree(VENV)
     VENV.mkdir(exist_ok=True)
-    HALF_MADE.touch()
+    if not DONE.exists():
+        HALF_MADE.touch()
     if not _runs():
         sys.stdout.write(f"Making .venv with Python {sys.version.split()[0]}.\n")
         # Not sys.executable: with the old .venv activated, that is the one just deleted.
@@ -67,7 +69,7 @@ def make() -> None:
         [*uv, "--require-hashes", "-r", str(LOCK)], "A package of requirements/dev.txt could not be installed"
     )
     DONE.write_text(fingerprint(), "utf-8")
-    HALF_MADE.unlink()
+    HALF_MADE.unlink(missing_ok=True)
 
 
 def _runs() -> bool:
@@ -88,10 +90,11 @@ def _run(command: list[str], sentence: str) -> None:
 
 
 def _reason(output: str) -> str:
-    """The most telling line of what pip or uv said."""
-    lines = [line.strip(" ×╰─▶│") for line in output.splitlines() if line.strip(" ×╰─▶│")]
-    telling = [line for line in lines if line.lower().startswith(("error", "because", "failed", "caused by"))]
-    return " ".join((telling or lines or ["it gave no reason"])[:2])[:400]
+    """The most telling two lines of what pip or uv said."""
+    said = [line.strip(" ×╰─▶│") for line in output.splitlines()]
+    lines = [re.sub(r" \(from versions: .*?\)", "", line) for line in said if line]
+    first = next((n for n, line in enumerate(lines) if line.lower().startswith("error")), 0)
+    return " ".join(lines[first : first + 2])[:400] or "it gave no reason."
 
 
 if __name__ == "__main__":

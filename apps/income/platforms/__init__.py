@@ -1,0 +1,29 @@
+"""WeChat Pay and Alipay behind one interface. `base` says what it promises; start there."""
+
+from apps.income.platforms.base import (
+    Charge,
+    ChargeRequest,
+    CredentialsInvalid,
+    NotifyRefused,
+    Platform,
+    PlatformAnswerInvalid,
+    PlatformError,
+    PlatformRefused,
+    PlatformResult,
+    PlatformUnreachable,
+    platform_for,
+)
+
+__all__ = [
+    "Charge",
+    "ChargeRequest",
+    "CredentialsInvalid",
+    "NotifyRefused",
+    "Platform",
+    "PlatformAnswerInvalid",
+    "PlatformError",
+    "PlatformRefused",
+    "PlatformResult",
+    "PlatformUnreachable",
+    "platform_for",
+]

@@ -1,0 +1,183 @@
+"""What income asks of a payment platform, whichever it is.
+
+An adapter turns one landlord's merchant account into four questions: make a charge, how is it, close it, and
+what does this notify prove. It touches no table and knows no order of ours: whether an amount is the ordered
+one, and whether a payment was seen before, is decided by whoever asked.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Literal, Protocol
+
+from apps.common.platforms import (
+    LONGEST_DETAIL,
+    CredentialsInvalid,
+    PlatformAnswerInvalid,
+    PlatformError,
+    PlatformRefused,
+    PlatformUnreachable,
+)
+
+__all__ = [
+    "Charge",
+    "ChargeRequest",
+    "CredentialsInvalid",
+    "NotifyRefused",
+    "Platform",
+    "PlatformAnswerInvalid",
+    "PlatformError",
+    "PlatformRefused",
+    "PlatformResult",
+    "PlatformUnreachable",
+    "State",
+    "platform_for",
+]
+
+State = Literal["PAID", "PENDING", "CLOSED", "UNKNOWN_ORDER", "REFUNDED"]
+"""PENDING: not paid, may still be. UNKNOWN_ORDER: the platform has no order of this number. REFUNDED: was
+paid, and money has gone back in part or in full; never a reason to credit, so query if the payment was not
+seen."""
+
+LARGEST_NOTIFY_BYTES = 64 * 1024
+
+
+class NotifyRefused(PlatformError):
+    """A notify that changes nothing; answer it with `notify_answer(False)`, never with success.
+
+    `code` is stable: TOO_LARGE, EMPTY, NOT_JSON, NOT_A_FORM, MISSING_HEADER, MISSING_FIELD, BAD_TIMESTAMP,
+    OUTSIDE_WINDOW, UNKNOWN_SERIAL, BAD_SIGNATURE, SIGNATURE_PROBE, DECRYPTION, UNKNOWN_EVENT, UNKNOWN_STATE,
+    WRONG_APP, WRONG_MERCHANT, WRONG_CURRENCY, BAD_AMOUNT, CERTIFICATE_CHANGED.
+
+    `out_trade_no` is set only when the platform's signature was good: then the mismatch is the platform's own
+    word about this order, and a case for a person. Without it the sender may be anybody.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, out_trade_no: str | None = None) -> None:
+        self.code = code
+        self.detail = detail[:LONGEST_DETAIL]
+        self.out_trade_no = out_trade_no
+        super().__init__(f"{code}: {self.detail}" if self.detail else code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeRequest:
+    """One order as a platform needs it.
+
+    :param out_trade_no: ours, 6 to 32 of `[0-9A-Za-z_]`; the idempotency key at the platform.
+    :param payer_id: the payer's id of exactly this app (openid, open_id); None asks for a QR instead.
+    :param notify_url: without a query string; WeChat refuses one.
+    :param expires_at: aware; after this the platform takes no money for this order.
+    """
+
+    out_trade_no: str
+    amount_yuan: Decimal
+    description: str
+    payer_id: str | None = field(repr=False)
+    notify_url: str
+    expires_at: datetime
+    payer_ip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What the payer's screen needs: the parameters of the app's own bridge, or the text of a QR."""
+
+    bridge: dict[str, str] | None
+    qr_text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformResult:
+    """What the platform proved about one order.
+
+    :param amount_yuan: the order's total, whatever coupons the payer used; None where none was named.
+    :param paid_at: aware, UTC.
+    :param payer_id: in clear, for comparing only; `evidence` holds the masked form.
+    :param evidence: what was said, from a list of allowed fields; safe to store and show.
+    """
+
+    channel: str
+    merchant_id: str
+    app_id: str
+    out_trade_no: str
+    transaction_id: str | None
+    state: State
+    amount_yuan: Decimal | None
+    currency: str | None
+    paid_at: datetime | None
+    payer_id: str | None = field(repr=False)
+    evidence: dict[str, Any]
+
+
+class Platform(Protocol):
+    """One merchant account at one platform. Safe to share between threads; holds no connection."""
+
+    channel: str
+    merchant_id: str
+    app_id: str
+
+    def create_charge(self, request: ChargeRequest) -> Charge:
+        """Ask the platform for this order. The same request again gives a fresh charge of the same order.
+
+        :raises ValueError: a number, amount or URL no platform would take; nothing was sent.
+        :raises PlatformRefused: nothing was made.
+        :raises PlatformUnreachable: unknown; query before a new number is used.
+        :raises OutsideCallInScope: inside a landlord's scope.
+        """
+
+    def query(self, out_trade_no: str, *, by_qr: bool = True) -> PlatformResult:
+        """Ask how an order is. Changes nothing.
+
+        :param by_qr: whether the order was made as a QR. Alipay has no trade for a QR before it is scanned:
+            for such an order "no trade" is PENDING; for an order bound to a payer it is UNKNOWN_ORDER.
+        :raises PlatformRefused, PlatformUnreachable: as above.
+        """
+
+    def close(self, out_trade_no: str) -> PlatformResult:
+        """Make an unpaid order unpayable. Closing twice is closing once; an order found paid comes back PAID.
+
+        :raises PlatformRefused, PlatformUnreachable: as above.
+        """
+
+    def read_notify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PlatformResult:
+        """Return what a notify proves. Makes no call; the same notify reads the same every time.
+
+        :param body: the bytes as they arrived, never re-written JSON.
+        :param now: aware, for the replay window.
+        :raises NotifyRefused: whatever else arrives.
+        """
+
+    def notify_answer(self, ok: bool) -> tuple[int, str, bytes]:
+        """Return status, content type and body that end (True) or repeat (False) the platform's delivery."""
+
+
+def platform_for(channel: str, credentials: dict[str, Any], *, base_url: str | None = None) -> Platform:
+    """Return the adapter of one merchant account; equal credentials give the same object.
+
+    Reading and checking keys takes about a tenth of a second, so adapters are kept.
+
+    :param channel: `wechat` or `alipay`.
+    :param credentials: decrypted; `platforms/wechat.py` and `platforms/alipay.py` name the fields.
+    :param base_url: None is the platform itself; a sandbox's address otherwise.
+    :raises CredentialsInvalid: naming the field that cannot be used.
+    :raises ValueError: for a channel nobody adapted.
+    """
+    return _kept(channel, json.dumps(credentials, sort_keys=True), base_url)
+
+
+@lru_cache(maxsize=256)
+def _kept(channel: str, credentials: str, base_url: str | None) -> Platform:
+    # Each SDK takes a third of a second to import; a process pays only for the channels it uses.
+    if channel == "wechat":
+        from apps.income.platforms.wechat import WeChatPlatform
+
+        return WeChatPlatform(json.loads(credentials), base_url=base_url)
+    if channel == "alipay":
+        from apps.income.platforms.alipay import AlipayPlatform
+
+        return AlipayPlatform(json.loads(credentials), base_url=base_url)
+    raise ValueError(f"no adapter for channel {channel!r}")

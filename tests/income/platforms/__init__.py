@@ -1,0 +1,1 @@
+import tests.without_django  # noqa: F401

@@ -30,15 +30,15 @@ def main(words: list[str]) -> int:
     wish = parser.parse_args(words)
     if not 0 <= wish.port <= 65535:
         _fail(f"port {wish.port} is out of range")
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
     try:
         server = SandboxServer(wish.state, wish.port)
     except (MerchantsUnreadable, sqlite3.Error) as error:
         _fail(str(error))
     except OSError as error:
         _fail(f"cannot listen on {HOST}:{wish.port} ({error.strerror})")
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
     server.start()
     sys.stdout.write(f"sandbox platforms on {server.url}\n")
     sys.stdout.flush()

@@ -65,6 +65,8 @@ class Books:
         self._db.row_factory = sqlite3.Row
         try:
             self._db.execute("PRAGMA journal_mode=WAL")
+            # Survives the death of the process; only the death of the machine may cost the last orders.
+            self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(_SCHEMA)
         except sqlite3.Error:
             self._db.close()

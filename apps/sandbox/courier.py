@@ -28,6 +28,8 @@ SCHEDULE_S = (0.05, 1.0, 2.0, 4.0, 8.0, 15.0, *([30.0] * 9))
 ANSWER_WITHIN_S = 5.0
 _LEASE = timedelta(seconds=15)
 _FAREWELL_S = 0.3
+# The clock may be set forward while nothing new happens.
+_LOOK_AGAIN_S = 0.25
 _POSTERS = 8
 
 
@@ -77,8 +79,8 @@ class Courier:
             for notice in self.books.claim_notices(self.clock(), _LEASE):
                 self._claimed.put(notice)
             due_at = self.books.next_notice_at()
-            pause_s = 1.0 if due_at is None else (due_at - self.clock()).total_seconds()
-            self._wake.wait(min(max(pause_s, 0.005), 1.0))
+            pause_s = _LOOK_AGAIN_S if due_at is None else (due_at - self.clock()).total_seconds()
+            self._wake.wait(min(max(pause_s, 0.005), _LOOK_AGAIN_S))
 
     def _post_claimed(self) -> None:
         while (notice := self._claimed.get()) is not None and not self._stopping.is_set():

@@ -1,0 +1,1 @@
+"""Landlords, their members, renters, doors and the audit."""

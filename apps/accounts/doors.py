@@ -1,0 +1,62 @@
+"""Doors: find the landlord of a token, a serial, an order number, before any scope is open."""
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from apps.accounts.models import Door
+
+Kind = Door.Kind
+
+
+@dataclass(frozen=True)
+class Found:
+    """Behind this door stands one object of one landlord."""
+
+    landlord_id: UUID
+    object_id: UUID
+
+
+def _hash(kind: str, key: str) -> str:
+    return hashlib.sha256(f"{kind}:{key}".encode()).hexdigest()
+
+
+def hang(kind: Door.Kind, key: str, *, landlord_id: UUID, object_id: UUID) -> bool:
+    """Make `key` open on this object, in the caller's transaction; False if the key opens on another already.
+
+    May run twice: the same door again is True.
+    """
+    key_hash = _hash(kind, key)
+    Door.objects.bulk_create(
+        [Door(kind=kind, key_hash=key_hash, landlord_id=landlord_id, object_id=object_id)],
+        ignore_conflicts=True,
+    )
+    return Door.objects.filter(
+        kind=kind, key_hash=key_hash, landlord_id=landlord_id, object_id=object_id
+    ).exists()
+
+
+def open_one(kind: Door.Kind, key: str) -> Found | None:
+    """Return what `key` opens on, or None for a key nobody hung."""
+    row = (
+        Door.objects.filter(kind=kind, key_hash=_hash(kind, key))
+        .values_list("landlord_id", "object_id")
+        .first()
+    )
+    return Found(*row) if row else None
+
+
+def open_all(kind: Door.Kind, key: str) -> list[Found]:
+    """Return everything `key` opens on; only the renter's kind has more than one."""
+    rows = Door.objects.filter(kind=kind, key_hash=_hash(kind, key)).order_by("id")
+    return [Found(*row) for row in rows.values_list("landlord_id", "object_id")]
+
+
+def open_many(kind: Door.Kind, keys: list[str]) -> dict[str, Found]:
+    """Return what each of `keys` opens on, in one query; keys nobody hung are absent."""
+    by_hash = {_hash(kind, key): key for key in keys}
+    rows = Door.objects.filter(kind=kind, key_hash__in=by_hash)
+    return {
+        by_hash[key_hash]: Found(landlord_id, object_id)
+        for key_hash, landlord_id, object_id in rows.values_list("key_hash", "landlord_id", "object_id")
+    }

@@ -1,0 +1,215 @@
+"""Who there is: landlords and the people around them, the doors to their things, and what was done by whom."""
+
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.roles import Role
+from apps.common.fields import amount_yuan_field
+from apps.common.ids import uuid7
+from apps.common.scoping import ScopedModel
+
+
+class Landlord(models.Model):
+    """The customer: everything owned carries this row's id. The minimum recharge is what an order must reach."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(_("name"), max_length=60)
+    phone = models.CharField(_("contact phone"), max_length=20, blank=True)
+    minimum_recharge_yuan = amount_yuan_field(verbose_name=_("minimum recharge"), default=10)
+    time_zone = models.CharField(_("time zone"), max_length=40, default="Asia/Shanghai")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("landlord")
+        verbose_name_plural = _("landlords")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(minimum_recharge_yuan__gte="0.01"), name="accounts_landlord_minimum_is_a_fen"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(username=username)
+
+
+class User(AbstractBaseUser):
+    """A login: a member of landlords, a renter, an operator, or several of these at once.
+
+    `username` is the phone number for people who have one. No name parts: a name is one text in Chinese.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    username = models.CharField(_("phone or user name"), max_length=64, unique=True)
+    name = models.CharField(_("name"), max_length=60, blank=True)
+    is_operator = models.BooleanField(_("operator"), default=False)
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField()
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "username"
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+
+    def __str__(self) -> str:
+        return self.name or self.username
+
+    @property
+    def is_staff(self) -> bool:
+        """Django's admin asks this; our two sites decide for themselves (`has_permission`)."""
+        return self.is_operator
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        return self.is_active and self.is_operator
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_active and self.is_operator
+
+
+class Member(models.Model):
+    """A login working for a landlord, in one role."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    landlord = models.ForeignKey(Landlord, on_delete=models.PROTECT, related_name="members")
+    role = models.CharField(_("role"), max_length=12, choices=[(r.value, r.value) for r in Role])
+
+    class Meta:
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+        constraints = [models.UniqueConstraint(fields=["user", "landlord"], name="accounts_member_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.role}"
+
+
+class Renter(models.Model):
+    """Who lives there and pays; outside every landlord's scope, reached by QR token, share or lease."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.OneToOneField(User, null=True, blank=True, on_delete=models.PROTECT, related_name="renter")
+    name = models.CharField(_("name"), max_length=60)
+    phone = models.CharField(_("phone"), max_length=20, blank=True)
+
+    class Meta:
+        verbose_name = _("renter")
+        verbose_name_plural = _("renters")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PayerIdentity(models.Model):
+    """A payer as a platform knows her: the openid of one app. It comes from a login, never from a body."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    channel = models.CharField(max_length=8)
+    app_id = models.CharField(max_length=40)
+    open_id = models.CharField(max_length=128)
+    user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="payer_identities")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "app_id", "open_id"], name="accounts_payer_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.open_id[:4]}…"
+
+
+class AccessToken(models.Model):
+    """A bearer token, stored as its SHA-256; whoever reads this table can log in as nobody."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    token_hash = models.CharField(max_length=64, unique=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.user} until {self.expires_at:%Y-%m-%d}"
+
+
+class Door(models.Model):
+    """What is looked up before a scope exists: a key's hash opens on one landlord's object, nothing more.
+
+    The renter's kind may open on several leases; all others open on exactly one object.
+    """
+
+    class Kind(models.TextChoices):
+        QR = "QR"
+        SERIAL = "SERIAL"
+        ORDER = "ORDER"
+        OUT_TRADE_NO = "OUT_TRADE_NO"
+        PLATFORM_TRANSACTION = "PLATFORM_TRANSACTION"
+        ACCOUNT = "ACCOUNT"
+        SHARE = "SHARE"
+        RENTER = "RENTER"
+
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    key_hash = models.CharField(max_length=64)
+    landlord = models.ForeignKey(Landlord, on_delete=models.PROTECT, related_name="+")
+    object_id = models.UUIDField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "key_hash"], condition=~Q(kind="RENTER"), name="accounts_door_opens_on_one"
+            ),
+            models.UniqueConstraint(fields=["kind", "key_hash", "object_id"], name="accounts_door_hung_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class AuditLine(ScopedModel):
+    """Who did what to which of the landlord's things; one line an act, never changed (grants and a trigger)."""
+
+    at = models.DateTimeField(_("time"))
+    by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("by"))
+    act = models.CharField(_("act"), max_length=60)
+    object_type = models.CharField(max_length=40)
+    object_id = models.UUIDField()
+    facts = models.JSONField(default=dict)
+
+    class Meta(ScopedModel.Meta):
+        abstract = False
+        verbose_name = _("audit line")
+        verbose_name_plural = _("audit")
+        indexes = [models.Index(fields=["landlord", "object_id", "-id"], name="accounts_audit_by_object")]
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.object_type}"
+
+
+class IdempotentAnswer(ScopedModel):
+    """What a write answered, kept for ever under the caller's Idempotency-Key."""
+
+    caller = models.CharField(max_length=80)
+    key = models.CharField(max_length=255)
+    request_hash = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    body = models.JSONField()
+    created_at = models.DateTimeField()
+
+    class Meta(ScopedModel.Meta):
+        abstract = False
+        constraints = [
+            models.UniqueConstraint(fields=["landlord", "caller", "key"], name="accounts_answer_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,1 @@
+"""What needs a look, and telling people so."""

@@ -1,0 +1,74 @@
+"""What every REST view shares: the shape of an error, and how lists are paged."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404
+from django.utils.translation import gettext as _
+from rest_framework import exceptions, status
+from rest_framework.pagination import CursorPagination
+from rest_framework.response import Response
+
+from apps.common import scoping
+from apps.common.errors import Refused
+
+
+class NewestFirst(CursorPagination):
+    """Cursor pages, newest first; ids are time-ordered, so they are the order."""
+
+    ordering = "-id"
+    page_size = 50
+    page_size_query_param = "limit"
+    max_page_size = 500
+
+
+def answer_error(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """Return `{"type", "code", "detail", "fields"?}` for an anticipated failure; None lets others be a 500.
+
+    Whatever the view had written is rolled back: DRF alone would commit it.
+    """
+    if scoping.current() is not None:
+        transaction.set_rollback(True)
+    if isinstance(error, Refused):
+        return _answer(error.status, error.code, str(error.detail), error.fields)
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    if isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if isinstance(error, exceptions.ValidationError):
+        fields = {name: _first(problem) for name, problem in _fields(error.detail).items()}
+        return _answer(400, "invalid", _("Some fields cannot be used as they are."), fields)
+    if isinstance(error, exceptions.Throttled):
+        answer = _answer(429, "throttled", str(error.detail), {})
+        if error.wait is not None:
+            answer["Retry-After"] = str(int(error.wait) + 1)
+        return answer
+    if isinstance(error, exceptions.APIException):
+        codes = error.get_codes()
+        code = codes if isinstance(codes, str) else error.default_code
+        answer = _answer(error.status_code, code, str(error.detail), {})
+        if error.status_code == status.HTTP_401_UNAUTHORIZED:
+            answer["WWW-Authenticate"] = "Bearer"
+        return answer
+    return None
+
+
+def _answer(status_code: int, code: str, detail: str, fields: Mapping[str, Any]) -> Response:
+    body: dict[str, Any] = {"type": f"/api/v1/docs/#error-{code}", "code": code, "detail": detail}
+    if fields:
+        body["fields"] = {name: str(problem) for name, problem in fields.items()}
+    return Response(body, status=status_code)
+
+
+def _fields(detail: Any) -> Mapping[str, Any]:
+    return detail if isinstance(detail, Mapping) else {"non_field_errors": detail}
+
+
+def _first(problem: Any) -> str:
+    while isinstance(problem, (list, tuple)) and problem:
+        problem = problem[0]
+    if isinstance(problem, Mapping):
+        return "; ".join(f"{name}: {_first(inner)}" for name, inner in problem.items())
+    return str(problem)

@@ -1,0 +1,78 @@
+"""Doorbells: tasks by name, rung after commit, that carry ids and no facts.
+
+A lost, doubled or late ring changes nothing, because PostgreSQL holds the truth and a sweeper finds due rows
+without any broker. So ringing never blocks and never raises in a payer's request: a background thread
+publishes from a bounded queue, and what does not fit is dropped.
+"""
+
+import logging
+import queue
+import threading
+from typing import Any
+from uuid import UUID
+
+from celery import Celery, Task, current_app
+from django.db import transaction
+
+from apps.common.scoping import landlord_scope
+
+log = logging.getLogger(__name__)
+
+# Urgency, most urgent first; `config.celery` routes by the task's own name.
+QUEUES = ("money", "delivery", "readings", "alerts")
+
+_BACKLOG = 1_000
+_waiting: "queue.Queue[tuple[str, str, dict[str, Any]]]" = queue.Queue(maxsize=_BACKLOG)
+_thread: threading.Thread | None = None
+_thread_lock = threading.Lock()
+
+
+def ring_after_commit(name: str, *, queue_name: str, **kwargs: Any) -> None:
+    """Ring the task `name` once the present transaction has committed; never blocks, never raises.
+
+    `kwargs` are ids (UUIDs become text). Without a transaction it rings at once.
+    """
+    facts = {key: str(value) if isinstance(value, UUID) else value for key, value in kwargs.items()}
+    transaction.on_commit(lambda: _put(name, queue_name, facts))
+
+
+def _put(name: str, queue_name: str, kwargs: dict[str, Any]) -> None:
+    _ensure_thread()
+    try:
+        _waiting.put_nowait((name, queue_name, kwargs))
+    except queue.Full:
+        log.warning("doorbell %s dropped: %d are waiting already", name, _BACKLOG)
+
+
+def _ensure_thread() -> None:
+    global _thread
+    with _thread_lock:
+        if _thread is None or not _thread.is_alive():
+            _thread = threading.Thread(target=_publish_forever, name="doorbells", daemon=True)
+            _thread.start()
+
+
+def _publish_forever() -> None:
+    while True:
+        name, queue_name, kwargs = _waiting.get()
+        try:
+            current_app.send_task(name, kwargs=kwargs, queue=queue_name, retry=False)
+        except Exception as error:  # noqa: BLE001 - the broker may fail in any way; the sweeper covers it
+            log.warning("doorbell %s not rung: %s", name, error)
+        finally:
+            _waiting.task_done()
+
+
+class LandlordTask(Task):  # type: ignore[misc]
+    """A task that works for one landlord: `landlord_id` is demanded and its scope is open around the body."""
+
+    abstract = True
+
+    def __call__(self, *args: Any, landlord_id: str, **kwargs: Any) -> Any:
+        with landlord_scope(UUID(landlord_id)):
+            return super().__call__(*args, **kwargs)
+
+
+def broker_app() -> Celery:
+    """Return the Celery app in use; the one place where others reach it."""
+    return current_app

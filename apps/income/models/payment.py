@@ -1,0 +1,144 @@
+"""What the renter asked (order), what the platform did (payment), and through whose account (collection account)."""
+
+import json
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.common.fields import amount_yuan_field, energy_field, price_field
+from apps.common.scoping import ScopedModel
+from apps.common.sealing import seal, unseal
+from apps.income.states import Channel, PaymentState
+from apps.meters.models import Lease, Meter
+
+_CHANNELS = [(Channel.WECHAT.value, _("WeChat Pay")), (Channel.ALIPAY.value, _("Alipay"))]
+
+
+class CollectionAccount(ScopedModel):
+    """The landlord's own merchant account (strategy S1): payments land there and nowhere else.
+
+    Keys and certificates are one sealed text, bound to this row.
+    """
+
+    channel = models.CharField(_("channel"), max_length=8, choices=_CHANNELS)
+    merchant_id = models.CharField(_("merchant"), max_length=40)
+    strategy = models.CharField(max_length=2, default="S1", choices=[("S1", "S1")])
+    is_active = models.BooleanField(_("active"), default=True)
+    sealed_credentials = models.TextField(editable=False)
+
+    class Meta(ScopedModel.Meta):
+        abstract = False
+        verbose_name = _("collection account")
+        verbose_name_plural = _("collection accounts")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["landlord", "channel"], condition=Q(is_active=True), name="income_account_one_active"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()} ****{self.merchant_id[-4:]}"
+
+    @property
+    def _context(self) -> str:
+        return f"income.CollectionAccount:{self.pk}:{self.landlord_id}"
+
+    def set_credentials(self, credentials: dict[str, Any]) -> None:
+        self.sealed_credentials = seal(json.dumps(credentials), context=self._context)
+
+    def credentials(self) -> dict[str, Any]:
+        """Return the keys in clear; they go to an adapter and nowhere else."""
+        opened: dict[str, Any] = json.loads(unseal(self.sealed_credentials, context=self._context))
+        return opened
+
+
+class Order(ScopedModel):
+    """What a payer asked for: an amount for one meter, at the price shown to her. Its state is derived."""
+
+    no = models.CharField(_("order number"), max_length=24)
+    meter = models.ForeignKey(Meter, on_delete=models.PROTECT, verbose_name=_("meter"))
+    lease = models.ForeignKey(Lease, null=True, on_delete=models.PROTECT)
+    channel = models.CharField(_("channel"), max_length=8, choices=_CHANNELS)
+    amount_yuan = amount_yuan_field(verbose_name=_("amount"))
+    price_yuan_per_kwh = price_field(verbose_name=_("price"))
+    quoted_energy_kwh = energy_field(verbose_name=_("energy"))
+    caller = models.CharField(max_length=80, blank=True)
+    idempotency_key = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(_("ordered"))
+    expires_at = models.DateTimeField()
+
+    class Meta(ScopedModel.Meta):
+        abstract = False
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        constraints = [
+            models.UniqueConstraint(fields=["landlord", "no"], name="income_order_no_once"),
+            models.UniqueConstraint(
+                fields=["landlord", "caller", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="income_order_key_once",
+            ),
+            models.CheckConstraint(condition=Q(amount_yuan__gte="0.01"), name="income_order_at_least_a_fen"),
+        ]
+
+    def __str__(self) -> str:
+        return self.no
+
+
+class Payment(ScopedModel):
+    """One attempt to pay an order. The row exists before the platform is called; `out_trade_no` is its key there.
+
+    `bridge` and `qr_text` are what the platform answered, kept so that the same request gets the same answer.
+    """
+
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, related_name="payments", verbose_name=_("order")
+    )
+    account = models.ForeignKey(CollectionAccount, on_delete=models.PROTECT, related_name="payments")
+    channel = models.CharField(_("channel"), max_length=8, choices=_CHANNELS)
+    out_trade_no = models.CharField(max_length=32)
+    transaction_id = models.CharField(_("platform's number"), max_length=64, blank=True)
+    amount_yuan = amount_yuan_field(verbose_name=_("amount"))
+    state = models.CharField(
+        _("state"),
+        max_length=8,
+        default=PaymentState.CREATED,
+        choices=[(s.value, s.value) for s in PaymentState],
+    )
+    review_reason = models.CharField(_("why it needs a look"), max_length=200, blank=True)
+    bridge = models.JSONField(null=True)
+    qr_text = models.CharField(max_length=512, blank=True)
+    evidence = models.JSONField(default=dict)
+    created_at = models.DateTimeField(_("created"))
+    paid_at = models.DateTimeField(_("paid"), null=True)
+    polls = models.PositiveIntegerField(default=0)
+    poll_at = models.DateTimeField(null=True)
+
+    class Meta(ScopedModel.Meta):
+        abstract = False
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["landlord", "out_trade_no"], name="income_payment_out_trade_no_once"
+            ),
+            models.UniqueConstraint(
+                fields=["landlord", "channel", "transaction_id"],
+                condition=~Q(transaction_id=""),
+                name="income_payment_transaction_once",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="PAID") | (~Q(transaction_id="") & Q(paid_at__isnull=False)),
+                name="income_payment_paid_has_proof",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["poll_at"], condition=Q(state__in=["CREATED", "PENDING"]), name="income_payment_due"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.out_trade_no

@@ -1,0 +1,79 @@
+"""Energy on its way into a meter: from a payment, cash, a gift or a correction."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models import User
+from apps.common.fields import energy_field, ledger_amount_field, price_field
+from apps.common.scoping import ScopedModel
+from apps.income.models.payment import Payment
+from apps.income.states import RechargeKind, RechargeState
+from apps.meters.models import Command, Meter
+
+_KINDS = [
+    (RechargeKind.PAYMENT.value, _("payment")),
+    (RechargeKind.CASH.value, _("cash")),
+    (RechargeKind.GIFT.value, _("gift")),
+    (RechargeKind.CORRECTION.value, _("correction")),
+]
+_STATES = [
+    (RechargeState.OPEN.value, _("on its way")),
+    (RechargeState.CREDITED.value, _("in the meter")),
+    (RechargeState.CANCELLED.value, _("cancelled")),
+]
+
+
+class Recharge(ScopedModel):
+    """One recharge and its one credit command, made in the same transaction as what paid for it.
+
+    amount + carried in = energy x price + carried out, exactly; the database checks it.
+    """
+
+    meter = models.ForeignKey(
+        Meter, on_delete=models.PROTECT, related_name="recharges", verbose_name=_("meter")
+    )
+    command = models.OneToOneField(Command, on_delete=models.PROTECT, related_name="recharge")
+    payment = models.OneToOneField(Payment, null=True, on_delete=models.PROTECT, related_name="recharge")
+    kind = models.CharField(_("kind"), max_length=10, choices=_KINDS)
+    state = models.CharField(_("state"), max_length=10, default=RechargeState.OPEN, choices=_STATES)
+    holder = models.CharField(max_length=48)
+    amount_yuan = ledger_amount_field(verbose_name=_("amount"))
+    carried_in_yuan = ledger_amount_field()
+    carried_out_yuan = ledger_amount_field()
+    price_yuan_per_kwh = price_field(verbose_name=_("price"))
+    energy_kwh = energy_field(verbose_name=_("energy"))
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    made_by = models.ForeignKey(
+        User, null=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("by")
+    )
+    created_at = models.DateTimeField(_("time"))
+    credited_at = models.DateTimeField(_("in the meter since"), null=True)
+
+    class Meta(ScopedModel.Meta):
+        abstract = False
+        verbose_name = _("recharge")
+        verbose_name_plural = _("recharges")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="PAYMENT", payment__isnull=False) | (~Q(kind="PAYMENT") & Q(payment=None)),
+                name="income_recharge_payment_kind_has_payment",
+            ),
+            models.CheckConstraint(condition=Q(energy_kwh__gt=0), name="income_recharge_has_energy"),
+            models.CheckConstraint(
+                condition=Q(
+                    amount_yuan=models.F("energy_kwh") * models.F("price_yuan_per_kwh")
+                    + models.F("carried_out_yuan")
+                    - models.F("carried_in_yuan")
+                )
+                | Q(kind__in=["GIFT", "CORRECTION"], amount_yuan=0),
+                name="income_recharge_sum_is_exact",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["landlord", "meter", "-id"], name="income_recharge_by_meter"),
+            models.Index(fields=["landlord", "id"], condition=Q(state="OPEN"), name="income_recharge_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.energy_kwh} kWh"

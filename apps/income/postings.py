@@ -1,0 +1,92 @@
+"""The chart of accounts, and which business event moves what; pure.
+
+A posting moves a positive amount of one asset from a source to a destination, so an entry balances by itself.
+An account is a text, `kind` or `kind:id`; a balance is what came in less what went out.
+
+    CNY   channel:<collection account>   money taken through it (grows negative: it comes from outside)
+          cash                           money a member took by hand (likewise)
+          advance:<holder>               paid, and not yet energy in the meter
+          remainder:<holder>             too little for one step of energy; carried to the next recharge
+          energy_sold                    the landlord's income
+    KWH   issued                         energy made (grows negative)
+          before_us:<meter>              what the meter had been given before we knew it
+          meter:<meter>:<device epoch>   energy this body of the meter has proved to have received
+
+The holder of an advance or a remainder is the lease (`lease:<id>`), or the meter itself while it is vacant.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from apps.tariffs.pricing import Quote
+
+
+class Asset(StrEnum):
+    CNY = "CNY"
+    KWH = "KWH"
+
+
+@dataclass(frozen=True)
+class Move:
+    """One posting to be: `amount` of `asset` goes from `source` to `destination`."""
+
+    asset: Asset
+    source: str
+    destination: str
+    amount: Decimal
+
+
+ENERGY_SOLD = "energy_sold"
+CASH = "cash"
+ISSUED = "issued"
+
+
+def holder_of(*, lease_id: UUID | None, meter_id: UUID) -> str:
+    return f"lease:{lease_id}" if lease_id else f"meter:{meter_id}"
+
+
+def channel_account(account_id: UUID) -> str:
+    return f"channel:{account_id}"
+
+
+def advance(holder: str) -> str:
+    return f"advance:{holder}"
+
+
+def remainder(holder: str) -> str:
+    return f"remainder:{holder}"
+
+
+def meter_energy(meter_id: UUID, device_epoch: int) -> str:
+    return f"meter:{meter_id}:{device_epoch}"
+
+
+def paid(*, source: str, holder: str, quote: Quote) -> list[Move]:
+    """Money came in: it and what was carried wait as an advance, exactly the price of the energy; the rest is carried."""
+    moves = [
+        Move(Asset.CNY, source, advance(holder), quote.amount_yuan),
+        Move(Asset.CNY, remainder(holder), advance(holder), quote.carried_in_yuan),
+        Move(Asset.CNY, advance(holder), remainder(holder), quote.carried_out_yuan),
+    ]
+    return [move for move in moves if move.amount > 0]
+
+
+def credited(
+    *, holder: str, spent_yuan: Decimal, energy_kwh: Decimal, meter_id: UUID, device_epoch: int
+) -> list[Move]:
+    """The meter proved the energy: the advance is earned. A gift moves energy only."""
+    moves = [
+        Move(Asset.CNY, advance(holder), ENERGY_SOLD, spent_yuan),
+        Move(Asset.KWH, ISSUED, meter_energy(meter_id, device_epoch), energy_kwh),
+    ]
+    return [move for move in moves if move.amount > 0]
+
+
+def cancelled(*, source: str, holder: str, quote: Quote) -> list[Move]:
+    """A recharge was taken back before any byte was stored: the reverse of `paid`."""
+    return [
+        Move(move.asset, move.destination, move.source, move.amount)
+        for move in reversed(paid(source=source, holder=holder, quote=quote))
+    ]

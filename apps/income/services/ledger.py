@@ -1,0 +1,37 @@
+"""Write the books and read balances from them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Sum
+
+from apps.income.models import Entry, Posting
+from apps.income.postings import Asset, Move
+
+
+def book(*, reference: str, kind: str, moves: Iterable[Move], now: datetime) -> Entry:
+    """Write one entry in the caller's transaction.
+
+    :raises django.db.IntegrityError: if `reference` is booked already; an event is booked once.
+    """
+    entry = Entry.objects.create(reference=reference, kind=kind, happened_at=now)
+    Posting.objects.bulk_create(
+        Posting(
+            entry=entry,
+            asset=move.asset,
+            source=move.source,
+            destination=move.destination,
+            amount=move.amount,
+        )
+        for move in moves
+    )
+    return entry
+
+
+def balance(asset: Asset, account: str) -> Decimal:
+    """Return what came into `account` less what went out, six places."""
+    postings = Posting.objects.filter(asset=asset)
+    came = postings.filter(destination=account).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+    went = postings.filter(source=account).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+    return came - went

@@ -1,0 +1,243 @@
+"""Open an order: the row first, then the platform, then what the payer's screen needs."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts import doors
+from apps.accounts.doors import Found
+from apps.accounts.models import Landlord, PayerIdentity
+from apps.common.errors import Conflict, Gone, NotFound, Refused
+from apps.common.ids import readable_code
+from apps.common.scoping import landlord_scope
+from apps.income import postings
+from apps.income.models import CollectionAccount, Order, Payment
+from apps.income.platforms import base as platforms
+from apps.income.services import channels
+from apps.income.services.ledger import balance
+from apps.income.services.payments import POLL_AFTER
+from apps.income.services.recharges import AmountInvalid, PriceMissing, current_lease
+from apps.income.states import Channel, PaymentState
+from apps.meters.models import Meter
+from apps.tariffs.pricing import Quote, quote
+from apps.tariffs.selectors import price_at
+from meter_gateway.protocol.profiles import load_profile
+
+ORDER_LIFE = timedelta(minutes=30)
+LARGEST_ORDER_YUAN = Decimal("5000.00")
+
+
+class BelowMinimum(Refused):
+    code = "below_minimum"
+    status = 400
+
+
+class PlatformBusy(Refused):
+    code = "platform_busy"
+    status = 503
+    detail = _(
+        "The payment platform does not answer just now. Nothing was paid; please try again in a moment."
+    )
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An order and the payment to be made for it, with what the payer's app needs."""
+
+    order: Order
+    payment: Payment
+    quote: Quote
+
+
+def parse_amount(text: Any) -> Decimal:
+    """Return an amount of yuan out of a request: digits, a point and at most two decimals, nothing else.
+
+    :raises AmountInvalid: for everything else, "1e2" and "NaN" included.
+    """
+    if not isinstance(text, str) or len(text) > 12:
+        raise AmountInvalid(fields={"amount_yuan": _('Send the amount as text, like "50.00".')})
+    whole, point, fraction = text.partition(".")
+    plain = whole.isascii() and whole.isdigit() and len(fraction) <= 2 and (not point or fraction.isdigit())
+    if not plain or (fraction and not fraction.isascii()):
+        raise AmountInvalid(fields={"amount_yuan": _("Digits with at most two decimals.")})
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise AmountInvalid(fields={"amount_yuan": _("Not an amount.")}) from None
+    if not 0 < amount <= LARGEST_ORDER_YUAN:
+        raise AmountInvalid(
+            _("The amount must be between 0.01 and %(most)s yuan.") % {"most": LARGEST_ORDER_YUAN},
+            fields={"amount_yuan": _("Out of range.")},
+        )
+    return amount.quantize(Decimal("0.01"))
+
+
+def quote_for(meter: Meter, amount_yuan: Decimal, now: datetime) -> Quote:
+    """Return what an amount buys at this meter now, the renter's remainder included.
+
+    :raises PriceMissing: without a price. :raises AmountInvalid: if it buys nothing.
+    """
+    price = price_at(meter, now)
+    if price is None:
+        raise PriceMissing()
+    lease = current_lease(meter, now)
+    holder = postings.holder_of(lease_id=lease.pk if lease else None, meter_id=meter.pk)
+    step_kwh = load_profile(meter.profile).credit_step_kwh
+    if amount_yuan < price.price_yuan_per_kwh * step_kwh:
+        raise AmountInvalid(
+            _("This amount does not buy the meter's smallest step of energy."),
+            fields={"amount_yuan": _("Too small.")},
+        )
+    return quote(
+        amount_yuan=amount_yuan,
+        carried_in_yuan=balance(postings.Asset.CNY, postings.remainder(holder)),
+        price_yuan_per_kwh=price.price_yuan_per_kwh,
+        step_kwh=step_kwh,
+    )
+
+
+def open_order(
+    *,
+    found: Found,
+    amount_yuan: Decimal,
+    channel: Channel,
+    payer: PayerIdentity | None,
+    payer_ip: str | None,
+    caller: str,
+    idempotency_key: str,
+    now: datetime,
+) -> Opened:
+    """Return an order for the meter behind an opened door, ready to be paid; opens short scopes of its own.
+
+    The same caller and key give the same order again; with another body they are refused. Rows are committed
+    before the platform is called, and a platform that does not answer leaves an order that can be asked again.
+
+    :raises Refused: `below_minimum`, `amount_invalid`, `price_missing`, `channel_missing`, `meter_archived`,
+        `idempotency_mismatch`, `platform_busy`.
+    """
+    with landlord_scope(found.landlord_id):
+        meter = Meter.objects.select_related("room").get(pk=found.object_id)
+        opened = _existing(caller, idempotency_key, meter, amount_yuan, channel, now) or _new(
+            meter, amount_yuan, channel, caller, idempotency_key, now
+        )
+        payment = opened.payment
+        account = payment.account
+        platform = channels.platform_of(account)
+        description = str(_("Electricity")) + f" {meter}"
+    if payment.state != PaymentState.CREATED:
+        return opened
+    app_id = platform.app_id
+    payer_id = payer.open_id if payer and (payer.channel, payer.app_id) == (channel, app_id) else None
+    charge = _charge(platform, account, opened, description, payer_id, payer_ip)
+    with landlord_scope(found.landlord_id):
+        Payment.objects.filter(pk=payment.pk, state=PaymentState.CREATED).update(
+            state=PaymentState.PENDING,
+            bridge=charge.bridge,
+            qr_text=charge.qr_text or "",
+            poll_at=now + POLL_AFTER[0],
+        )
+        payment.refresh_from_db()
+    return opened
+
+
+def _charge(
+    platform: platforms.Platform,
+    account: CollectionAccount,
+    opened: Opened,
+    description: str,
+    payer_id: str | None,
+    payer_ip: str | None,
+) -> platforms.Charge:
+    request = platforms.ChargeRequest(
+        out_trade_no=opened.payment.out_trade_no,
+        amount_yuan=opened.payment.amount_yuan,
+        description=description,
+        payer_id=payer_id,
+        notify_url=channels.notify_url(account),
+        expires_at=opened.order.expires_at,
+        payer_ip=payer_ip,
+    )
+    try:
+        return platform.create_charge(request)
+    except platforms.PlatformUnreachable:
+        raise PlatformBusy() from None
+    except platforms.PlatformRefused as refusal:
+        raise Conflict(
+            _("The payment platform refused this order (%(code)s); the landlord has to check the account.")
+            % {"code": refusal.code},
+            code="platform_refused",
+        ) from None
+
+
+def _existing(
+    caller: str, key: str, meter: Meter, amount_yuan: Decimal, channel: Channel, now: datetime
+) -> Opened | None:
+    if not key:
+        return None
+    order = Order.objects.filter(caller=caller, idempotency_key=key).first()
+    if order is None:
+        return None
+    if (order.meter_id, order.amount_yuan, order.channel) != (meter.pk, amount_yuan, channel):
+        raise Refused(_("This Idempotency-Key was used for another order."), code="idempotency_mismatch")
+    payment = order.payments.select_related("account").order_by("id").first()
+    return Opened(order, payment, quote_for(meter, amount_yuan, now))
+
+
+def _new(
+    meter: Meter, amount_yuan: Decimal, channel: Channel, caller: str, key: str, now: datetime
+) -> Opened:
+    if meter.archived_at is not None:
+        raise Gone(_("This meter has been removed."), code="meter_archived")
+    minimum = Landlord.objects.values_list("minimum_recharge_yuan", flat=True).get(pk=meter.landlord_id)
+    if amount_yuan < minimum:
+        raise BelowMinimum(
+            _("The smallest recharge here is %(minimum)s yuan.") % {"minimum": minimum},
+            fields={"amount_yuan": _("Below the minimum.")},
+        )
+    account = channels.active_account(channel)
+    bought = quote_for(meter, amount_yuan, now)
+    lease = current_lease(meter, now)
+    try:
+        with transaction.atomic():
+            no = f"R{now:%y%m%d}{readable_code(10)}"
+            order = Order.objects.create(
+                no=no,
+                meter=meter,
+                lease=lease,
+                channel=channel,
+                amount_yuan=amount_yuan,
+                price_yuan_per_kwh=bought.price_yuan_per_kwh,
+                quoted_energy_kwh=bought.energy_kwh,
+                caller=caller,
+                idempotency_key=key,
+                created_at=now,
+                expires_at=now + ORDER_LIFE,
+            )
+            payment = Payment.objects.create(
+                order=order,
+                account=account,
+                channel=channel,
+                out_trade_no=f"{no}01",
+                amount_yuan=amount_yuan,
+                created_at=now,
+                poll_at=now + POLL_AFTER[0],
+            )
+    except IntegrityError:
+        raise Conflict(_("This order is being made already; ask again."), code="order_in_flight") from None
+    doors.hang(doors.Kind.ORDER, order.no, landlord_id=meter.landlord_id, object_id=order.pk)
+    return Opened(order, payment, bought)
+
+
+def find_order(no: str) -> Found:
+    """Return what an order number opens on.
+
+    :raises NotFound: for a number nobody has.
+    """
+    found = doors.open_one(doors.Kind.ORDER, no)
+    if found is None:
+        raise NotFound(_("There is no such order."))
+    return found

@@ -1,0 +1,184 @@
+"""One way in: whatever a notify, a poll, a return page or a bill says of a payment ends in `apply_payment_result`."""
+
+import logging
+from datetime import datetime, timedelta
+from enum import Enum
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from apps.accounts import doors
+from apps.common.scoping import landlord_scope
+from apps.income.models import CollectionAccount, Payment
+from apps.income.platforms import base as platforms
+from apps.income.services.channels import platform_of
+from apps.income.services.recharges import recharge_from_payment
+from apps.income.states import MAY_BECOME_PAID, UNDECIDED, PaymentState
+
+log = logging.getLogger(__name__)
+
+# After the order: 5 s, 30 s, 1, 3, 5, 10, 30 min (WeChat Pay 4012075249); then close, then one last query.
+POLL_AFTER = tuple(timedelta(seconds=s) for s in (5, 30, 60, 180, 300, 600, 1800))
+
+
+class Applied(Enum):
+    """What a result did to our books."""
+
+    PAID = "paid"
+    ALREADY_PAID = "already paid"
+    CLOSED = "closed"
+    REVIEW = "review"
+    NOTHING = "nothing"
+    UNKNOWN_ORDER = "unknown order"
+
+
+def apply_payment_result(
+    *, account: CollectionAccount, result: platforms.PlatformResult, now: datetime
+) -> Applied:
+    """Take in what a platform has proved about one order of this account; inside the landlord's scope.
+
+    Safe to run twice and in parallel: locks the payment, changes its state conditionally, and the platform's
+    transaction id opens one door only. A result that does not agree with the order goes to REVIEW and credits
+    nothing. PAID beats CLOSED.
+    """
+    with transaction.atomic():
+        payment = (
+            Payment.objects.select_for_update(of=("self",))
+            .select_related("order")
+            .filter(account=account, out_trade_no=result.out_trade_no)
+            .first()
+        )
+        if payment is None:
+            return Applied.UNKNOWN_ORDER
+        if result.state == "PAID":
+            return _paid(payment, result, now)
+        if result.state == "CLOSED":
+            rows = Payment.objects.filter(pk=payment.pk, state__in=sorted(UNDECIDED))
+            return Applied.CLOSED if rows.update(state=PaymentState.CLOSED, poll_at=None) else Applied.NOTHING
+        return Applied.NOTHING
+
+
+def _paid(payment: Payment, result: platforms.PlatformResult, now: datetime) -> Applied:
+    account = payment.account
+    if payment.state == PaymentState.PAID:
+        return (
+            Applied.ALREADY_PAID
+            if payment.transaction_id == result.transaction_id
+            else _review(payment, "paid a second time under another platform number", result)
+        )
+    problem = _disagreement(payment, account, result)
+    if problem:
+        return _review(payment, problem, result)
+    assert result.transaction_id is not None
+    key = f"{result.channel}:{result.transaction_id}"
+    if not doors.hang(
+        doors.Kind.PLATFORM_TRANSACTION, key, landlord_id=payment.landlord_id, object_id=payment.pk
+    ):
+        return _review(payment, "the platform's number belongs to another payment", result)
+    rows = Payment.objects.filter(pk=payment.pk, state__in=sorted(MAY_BECOME_PAID))
+    changed = rows.update(
+        state=PaymentState.PAID,
+        transaction_id=result.transaction_id,
+        paid_at=result.paid_at or now,
+        evidence=result.evidence,
+        poll_at=None,
+    )
+    if not changed:
+        return Applied.NOTHING
+    payment.refresh_from_db()
+    recharge_from_payment(payment=payment, now=now)
+    return Applied.PAID
+
+
+def _disagreement(payment: Payment, account: CollectionAccount, result: platforms.PlatformResult) -> str:
+    if result.merchant_id != account.merchant_id:
+        return "paid to another merchant"
+    if result.currency != "CNY":
+        return "paid in another currency"
+    if result.amount_yuan != payment.amount_yuan:
+        return f"paid {result.amount_yuan} instead of {payment.amount_yuan} yuan"
+    if not result.transaction_id:
+        return "the platform named no number of its own"
+    return ""
+
+
+def _review(payment: Payment, reason: str, result: platforms.PlatformResult) -> Applied:
+    """Put a payment aside for a person; a payment that is PAID keeps its state and gets the reason."""
+    rows = Payment.objects.filter(pk=payment.pk)
+    rows.exclude(state=PaymentState.PAID).update(
+        state=PaymentState.REVIEW, evidence=result.evidence, poll_at=None
+    )
+    rows.update(review_reason=reason[:200])
+    log.warning("payment %s needs a look: %s", payment.pk, reason)
+    return Applied.REVIEW
+
+
+def take_notify(
+    *, channel: str, account_id: UUID, headers: dict[str, str], body: bytes, now: datetime
+) -> tuple[int, str, bytes]:
+    """Return the answer to a platform's notify: success only after the result has been committed.
+
+    Opens short scopes of its own. Whatever is not proved to come from this account's platform changes nothing.
+    """
+    found = doors.open_one(doors.Kind.ACCOUNT, str(account_id))
+    if found is None:
+        return 404, "application/json", b"{}"
+    with landlord_scope(found.landlord_id):
+        account = CollectionAccount.objects.get(pk=found.object_id)
+        right_channel = account.channel == channel
+        platform = platform_of(account)
+    if not right_channel:
+        return 404, "application/json", b"{}"
+    try:
+        result = platform.read_notify(headers, body, now)
+    except platforms.NotifyRefused as refusal:
+        log.warning("notify of account %s refused: %s", account_id, refusal.code)
+        if refusal.out_trade_no:
+            with landlord_scope(found.landlord_id):
+                _set_aside(account, refusal)
+        return platform.notify_answer(False)
+    try:
+        with landlord_scope(found.landlord_id):
+            applied = apply_payment_result(account=account, result=result, now=now)
+    except IntegrityError:
+        # Another delivery of the same notify won the race; the next one finds it applied.
+        return platform.notify_answer(False)
+    return platform.notify_answer(applied not in (Applied.REVIEW, Applied.UNKNOWN_ORDER))
+
+
+def _set_aside(account: CollectionAccount, refusal: platforms.NotifyRefused) -> None:
+    rows = Payment.objects.filter(account=account, out_trade_no=refusal.out_trade_no)
+    rows.filter(state__in=sorted(MAY_BECOME_PAID)).update(
+        state=PaymentState.REVIEW, review_reason=str(refusal)[:200], poll_at=None
+    )
+
+
+def poll_payment(*, landlord_id: UUID, payment_id: UUID, now: datetime) -> Applied:
+    """Ask the platform how an undecided payment is and apply the answer; opens short scopes of its own.
+
+    Claims its turn first, so that two pollers ask once. After the last poll the order is closed at the
+    platform, and what closing finds out is applied too.
+    """
+    with landlord_scope(landlord_id):
+        payment = Payment.objects.select_related("account").filter(pk=payment_id).first()
+        if payment is None or payment.state not in UNDECIDED:
+            return Applied.NOTHING
+        last = payment.polls >= len(POLL_AFTER) - 1
+        next_at = now + timedelta(hours=1) if last else payment.created_at + POLL_AFTER[payment.polls + 1]
+        claimed = Payment.objects.filter(
+            pk=payment.pk, polls=payment.polls, state__in=sorted(UNDECIDED)
+        ).update(polls=F("polls") + 1, poll_at=max(next_at, now + timedelta(seconds=1)))
+        account = payment.account
+        platform = platform_of(account)
+    if not claimed:
+        return Applied.NOTHING
+    try:
+        result = platform.query(payment.out_trade_no, by_qr=payment.bridge is None)
+        if last and result.state in ("PENDING", "UNKNOWN_ORDER"):
+            result = platform.close(payment.out_trade_no)
+    except platforms.PlatformError as error:
+        log.info("payment %s could not be polled: %s", payment_id, type(error).__name__)
+        return Applied.NOTHING
+    with landlord_scope(landlord_id):
+        return apply_payment_result(account=account, result=result, now=now)

@@ -1,0 +1,236 @@
+"""Make a recharge and its credit command together; post its energy once the meter has proved it."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts import audit
+from apps.common.errors import Conflict, Refused
+from apps.income import postings
+from apps.income.models import Payment, Recharge
+from apps.income.services.ledger import balance, book
+from apps.income.states import RechargeKind, RechargeState
+from apps.meters.models import Lease, Meter
+from apps.meters.services import commands
+from apps.meters.states import CommandState
+from apps.tariffs.pricing import Quote, quote
+from apps.tariffs.selectors import price_at
+from meter_gateway.protocol.profiles import load_profile
+
+LARGEST_CASH_YUAN = Decimal("100000.00")
+
+
+class PriceMissing(Conflict):
+    code = "price_missing"
+    detail = _("This meter has no price yet; set one first.")
+
+
+class AmountInvalid(Refused):
+    code = "amount_invalid"
+    status = 400
+    detail = _("The amount must be a positive number of yuan with at most two decimals.")
+
+
+def current_lease(meter: Meter, now: datetime) -> Lease | None:
+    """Return the lease in force, None while the meter is vacant."""
+    return (
+        Lease.objects.filter(meter=meter, starts_at__lte=now)
+        .exclude(ends_at__lte=now)
+        .order_by("-starts_at")
+        .first()
+    )
+
+
+def recharge_from_payment(*, payment: Payment, now: datetime) -> Recharge:
+    """Return the recharge of a payment that has just become PAID, in the payment's own transaction.
+
+    Locks the meter, so that two payments of one lease cannot carry the same remainder in.
+    """
+    order = payment.order
+    meter = Meter.objects.select_for_update(of=("self",)).get(pk=order.meter_id)
+    holder = postings.holder_of(lease_id=order.lease_id, meter_id=meter.pk)
+    bought = _quote(meter, holder, payment.amount_yuan, order.price_yuan_per_kwh)
+    return _make(
+        meter=meter,
+        kind=RechargeKind.PAYMENT,
+        payment=payment,
+        holder=holder,
+        source=postings.channel_account(payment.account_id),
+        bought=bought,
+        reason="",
+        by_id=None,
+        now=now,
+    )
+
+
+def recharge_by_member(
+    *,
+    meter: Meter,
+    kind: RechargeKind,
+    amount_yuan: Decimal | None,
+    energy_kwh: Decimal | None,
+    reason: str,
+    by_id: UUID,
+    now: datetime,
+) -> Recharge:
+    """Return a recharge a member makes by hand: cash (an amount, or energy at today's price), a gift or a correction
+    (energy only). Never channel income. Audited. Locks the meter.
+
+    :raises Refused: naming the field that is missing or wrong. :raises PriceMissing: cash without a price.
+    """
+    if meter.archived_at is not None:
+        raise commands.MeterArchived()
+    if kind not in (RechargeKind.CASH, RechargeKind.GIFT, RechargeKind.CORRECTION):
+        raise Refused(code="kind_invalid", fields={"kind": _("Cash, gift or correction.")})
+    if not reason.strip():
+        raise commands.ReasonMissing(fields={"reason": _("Required.")})
+    if (amount_yuan is None) == (energy_kwh is None):
+        raise Refused(
+            _("Give either an amount or an energy."),
+            code="amount_or_energy",
+            fields={"amount_yuan": _("One of two.")},
+        )
+    meter = Meter.objects.select_for_update(of=("self",)).get(pk=meter.pk)
+    lease = current_lease(meter, now)
+    holder = postings.holder_of(lease_id=lease.pk if lease else None, meter_id=meter.pk)
+    price = price_at(meter, now)
+    if price is None:
+        raise PriceMissing()
+    if kind is RechargeKind.CASH:
+        amount = (
+            amount_yuan if amount_yuan is not None else _cost(energy_kwh, price.price_yuan_per_kwh, holder)
+        )
+        bought = _quote(meter, holder, _checked(amount), price.price_yuan_per_kwh)
+    else:
+        if energy_kwh is None:
+            raise Refused(
+                _("A gift or a correction is given in kWh."),
+                code="energy_missing",
+                fields={"energy_kwh": _("Required.")},
+            )
+        zero = Decimal("0")
+        bought = Quote(zero, zero, price.price_yuan_per_kwh, energy_kwh, zero, zero)
+    recharge = _make(
+        meter=meter,
+        kind=kind,
+        payment=None,
+        holder=holder,
+        source=postings.CASH,
+        bought=bought,
+        reason=reason.strip(),
+        by_id=by_id,
+        now=now,
+    )
+    audit.record(
+        "meter.recharge",
+        on=meter,
+        by_id=by_id,
+        now=now,
+        kind=kind,
+        energy_kwh=bought.energy_kwh,
+        reason=reason,
+    )
+    return recharge
+
+
+def settle(*, command_id: UUID, now: datetime) -> bool:
+    """Post the energy of the recharge whose command has ended; say whether there was something to post.
+
+    Safe to run twice and in parallel: the state changes conditionally, the entry's reference is unique.
+    """
+    recharge = (
+        Recharge.objects.select_related("command", "meter")
+        .filter(command_id=command_id, state=RechargeState.OPEN)
+        .first()
+    )
+    if recharge is None:
+        return False
+    spent = recharge.amount_yuan + recharge.carried_in_yuan - recharge.carried_out_yuan
+    if recharge.command.state == CommandState.DONE:
+        if not _advance(recharge, RechargeState.CREDITED, now):
+            return False
+        moves = postings.credited(
+            holder=recharge.holder,
+            spent_yuan=spent,
+            energy_kwh=recharge.energy_kwh,
+            meter_id=recharge.meter_id,
+            device_epoch=recharge.command.device_epoch,
+        )
+        book(reference=f"recharge:{recharge.pk}:credited", kind="credited", moves=moves, now=now)
+        return True
+    return False
+
+
+def _advance(recharge: Recharge, to: RechargeState, now: datetime) -> bool:
+    rows = Recharge.objects.filter(pk=recharge.pk, state=RechargeState.OPEN)
+    return rows.update(state=to, credited_at=now) == 1
+
+
+def _quote(meter: Meter, holder: str, amount_yuan: Decimal, price_yuan_per_kwh: Decimal) -> Quote:
+    bought = quote(
+        amount_yuan=amount_yuan,
+        carried_in_yuan=balance(postings.Asset.CNY, postings.remainder(holder)),
+        price_yuan_per_kwh=price_yuan_per_kwh,
+        step_kwh=load_profile(meter.profile).credit_step_kwh,
+    )
+    if bought.energy_kwh <= 0:
+        raise AmountInvalid(
+            _("This amount does not buy the meter's smallest step of energy."),
+            fields={"amount_yuan": _("Too small.")},
+        )
+    return bought
+
+
+def _cost(energy_kwh: Decimal | None, price_yuan_per_kwh: Decimal, holder: str) -> Decimal:
+    """The cash to take for an energy: its price less what is carried, rounded up to the fen; the rest is carried."""
+    if energy_kwh is None or not energy_kwh.is_finite() or energy_kwh <= 0:
+        raise AmountInvalid(fields={"energy_kwh": _("Must be positive.")})
+    carried = balance(postings.Asset.CNY, postings.remainder(holder))
+    due = max(energy_kwh * price_yuan_per_kwh - carried, Decimal("0.01"))
+    return due.quantize(Decimal("0.01"), rounding="ROUND_UP")
+
+
+def _checked(amount_yuan: Decimal) -> Decimal:
+    if not amount_yuan.is_finite() or not 0 < amount_yuan <= LARGEST_CASH_YUAN:
+        raise AmountInvalid(fields={"amount_yuan": _("Not an amount.")})
+    if amount_yuan != amount_yuan.quantize(Decimal("0.01")):
+        raise AmountInvalid(fields={"amount_yuan": _("At most two decimals.")})
+    return amount_yuan.quantize(Decimal("0.01"))
+
+
+def _make(
+    *,
+    meter: Meter,
+    kind: RechargeKind,
+    payment: Payment | None,
+    holder: str,
+    source: str,
+    bought: Quote,
+    reason: str,
+    by_id: UUID | None,
+    now: datetime,
+) -> Recharge:
+    command = commands.ask_credit(
+        meter=meter, energy_kwh=bought.energy_kwh, by_id=by_id, reason=reason, now=now
+    )
+    recharge = Recharge.objects.create(
+        meter=meter,
+        command=command,
+        payment=payment,
+        kind=kind,
+        holder=holder,
+        amount_yuan=bought.amount_yuan,
+        carried_in_yuan=bought.carried_in_yuan,
+        carried_out_yuan=bought.carried_out_yuan,
+        price_yuan_per_kwh=bought.price_yuan_per_kwh,
+        energy_kwh=bought.energy_kwh,
+        reason=reason,
+        made_by_id=by_id,
+        created_at=now,
+    )
+    if bought.amount_yuan > 0:
+        moves = postings.paid(source=source, holder=holder, quote=bought)
+        book(reference=f"recharge:{recharge.pk}:paid", kind=f"paid_{kind.lower()}", moves=moves, now=now)
+    return recharge

@@ -1,0 +1,1 @@
+"""Devices, where they hang, who lives behind them, and everything we ever asked of them."""

@@ -1,0 +1,48 @@
+"""What to do next about a meter: `decide(state, event) → (state, effects)`, pure.
+
+No clock, no query, no socket. A service loads the state under the meter's row lock, decides, and writes the
+effects conditionally through one store; the same functions run under simulation.
+"""
+
+from apps.meters.deciding.events import (
+    Answered,
+    CancelAsked,
+    CloseLetter,
+    Effect,
+    Event,
+    Finished,
+    Freeze,
+    LearnCount,
+    LoggedIn,
+    NotePower,
+    NoteReading,
+    Rung,
+    SendLetter,
+    Step,
+    StoreFrames,
+)
+from apps.meters.deciding.state import LetterOut, MeterState, OpenCommand, Session
+from apps.meters.deciding.turn import decide
+
+__all__ = [
+    "decide",
+    "MeterState",
+    "OpenCommand",
+    "LetterOut",
+    "Session",
+    "Event",
+    "Rung",
+    "LoggedIn",
+    "Answered",
+    "CancelAsked",
+    "Effect",
+    "Step",
+    "StoreFrames",
+    "SendLetter",
+    "CloseLetter",
+    "LearnCount",
+    "Freeze",
+    "NotePower",
+    "NoteReading",
+    "Finished",
+]

@@ -1,0 +1,201 @@
+"""Credits: numbered late, stored before they leave, never renumbered, believed only after a read-back.
+
+    count UNKNOWN ─► ask for it ─► KNOWN c ─► number n = c + 1, store the bytes, send them, read back
+    read-back:  count = n with our energy    the credit is in the meter: DONE
+                count = n − 1, sum unchanged it is not: the same bytes again
+                anything else                FROZEN, with the evidence, for a person
+
+"Duplicate" alone proves nothing: it may speak of another purchase with our number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from apps.meters import frames
+from apps.meters.deciding.events import StoreFrames
+from apps.meters.deciding.state import OpenCommand
+from apps.meters.evidence import Evidence
+from apps.meters.states import CommandState, Frozen, Purpose
+
+if TYPE_CHECKING:
+    from apps.meters.deciding.turn import Turn
+
+# The frame's count field has four bytes, but meters keep two and some refuse more.
+LARGEST_COUNT = 65_535
+# A refusal that is not about the count (customer number, hoarding limit) will not go away by repeating.
+REFUSALS_BEFORE_FREEZE = 5
+
+
+class Verdict(Enum):
+    APPLIED = "applied"
+    ABSENT = "absent"
+    CONTRADICTION = "contradiction"
+    UNPROVED = "unproved"
+
+
+def judge(command: OpenCommand, evidence: Evidence) -> Verdict:
+    """Say what a read-back proves about a numbered credit; the only place where a credit is believed."""
+    assert command.number is not None
+    assert command.energy_kwh is not None
+    assert command.purchased_before_kwh is not None
+    if evidence.count is None or evidence.purchased_kwh is None:
+        return Verdict.UNPROVED
+    before, ours = command.purchased_before_kwh, command.energy_kwh
+    if evidence.count == command.number:
+        if evidence.last_purchase_kwh is None:
+            return Verdict.UNPROVED
+        grew_by_ours = evidence.purchased_kwh == before + ours and evidence.last_purchase_kwh == ours
+        return Verdict.APPLIED if grew_by_ours else Verdict.CONTRADICTION
+    if evidence.count == command.number - 1 and evidence.purchased_kwh == before:
+        return Verdict.ABSENT
+    return Verdict.CONTRADICTION
+
+
+def ask(turn: Turn, command: OpenCommand) -> None:
+    """Put the next question about the head credit."""
+    state = turn.state
+    profile = state.profile
+    if command.number is not None:
+        turn.send(command, Purpose.PROVE, frames.proof_reads(profile, state.serial))
+        return
+    if (
+        state.count is None
+        or state.purchased_kwh is None
+        or (profile.needs_customer_no and not state.customer_no)
+    ):
+        turn.send(command, Purpose.COUNT, frames.count_reads(profile, state.serial))
+        return
+    _number_and_send(turn, command)
+
+
+def _number_and_send(turn: Turn, command: OpenCommand) -> None:
+    state = turn.state
+    assert state.count is not None
+    assert state.purchased_kwh is not None
+    assert command.energy_kwh is not None
+    number = state.count + 1
+    if number > LARGEST_COUNT:
+        turn.freeze(Frozen.COUNT_FULL, count=state.count)
+        return
+    frame = frames.recharge(
+        state.profile,
+        state.serial,
+        energy_kwh=command.energy_kwh,
+        number=number,
+        customer_no=state.customer_no,
+    )
+    turn.do(StoreFrames(command.id, number, (frame,), state.purchased_kwh, state.customer_no))
+    turn.state = state.with_command(
+        command.id, number=number, frames=(frame,), purchased_before_kwh=state.purchased_kwh
+    )
+    _deliver(turn, command.id)
+
+
+def _deliver(turn: Turn, command_id: UUID) -> None:
+    """Send the stored bytes, exactly these, with the reads that prove them."""
+    command = turn.state.command(command_id)
+    assert command is not None
+    turn.step(command, CommandState.SENT, f"credit {command.number} sent")
+    command = turn.state.command(command_id)
+    assert command is not None
+    proof = frames.proof_reads(turn.state.profile, turn.state.serial)
+    turn.send(command, Purpose.DELIVER, command.frames + proof)
+
+
+def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Evidence) -> None:
+    """Draw the conclusion from an answer about a credit."""
+    if command.number is None:
+        if evidence.count is None or evidence.purchased_kwh is None:
+            turn.later(command, "the purchase count could not be read")
+        elif turn.state.count is None:
+            turn.learn_count(evidence)
+        else:
+            compare_with_books(turn, evidence)
+            if evidence.customer_no and not turn.state.customer_no:
+                turn.learn_count(evidence)
+        return
+    verdict = judge(command, evidence)
+    if verdict is Verdict.APPLIED:
+        turn.learn_count(evidence)
+        turn.step(command, CommandState.DONE, "in the meter", **evidence.facts())
+    elif verdict is Verdict.CONTRADICTION:
+        _unexplained(turn, command, evidence)
+    elif verdict is Verdict.UNPROVED:
+        if evidence.was_accepted and command.state == CommandState.SENT:
+            turn.step(
+                command, CommandState.ACKED, "the meter said yes; its read-back is missing", retry_in_s=1
+            )
+        else:
+            turn.later(command, "no proof yet", **evidence.facts())
+    elif purpose is Purpose.DELIVER:
+        _not_taken(turn, command, evidence)
+    else:
+        turn.step(command, CommandState.UNKNOWN, "not in the meter; the same bytes again", retry_in_s=0)
+        if turn.state.session is not None and not turn.state.frozen:
+            _deliver(turn, command.id)
+
+
+def _not_taken(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:
+    if evidence.refusal and command.refusals + 1 >= REFUSALS_BEFORE_FREEZE:
+        turn.step(command, CommandState.UNKNOWN, "refused by the meter", refused=True, **evidence.facts())
+        turn.freeze(Frozen.REFUSED, number=command.number, **evidence.facts())
+        return
+    pause = min(2 ** min(command.attempts, 6), 60)
+    turn.step(
+        command,
+        CommandState.UNKNOWN,
+        "refused by the meter" if evidence.refusal else "not taken by the meter",
+        retry_in_s=pause,
+        refused=bool(evidence.refusal),
+        **evidence.facts(),
+    )
+
+
+def _unexplained(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:
+    turn.step(
+        command, CommandState.UNKNOWN, "the meter's purchase record contradicts ours", **evidence.facts()
+    )
+    turn.freeze(
+        Frozen.CONTRADICTION,
+        number=command.number,
+        energy_kwh=command.energy_kwh,
+        purchased_before_kwh=command.purchased_before_kwh,
+        **{f"meter_{name}": value for name, value in evidence.facts().items()},
+    )
+
+
+def compare_with_books(turn: Turn, evidence: Evidence) -> None:
+    """Hold a read's count and purchased energy against what was proved last.
+
+    A purchase nobody here made freezes the queue. While a numbered credit is open the read says something about
+    that one, and its own proof will follow, so nothing is concluded.
+    """
+    if evidence.count is None or evidence.purchased_kwh is None:
+        return
+    head = turn.state.head_credit
+    if head is not None and head.number is not None:
+        return
+    if turn.state.count is None:
+        turn.learn_count(evidence)
+    elif (evidence.count, evidence.purchased_kwh) != (turn.state.count, turn.state.purchased_kwh):
+        turn.freeze(
+            Frozen.FOREIGN_PURCHASE,
+            known_count=turn.state.count,
+            known_purchased_kwh=turn.state.purchased_kwh,
+            **{f"meter_{name}": value for name, value in evidence.facts().items()},
+        )
+
+
+def take_back(turn: Turn, command_id: UUID) -> None:
+    """Cancel a credit of which no frame was stored; otherwise do nothing."""
+    command = turn.state.command(command_id)
+    if command is None or command.number is not None or command.state != CommandState.QUEUED:
+        return
+    letter = turn.state.letter
+    turn.step(command, CommandState.CANCELLED, "taken back before anything left")
+    if letter is not None and letter.command_id == command_id:
+        turn.state = replace(turn.state, letter=letter)

@@ -1,0 +1,147 @@
+"""What can happen to a meter, and what a decision may ask to be written or sent."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from apps.meters.states import CommandState, Frozen, Outcome, PowerReason, Purpose
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A doorbell or the sweeper: is there anything to do for this meter?"""
+
+    now: datetime
+
+
+@dataclass(frozen=True)
+class LoggedIn:
+    """The meter has a new session; what waited for one, or hung on the old one, goes on at once."""
+
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The gateway says what became of a letter. `replies` are raw frames as hex, None where none came."""
+
+    now: datetime
+    command_id: UUID
+    attempt: int
+    epoch: int
+    purpose: Purpose
+    frames: tuple[str, ...]
+    outcome: Outcome
+    replies: tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class CancelAsked:
+    """Somebody wants a credit taken back; granted only while no frame of it was stored."""
+
+    now: datetime
+    command_id: UUID
+
+
+Event = Rung | LoggedIn | Answered | CancelAsked
+
+
+@dataclass(frozen=True)
+class Step:
+    """Change a command's state, if it still is where a step to `to` is allowed from; write the event row."""
+
+    command_id: UUID
+    to: CommandState
+    note: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    next_at: datetime | None = None
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class StoreFrames:
+    """Give a credit its number and keep its bytes with the inputs they were made of; once, for ever."""
+
+    command_id: UUID
+    number: int
+    frames: tuple[str, ...]
+    purchased_before_kwh: Decimal
+    customer_no: str
+
+
+@dataclass(frozen=True)
+class SendLetter:
+    """Write a letter and, after commit, hand it to the gateway."""
+
+    command_id: UUID
+    attempt: int
+    purpose: Purpose
+    gateway: str
+    epoch: int
+    frames: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime
+    deadline_at: datetime
+    timeout_s: int
+
+
+@dataclass(frozen=True)
+class CloseLetter:
+    """The question is no longer open: it was answered (with `replies`), or lost."""
+
+    command_id: UUID
+    attempt: int
+    answered: bool
+    outcome: str
+    replies: tuple[str | None, ...]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class LearnCount:
+    """The meter's count and cumulative purchased energy, proved by a read."""
+
+    count: int
+    purchased_kwh: Decimal
+    customer_no: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """No further credit leaves for this meter until a person has looked at `evidence`."""
+
+    reason: Frozen
+    evidence: dict[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class NotePower:
+    """What the status word says of the relay, and why it is open."""
+
+    on: bool
+    reason: PowerReason
+    at: datetime
+
+
+@dataclass(frozen=True)
+class NoteReading:
+    """This letter's answer holds registers worth a reading; the layer above pulls it."""
+
+    command_id: UUID
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A credit has ended; whoever opened it may want to know at once."""
+
+    command_id: UUID
+
+
+Effect = (
+    Step | StoreFrames | SendLetter | CloseLetter | LearnCount | Freeze | NotePower | NoteReading | Finished
+)

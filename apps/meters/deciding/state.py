@@ -1,0 +1,92 @@
+"""What is known about a meter when a decision is made: frozen values, loaded under the meter's row lock."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from apps.meters.states import POWER_KINDS, CommandKind, CommandState, Purpose
+from meter_gateway.protocol.profiles import Profile
+
+
+@dataclass(frozen=True)
+class Session:
+    """The granted login a letter may travel on."""
+
+    gateway: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class LetterOut:
+    """The one question that is awaiting its answer."""
+
+    command_id: UUID
+    attempt: int
+    purpose: Purpose
+    gateway: str
+    epoch: int
+    frames: tuple[str, ...]
+    deadline_at: datetime
+
+
+@dataclass(frozen=True)
+class OpenCommand:
+    """A command that has not ended. `frames` are stored bytes (hex) once `number` is set."""
+
+    id: UUID
+    kind: CommandKind
+    state: CommandState
+    next_at: datetime
+    expires_at: datetime | None = None
+    attempts: int = 0
+    refusals: int = 0
+    energy_kwh: Decimal | None = None
+    number: int | None = None
+    frames: tuple[str, ...] = ()
+    purchased_before_kwh: Decimal | None = None
+    wish_version: int | None = None
+
+    @property
+    def is_power(self) -> bool:
+        return self.kind in POWER_KINDS
+
+    @property
+    def wants_on(self) -> bool:
+        return self.kind == CommandKind.POWER_ON
+
+
+@dataclass(frozen=True)
+class MeterState:
+    """One meter. `commands` are the open ones, oldest first; `count` None means UNKNOWN."""
+
+    serial: str
+    profile: Profile
+    device_epoch: int
+    count: int | None
+    purchased_kwh: Decimal | None
+    customer_no: str
+    frozen: str
+    wish_version: int
+    wished_on: bool | None
+    session: Session | None
+    letter: LetterOut | None
+    commands: tuple[OpenCommand, ...]
+    letter_life_s: int = 20
+
+    def command(self, command_id: UUID) -> OpenCommand | None:
+        return next((c for c in self.commands if c.id == command_id), None)
+
+    def with_command(self, command_id: UUID, **changes: Any) -> "MeterState":
+        """Return the state with one command changed."""
+        commands = tuple(replace(c, **changes) if c.id == command_id else c for c in self.commands)
+        return replace(self, commands=commands)
+
+    def without_command(self, command_id: UUID) -> "MeterState":
+        return replace(self, commands=tuple(c for c in self.commands if c.id != command_id))
+
+    @property
+    def head_credit(self) -> OpenCommand | None:
+        """The oldest open credit; no other credit moves before it has ended."""
+        return next((c for c in self.commands if c.kind == CommandKind.CREDIT), None)

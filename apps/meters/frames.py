@@ -1,0 +1,58 @@
+"""The frames of our questions, composed from a profile; pure. Everything returned is hex, ready to be stored."""
+
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from meter_gateway.protocol.frames import Frame
+from meter_gateway.protocol.prepaid import recharge_request
+from meter_gateway.protocol.profiles import Profile
+from meter_gateway.protocol.reads import read_request
+from meter_gateway.protocol.relay import RelayAction, relay_request
+
+
+def _hex(frame: Frame) -> str:
+    return frame.encode().hex().upper()
+
+
+def reads(serial: str, dis: list[str]) -> tuple[str, ...]:
+    """Return one read (11H) per identifier."""
+    return tuple(_hex(read_request(serial, di)) for di in dis)
+
+
+def count_reads(profile: Profile, serial: str) -> tuple[str, ...]:
+    """Return what must be known before a credit is numbered: count, purchased energy, customer number."""
+    customer = [profile.customer_di] if profile.needs_customer_no else []
+    return reads(serial, [profile.count_di, profile.purchased_di, *customer])
+
+
+def proof_reads(profile: Profile, serial: str) -> tuple[str, ...]:
+    """Return the reads that prove or disprove a credit, then those that make a reading."""
+    return reads(serial, [profile.count_di, profile.last_purchase_di, profile.purchased_di]) + state_reads(
+        profile, serial
+    )
+
+
+def state_reads(profile: Profile, serial: str) -> tuple[str, ...]:
+    """Return the reads of relay, remaining and total energy."""
+    return reads(serial, [profile.status_di, profile.remaining_di, profile.total_di])
+
+
+def full_reads(profile: Profile, serial: str) -> tuple[str, ...]:
+    """Return the reads of a plain reading, with count and purchased energy as its free daily proof."""
+    return state_reads(profile, serial) + reads(serial, [profile.count_di, profile.purchased_di])
+
+
+def recharge(profile: Profile, serial: str, *, energy_kwh: Decimal, number: int, customer_no: str) -> str:
+    """Return the one frame (03H/070102FF) that makes the meter's count `number` and adds `energy_kwh`."""
+    frame = recharge_request(
+        serial, profile, energy_kwh=energy_kwh, purchase_count=number, customer_no=customer_no
+    )
+    return _hex(frame)
+
+
+def switch(profile: Profile, serial: str, *, on: bool, valid_until: datetime) -> str:
+    """Return the relay frame (1CH); the meter itself refuses it after `valid_until`."""
+    action = RelayAction[profile.on_action] if on else RelayAction.TRIP
+    local = valid_until.astimezone(ZoneInfo(profile.time_zone)).replace(tzinfo=None)
+    return _hex(relay_request(serial, action, profile.auth, local))

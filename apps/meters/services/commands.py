@@ -1,0 +1,148 @@
+"""Ask something of a meter: a row first, bytes later. Each returns at once; the command's life is on its row."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts import audit
+from apps.common.errors import Conflict, Refused
+from apps.common.queue import ring_after_commit
+from apps.meters import deciding as d
+from apps.meters.models import Command, CommandEvent, Meter
+from apps.meters.post import Post
+from apps.meters.services.delivery import take_turn
+from apps.meters.states import OPEN, CommandKind, CommandState
+from apps.meters.store import PostgresStore
+from meter_gateway.protocol.profiles import load_profile
+
+READ_LIFE = timedelta(seconds=60)
+POWER_LIFE = timedelta(minutes=10)
+
+
+class MeterArchived(Conflict):
+    code = "meter_archived"
+    detail = _("This meter has been removed; nothing can be asked of it.")
+
+
+class ReasonMissing(Refused):
+    code = "reason_missing"
+    status = 400
+    detail = _("Say why; the renter will see it.")
+
+
+class ZeroBalance(Conflict):
+    code = "zero_balance"
+    detail = _("There is no energy left in this meter; recharge it first and the light comes on by itself.")
+
+
+def ask_read(*, meter: Meter, by_id: UUID | None, now: datetime) -> Command:
+    """Return the read that is under way for this meter, or a new one; expires after a minute."""
+    _refuse_archived(meter)
+    open_read = Command.objects.filter(meter=meter, kind=CommandKind.READ, state__in=sorted(OPEN)).first()
+    if open_read is not None:
+        return open_read
+    return _queue(meter, CommandKind.READ, by_id=by_id, now=now, expires_at=now + READ_LIFE)
+
+
+def ask_power(
+    *, meter: Meter, on: bool, reason: str, by_id: UUID, now: datetime, remaining_kwh: Decimal | None
+) -> Command:
+    """Return the command that wishes the power on or off; the newest wish wins, an old one dies unsent.
+
+    `remaining_kwh` is what the meter said last. Audited.
+
+    :raises ReasonMissing: without a reason. :raises ZeroBalance: on, with nothing left to give.
+    """
+    _refuse_archived(meter)
+    if not reason.strip():
+        raise ReasonMissing(fields={"reason": _("Required.")})
+    if on and remaining_kwh is not None and remaining_kwh <= 0:
+        raise ZeroBalance(fields={"state": _("Nothing left.")})
+    Meter.objects.filter(pk=meter.pk).update(wish_version=F("wish_version") + 1)
+    version = Meter.objects.values_list("wish_version", flat=True).get(pk=meter.pk)
+    command = _queue(
+        meter,
+        CommandKind.POWER_ON if on else CommandKind.POWER_OFF,
+        by_id=by_id,
+        now=now,
+        expires_at=now + POWER_LIFE,
+        reason=reason.strip(),
+        wish_version=version,
+    )
+    audit.record("meter.power_on" if on else "meter.power_off", on=meter, by_id=by_id, now=now, reason=reason)
+    return command
+
+
+def ask_credit(
+    *, meter: Meter, energy_kwh: Decimal, by_id: UUID | None, reason: str, now: datetime
+) -> Command:
+    """Return the command that brings `energy_kwh` into the meter; it never expires. Numbered only at the head.
+
+    Called in the transaction of whatever paid for it.
+
+    :raises Refused: if the energy is not a positive multiple of the meter's credit step.
+    """
+    profile = load_profile(meter.profile)
+    if energy_kwh <= 0 or energy_kwh % profile.credit_step_kwh != 0:
+        raise Refused(
+            _("The energy must be a positive multiple of %(step)s kWh.") % {"step": profile.credit_step_kwh},
+            code="energy_step",
+            fields={"energy_kwh": _("Not a multiple of the meter's step.")},
+        )
+    return _queue(
+        meter, CommandKind.CREDIT, by_id=by_id, now=now, expires_at=None, reason=reason, energy_kwh=energy_kwh
+    )
+
+
+def cancel_credit(*, post: Post, meter_id: UUID, command_id: UUID, now: datetime) -> bool:
+    """Take a credit back while no frame of it was stored; say whether that was still possible."""
+    take_turn(
+        store=PostgresStore(),
+        post=post,
+        meter_id=meter_id,
+        event=d.CancelAsked(now=now, command_id=command_id),
+    )
+    return Command.objects.filter(pk=command_id, state=CommandState.CANCELLED).exists()
+
+
+def ring(meter: Meter) -> None:
+    """After commit, have a worker take this meter's turn."""
+    ring_after_commit(
+        "meters.take_turn", queue_name="delivery", landlord_id=meter.landlord_id, meter_id=meter.pk
+    )
+
+
+def _queue(
+    meter: Meter,
+    kind: CommandKind,
+    *,
+    by_id: UUID | None,
+    now: datetime,
+    expires_at: datetime | None,
+    reason: str = "",
+    energy_kwh: Decimal | None = None,
+    wish_version: int | None = None,
+) -> Command:
+    command = Command.objects.create(
+        meter=meter,
+        kind=kind,
+        reason=reason,
+        requested_by_id=by_id,
+        created_at=now,
+        expires_at=expires_at,
+        next_at=now,
+        device_epoch=meter.device_epoch,
+        energy_kwh=energy_kwh,
+        wish_version=wish_version,
+    )
+    CommandEvent.objects.create(command=command, at=now, state=CommandState.QUEUED, note="asked")
+    ring(meter)
+    return command
+
+
+def _refuse_archived(meter: Meter) -> None:
+    if meter.archived_at is not None:
+        raise MeterArchived()

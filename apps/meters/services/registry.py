@@ -1,0 +1,76 @@
+"""Hang a meter, lease it out: the standing facts of a landlord's rooms."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts import audit, doors
+from apps.accounts.models import Renter
+from apps.common.errors import Conflict, Refused
+from apps.common.ids import secret_token
+from apps.common.scoping import current_landlord_id
+from apps.meters.models import Lease, Meter, Room, StockedMeter
+from meter_gateway.protocol.profiles import load_profile
+
+
+class MeterTaken(Conflict):
+    code = "meter_taken"
+    detail = _("This meter belongs to a landlord already.")
+
+
+class LeaseOverlaps(Conflict):
+    code = "lease_overlaps"
+    detail = _("There is a lease on this meter in that time already; end it first.")
+
+
+def stock_meter(*, serial: str, profile: str) -> StockedMeter:
+    """Return the operator's stock row of a device, with its QR token; may run twice.
+
+    :raises Refused: if the serial is not 12 digits or nobody knows the profile.
+    """
+    if len(serial) != 12 or not serial.isascii() or not serial.isdigit():
+        raise Refused(_("A serial has 12 digits."), code="serial_invalid", fields={"serial": _("12 digits.")})
+    load_profile(profile)
+    row, _made = StockedMeter.objects.get_or_create(
+        serial=serial, defaults={"profile": profile, "qr_token": secret_token(128)}
+    )
+    return row
+
+
+def hang_meter(*, stocked: StockedMeter, room: Room, by_id: UUID | None, now: datetime) -> Meter:
+    """Return the landlord's meter made of a stocked device: its row and its doors, in one transaction. Audited.
+
+    :raises MeterTaken: if another landlord has it.
+    """
+    with transaction.atomic():
+        meter = Meter.objects.create(
+            serial=stocked.serial,
+            profile=stocked.profile,
+            qr_token=stocked.qr_token,
+            room=room,
+            claimed_at=now,
+        )
+        for kind, key in ((doors.Kind.SERIAL, stocked.serial), (doors.Kind.QR, stocked.qr_token)):
+            if not doors.hang(kind, key, landlord_id=current_landlord_id(), object_id=meter.pk):
+                raise MeterTaken(fields={"qr_token": _("Taken.")})
+        audit.record("meter.hang", on=meter, by_id=by_id, now=now, serial=stocked.serial, room=room)
+    return meter
+
+
+def begin_lease(
+    *, meter: Meter, renter: Renter, starts_at: datetime, by_id: UUID | None, now: datetime
+) -> Lease:
+    """Return a lease from `starts_at` on, open-ended. Audited.
+
+    :raises LeaseOverlaps: if somebody else rents then.
+    """
+    try:
+        with transaction.atomic():
+            lease = Lease.objects.create(meter=meter, renter=renter, starts_at=starts_at)
+    except IntegrityError:
+        raise LeaseOverlaps(fields={"starts_at": _("Overlaps with a lease.")}) from None
+    doors.hang(doors.Kind.RENTER, str(renter.pk), landlord_id=meter.landlord_id, object_id=lease.pk)
+    audit.record("lease.begin", on=lease, by_id=by_id, now=now, meter=meter.pk, starts_at=starts_at)
+    return lease

@@ -1,0 +1,90 @@
+"""The life of a command.
+
+    QUEUED ──► SENT ──► ACKED ──► DONE
+      │          │         │
+      │          ├──► UNKNOWN ◄──► SENT     nobody knows whether it was done: ask the meter, then go on
+      │          └──► REJECTED              the meter said no, and its read-back agrees
+      ├──► EXPIRED                          too late to be wanted; never a credit
+      └──► CANCELLED                        taken back before its bytes were stored
+
+DONE needs the meter's own read-back, never an acknowledgement alone. There is no way out of the last row.
+A credit that cannot be explained stays where it is; what freezes is the meter's credit queue.
+"""
+
+from enum import StrEnum
+
+
+class CommandKind(StrEnum):
+    READ = "READ"
+    POWER_ON = "POWER_ON"
+    POWER_OFF = "POWER_OFF"
+    CREDIT = "CREDIT"
+
+
+class CommandState(StrEnum):
+    QUEUED = "QUEUED"
+    SENT = "SENT"
+    ACKED = "ACKED"
+    UNKNOWN = "UNKNOWN"
+    DONE = "DONE"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    CANCELLED = "CANCELLED"
+
+
+FINAL = frozenset({CommandState.DONE, CommandState.REJECTED, CommandState.EXPIRED, CommandState.CANCELLED})
+OPEN = frozenset(CommandState) - FINAL
+POWER_KINDS = frozenset({CommandKind.POWER_ON, CommandKind.POWER_OFF})
+
+_S = CommandState
+NEXT: dict[CommandState, frozenset[CommandState]] = {
+    _S.QUEUED: frozenset({_S.SENT, _S.EXPIRED, _S.CANCELLED}),
+    _S.SENT: frozenset({_S.ACKED, _S.UNKNOWN, _S.DONE, _S.REJECTED}),
+    _S.ACKED: frozenset({_S.SENT, _S.UNKNOWN, _S.DONE, _S.REJECTED, _S.EXPIRED, _S.CANCELLED}),
+    _S.UNKNOWN: frozenset({_S.SENT, _S.ACKED, _S.DONE, _S.REJECTED, _S.EXPIRED, _S.CANCELLED}),
+    **{final: frozenset() for final in FINAL},
+}
+
+
+def allowed_from(to: CommandState) -> frozenset[CommandState]:
+    """Return the states from which a command may go to `to`."""
+    return frozenset(state for state, nexts in NEXT.items() if to in nexts)
+
+
+class Purpose(StrEnum):
+    """Why a letter was written: what its frames are to do or to find out."""
+
+    COUNT = "COUNT"
+    DELIVER = "DELIVER"
+    PROVE = "PROVE"
+    SWITCH = "SWITCH"
+    CHECK = "CHECK"
+    READ = "READ"
+
+
+class Outcome(StrEnum):
+    """What became of a letter, in the gateway's words."""
+
+    ANSWERED = "answered"
+    NO_ANSWER = "no_answer"
+    NOT_CONNECTED = "not_connected"
+    STALE_EPOCH = "stale_epoch"
+    EXPIRED = "expired"
+
+
+class Frozen(StrEnum):
+    """Why no further credit leaves for a meter until a person has looked."""
+
+    CONTRADICTION = "CONTRADICTION"
+    FOREIGN_PURCHASE = "FOREIGN_PURCHASE"
+    REFUSED = "REFUSED"
+    COUNT_FULL = "COUNT_FULL"
+
+
+class PowerReason(StrEnum):
+    """Why a meter gives no power."""
+
+    NONE = ""
+    ZERO_BALANCE = "ZERO_BALANCE"
+    FORCED_OFF = "FORCED_OFF"
+    OTHER = "OTHER"

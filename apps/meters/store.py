@@ -1,0 +1,233 @@
+"""Where a meter's state is kept between decisions: the shape of a store, and its PostgreSQL form.
+
+A decision is made under the meter's row lock and written through these few methods, each a conditional write.
+The in-memory form for simulation has the same shape (`memory_store`).
+"""
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from apps.common.queue import ring_after_commit
+from apps.meters import deciding as d
+from apps.meters.models import Command, CommandEvent, Letter, Meter, Presence
+from apps.meters.states import FINAL, OPEN, POWER_KINDS, CommandKind, CommandState, Purpose, allowed_from
+from meter_gateway.protocol.profiles import load_profile
+
+
+class Raced(RuntimeError):
+    """A conditional write found the row changed; the decision is thrown away and made again."""
+
+
+class Store(Protocol):
+    """What a decision needs. Every write is conditional and raises `Raced` if its condition no longer holds."""
+
+    def transaction(self) -> AbstractContextManager[None]: ...
+
+    def load(self, meter_id: UUID) -> d.MeterState:
+        """Return the meter's state and lock the meter until the transaction ends."""
+
+    def step(self, meter_id: UUID, effect: d.Step, now: datetime) -> None: ...
+
+    def store_frames(self, meter_id: UUID, effect: d.StoreFrames) -> None: ...
+
+    def send(self, meter_id: UUID, effect: d.SendLetter) -> None: ...
+
+    def close_letter(self, meter_id: UUID, effect: d.CloseLetter) -> None: ...
+
+    def learn_count(self, meter_id: UUID, effect: d.LearnCount) -> None: ...
+
+    def freeze(self, meter_id: UUID, effect: d.Freeze) -> None: ...
+
+    def note_power(self, meter_id: UUID, effect: d.NotePower) -> None: ...
+
+    def tell(self, meter_id: UUID, effect: d.NoteReading | d.Finished) -> None:
+        """Let the layers above know, after commit, by a task's name."""
+
+
+def write(store: Store, meter_id: UUID, effects: list[d.Effect], now: datetime) -> None:
+    """Write a decision's effects in their order; all or none, in the caller's transaction."""
+    for effect in effects:
+        match effect:
+            case d.Step():
+                store.step(meter_id, effect, now)
+            case d.StoreFrames():
+                store.store_frames(meter_id, effect)
+            case d.SendLetter():
+                store.send(meter_id, effect)
+            case d.CloseLetter():
+                store.close_letter(meter_id, effect)
+            case d.LearnCount():
+                store.learn_count(meter_id, effect)
+            case d.Freeze():
+                store.freeze(meter_id, effect)
+            case d.NotePower():
+                store.note_power(meter_id, effect)
+            case d.NoteReading() | d.Finished():
+                store.tell(meter_id, effect)
+
+
+class PostgresStore:
+    """The real form. It works inside the landlord's scope that is open."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return transaction.atomic()
+
+    def load(self, meter_id: UUID) -> d.MeterState:
+        meter = Meter.objects.select_for_update(of=("self",)).get(pk=meter_id)
+        presence = Presence.objects.filter(serial=meter.serial, is_online=True).first()
+        letter = Letter.objects.filter(meter=meter, state=Letter.State.OUT).first()
+        commands = Command.objects.filter(meter=meter, state__in=sorted(OPEN)).order_by("id")
+        return d.MeterState(
+            serial=meter.serial,
+            profile=load_profile(meter.profile),
+            device_epoch=meter.device_epoch,
+            count=meter.purchase_count,
+            purchased_kwh=meter.purchased_kwh,
+            customer_no=meter.customer_no,
+            frozen=meter.frozen,
+            wish_version=meter.wish_version,
+            wished_on=meter.wished_on,
+            session=d.Session(presence.gateway_id, presence.epoch)
+            if presence and presence.gateway_id
+            else None,
+            letter=_letter_out(letter) if letter else None,
+            commands=tuple(_open_command(c) for c in commands),
+            letter_life_s=settings.LETTER_DEADLINE_S,
+        )
+
+    def step(self, meter_id: UUID, effect: d.Step, now: datetime) -> None:
+        stay = set() if effect.to in FINAL else {effect.to}
+        changes: dict[str, object] = {"state": effect.to}
+        if effect.next_at is not None:
+            changes["next_at"] = effect.next_at
+        if effect.refused:
+            changes["refusals"] = F("refusals") + 1
+        if effect.to in FINAL:
+            changes |= {"final_at": now, "result": effect.facts}
+        rows = Command.objects.filter(pk=effect.command_id, state__in=sorted(allowed_from(effect.to) | stay))
+        _one(rows.update(**changes), "a command's state")
+        if effect.note:
+            CommandEvent.objects.create(
+                command_id=effect.command_id, at=now, state=effect.to, note=effect.note, facts=effect.facts
+            )
+        if effect.to == CommandState.DONE:
+            kind = Command.objects.values_list("kind", flat=True).get(pk=effect.command_id)
+            if kind in POWER_KINDS:
+                Meter.objects.filter(pk=meter_id).update(wished_on=kind == CommandKind.POWER_ON)
+
+    def store_frames(self, meter_id: UUID, effect: d.StoreFrames) -> None:
+        rows = Command.objects.filter(pk=effect.command_id, number=None, state=CommandState.QUEUED)
+        _one(
+            rows.update(
+                number=effect.number,
+                frames=list(effect.frames),
+                purchased_before_kwh=effect.purchased_before_kwh,
+                customer_no=effect.customer_no,
+            ),
+            "a credit's number",
+        )
+
+    def send(self, meter_id: UUID, effect: d.SendLetter) -> None:
+        Letter.objects.create(
+            command_id=effect.command_id,
+            meter_id=meter_id,
+            attempt=effect.attempt,
+            purpose=effect.purpose,
+            gateway=effect.gateway,
+            epoch=effect.epoch,
+            frames=list(effect.frames),
+            created_at=effect.created_at,
+            expires_at=effect.expires_at,
+            deadline_at=effect.deadline_at,
+        )
+        Command.objects.filter(pk=effect.command_id).update(attempts=effect.attempt)
+
+    def close_letter(self, meter_id: UUID, effect: d.CloseLetter) -> None:
+        rows = Letter.objects.filter(
+            command_id=effect.command_id, attempt=effect.attempt, state=Letter.State.OUT
+        )
+        state = Letter.State.ANSWERED if effect.answered else Letter.State.LOST
+        _one(
+            rows.update(
+                state=state, outcome=effect.outcome, replies=list(effect.replies), answered_at=effect.at
+            ),
+            "a letter",
+        )
+
+    def learn_count(self, meter_id: UUID, effect: d.LearnCount) -> None:
+        meter = Meter.objects.filter(pk=meter_id)
+        meter.update(
+            purchase_count=effect.count,
+            purchased_kwh=effect.purchased_kwh,
+            customer_no=effect.customer_no,
+            count_proved_at=effect.at,
+        )
+        meter.filter(opening_purchased_kwh=None).update(opening_purchased_kwh=effect.purchased_kwh)
+
+    def freeze(self, meter_id: UUID, effect: d.Freeze) -> None:
+        rows = Meter.objects.filter(pk=meter_id, frozen="")
+        rows.update(frozen=effect.reason, frozen_at=effect.at, frozen_evidence=effect.evidence)
+
+    def note_power(self, meter_id: UUID, effect: d.NotePower) -> None:
+        rows = Meter.objects.filter(pk=meter_id)
+        rows.exclude(power_on=effect.on).update(power_at=effect.at)
+        rows.filter(power_on=None).update(power_at=effect.at)
+        rows.update(power_on=effect.on, power_reason=effect.reason)
+
+    def tell(self, meter_id: UUID, effect: d.NoteReading | d.Finished) -> None:
+        landlord_id = Meter.objects.values_list("landlord_id", flat=True).get(pk=meter_id)
+        if isinstance(effect, d.NoteReading):
+            ring_after_commit(
+                "readings.pull_letter",
+                queue_name="readings",
+                landlord_id=landlord_id,
+                command_id=effect.command_id,
+                attempt=effect.attempt,
+            )
+        else:
+            ring_after_commit(
+                "income.settle_recharge",
+                queue_name="money",
+                landlord_id=landlord_id,
+                command_id=effect.command_id,
+            )
+
+
+def _one(rows_changed: int, what: str) -> None:
+    if rows_changed != 1:
+        raise Raced(f"{what} was changed by somebody else")
+
+
+def _letter_out(letter: Letter) -> d.LetterOut:
+    return d.LetterOut(
+        command_id=letter.command_id,
+        attempt=letter.attempt,
+        purpose=Purpose(letter.purpose),
+        gateway=letter.gateway,
+        epoch=letter.epoch,
+        frames=tuple(letter.frames),
+        deadline_at=letter.deadline_at,
+    )
+
+
+def _open_command(command: Command) -> d.OpenCommand:
+    return d.OpenCommand(
+        id=command.id,
+        kind=CommandKind(command.kind),
+        state=CommandState(command.state),
+        next_at=command.next_at,
+        expires_at=command.expires_at,
+        attempts=command.attempts,
+        refusals=command.refusals,
+        energy_kwh=command.energy_kwh,
+        number=command.number,
+        frames=tuple(command.frames),
+        purchased_before_kwh=command.purchased_before_kwh,
+        wish_version=command.wish_version,
+    )

@@ -1,0 +1,88 @@
+"""Doorbells and the gateways' letters: load, one service, safe to run twice."""
+
+import logging
+from typing import Any
+from uuid import UUID
+
+from celery import shared_task
+from django.utils import timezone
+
+from apps.accounts import doors
+from apps.common.queue import LandlordTask
+from apps.common.scoping import landlord_scope
+from apps.meters import deciding as d
+from apps.meters.post import ValkeyPost
+from apps.meters.services import delivery, presence
+from apps.meters.states import Outcome
+from apps.meters.store import PostgresStore
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(base=LandlordTask, name="meters.take_turn")
+def take_turn(*, meter_id: str, **_: Any) -> None:
+    """Do what is due for one meter."""
+    event = d.Rung(now=timezone.now())
+    delivery.take_turn(store=PostgresStore(), post=ValkeyPost(), meter_id=UUID(meter_id), event=event)
+
+
+@shared_task(name="meters.gateway_hello")
+def gateway_hello(*, gateway: str, node: str, stream: str, **_: Any) -> None:
+    """Note that a gateway lives; give it the serial map if it, or Valkey, is new."""
+    post = ValkeyPost()
+    is_new = presence.gateway_said_hello(gateway=gateway, node=node, stream=stream, now=timezone.now())
+    if is_new or not post.has_serials():
+        presence.publish_serial_map(post=post, now=timezone.now())
+
+
+@shared_task(name="meters.meters_logged_in")
+def meters_logged_in(*, gateway: str, logins: list[dict[str, Any]], **_: Any) -> None:
+    """Grant logins, then let every meter that came online go on with what waited for it."""
+    post = ValkeyPost()
+    now = timezone.now()
+    for found in presence.grant_logins(post=post, gateway=gateway, logins=logins, now=now):
+        with landlord_scope(found.landlord_id):
+            delivery.take_turn(
+                store=PostgresStore(), post=post, meter_id=found.object_id, event=d.LoggedIn(now=now)
+            )
+
+
+@shared_task(name="meters.meters_gone")
+def meters_gone(*, gateway: str, sessions: list[dict[str, Any]], **_: Any) -> None:
+    """Note sessions that ended."""
+    presence.meters_went(gateway=gateway, sessions=sessions, now=timezone.now())
+
+
+@shared_task(name="meters.meters_seen")
+def meters_seen(*, gateway: str, seen: list[dict[str, Any]], **_: Any) -> None:
+    """Note who said something."""
+    presence.meters_were_seen(gateway=gateway, seen=seen, now=timezone.now())
+
+
+@shared_task(name="meters.letters_answered")
+def letters_answered(*, answers: list[dict[str, Any]], **_: Any) -> None:
+    """Take in what became of letters, each in its own landlord's scope; one that fails does not stop the rest."""
+    found = doors.open_many(doors.Kind.SERIAL, [answer["serial"] for answer in answers])
+    failures = 0
+    for answer in answers:
+        door = found.get(answer["serial"])
+        if door is None:
+            continue
+        try:
+            with landlord_scope(door.landlord_id):
+                delivery.take_answer(
+                    post=ValkeyPost(),
+                    meter_id=door.object_id,
+                    command_id=UUID(answer["command"]),
+                    attempt=answer["attempt"],
+                    epoch=answer["epoch"],
+                    outcome=Outcome(answer["outcome"]),
+                    replies=answer["replies"],
+                    now=timezone.now(),
+                )
+        except Exception:
+            failures += 1
+            log.exception("the answer to command %s could not be taken in", answer["command"])
+    if failures:
+        # The letters stay open; their deadlines bring them back.
+        log.warning("%d of %d answers were not taken in", failures, len(answers))

@@ -1,0 +1,1 @@
+"""What the meters said: readings and what follows from them."""

@@ -1,0 +1,42 @@
+"""What a meter said, and when. Counters are absolute; consumption is derived, never stored."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.common.fields import energy_field
+from apps.common.scoping import ScopedModel
+from apps.meters.models import Meter
+
+
+class Reading(ScopedModel):
+    """Total and remaining energy of one instant, from one answer. The same instant is never written twice."""
+
+    class Source(models.TextChoices):
+        NETWORK = "NETWORK", _("network")
+        PHONE = "PHONE", _("Bluetooth")
+        PUSH = "PUSH", _("sent by the meter")
+
+    meter = models.ForeignKey(
+        Meter, on_delete=models.PROTECT, related_name="readings", verbose_name=_("meter")
+    )
+    taken_at = models.DateTimeField(_("taken"))
+    received_at = models.DateTimeField(_("received"))
+    source = models.CharField(_("source"), max_length=8, choices=Source.choices)
+    device_epoch = models.PositiveIntegerField()
+    total_kwh = energy_field(verbose_name=_("total energy"))
+    remaining_kwh = energy_field(verbose_name=_("remaining energy"))
+    purchased_kwh = energy_field(null=True)
+    purchase_count = models.PositiveIntegerField(null=True)
+
+    class Meta(ScopedModel.Meta):
+        abstract = False
+        verbose_name = _("reading")
+        verbose_name_plural = _("readings")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["landlord", "meter", "taken_at"], name="readings_reading_instant_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.remaining_kwh} kWh"

@@ -1,0 +1,33 @@
+"""What a meter said last, and how old that is."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from apps.meters.models import Meter
+from apps.readings.models import Reading
+from meter_gateway.protocol.profiles import load_profile
+
+
+def latest(meter: Meter) -> Reading | None:
+    """Return the newest reading of the meter's present body, or None before the first."""
+    return Reading.objects.filter(meter=meter, device_epoch=meter.device_epoch).order_by("-taken_at").first()
+
+
+def with_latest(meters: QuerySet[Meter]) -> QuerySet[Meter]:
+    """Annotate meters with `remaining_kwh`, `total_kwh` and `read_at`, all three of one and the same reading."""
+    newest = Reading.objects.filter(meter=OuterRef("pk"), device_epoch=OuterRef("device_epoch")).order_by(
+        "-taken_at"
+    )
+    return meters.annotate(
+        remaining_kwh=Subquery(newest.values("remaining_kwh")[:1]),
+        total_kwh=Subquery(newest.values("total_kwh")[:1]),
+        read_at=Subquery(newest.values("taken_at")[:1]),
+    )
+
+
+def is_stale(profile: str, read_at: datetime | None, now: datetime) -> bool:
+    """Say whether two reporting intervals of the model have passed without a reading; never read is stale."""
+    if read_at is None:
+        return True
+    return now - read_at > timedelta(seconds=2 * load_profile(profile).reading_interval_s)

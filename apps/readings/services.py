@@ -1,0 +1,69 @@
+"""Turn what meters answered into readings, once each."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from apps.meters.evidence import Evidence, weigh
+from apps.meters.models import Letter, Meter
+from apps.readings.models import Reading
+from meter_gateway.protocol.profiles import load_profile
+
+
+def pull_letter(*, command_id: UUID, attempt: int) -> bool:
+    """Make a reading of one answered letter; say whether there was one to make. May run twice."""
+    letter = (
+        Letter.objects.select_related("meter")
+        .filter(command_id=command_id, attempt=attempt, state=Letter.State.ANSWERED)
+        .first()
+    )
+    return letter is not None and _record(letter)
+
+
+def pull_missed_letters(*, now: datetime, limit: int = 200) -> int:
+    """Make readings of answers of the last hour whose doorbell was lost; returns how many were made."""
+    recent = Letter.objects.select_related("meter").filter(
+        state=Letter.State.ANSWERED, answered_at__gt=now - timedelta(hours=1)
+    )
+    made = 0
+    for letter in recent.order_by("-id")[:limit]:
+        if not Reading.objects.filter(meter=letter.meter, taken_at=letter.answered_at).exists():
+            made += _record(letter)
+    return made
+
+
+def _record(letter: Letter) -> bool:
+    profile = load_profile(letter.meter.profile)
+    evidence = weigh(profile, letter.frames, letter.replies)
+    assert letter.answered_at is not None
+    return record(
+        meter=letter.meter,
+        evidence=evidence,
+        taken_at=letter.answered_at,
+        received_at=letter.answered_at,
+        source=Reading.Source.NETWORK,
+    )
+
+
+def record(
+    *, meter: Meter, evidence: Evidence, taken_at: datetime, received_at: datetime, source: Reading.Source
+) -> bool:
+    """Insert the reading of this instant, or leave the one that is there; say whether there was one to make."""
+    if evidence.total_kwh is None or evidence.remaining_kwh is None:
+        return False
+    Reading.objects.bulk_create(
+        [
+            Reading(
+                meter=meter,
+                taken_at=taken_at,
+                received_at=received_at,
+                source=source,
+                device_epoch=meter.device_epoch,
+                total_kwh=evidence.total_kwh,
+                remaining_kwh=evidence.remaining_kwh,
+                purchased_kwh=evidence.purchased_kwh,
+                purchase_count=evidence.count,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    return True

@@ -1,0 +1,1 @@
+"""Prices: what a kilowatt-hour costs, and how money becomes energy."""

@@ -1,0 +1,56 @@
+"""Money → energy; pure. The one place where anything is rounded.
+
+A price has a step of 10⁻⁴ yuan per kWh and energy a step of at least 10⁻² kWh, so every product is exact in
+10⁻⁶ yuan, and `paid + carried in = energy x price + carried out` holds without a rounding error.
+"""
+
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Context, Decimal
+
+# Wide enough that no product of a ledger amount is ever rounded by the context itself.
+_EXACT = Context(prec=40, rounding=ROUND_DOWN)
+
+LEDGER_STEP_YUAN = Decimal("0.000001")
+PRICE_STEP = Decimal("0.0001")
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What an amount buys: the energy, what it costs exactly, and what is carried to the next recharge."""
+
+    amount_yuan: Decimal
+    carried_in_yuan: Decimal
+    price_yuan_per_kwh: Decimal
+    energy_kwh: Decimal
+    spent_yuan: Decimal
+    carried_out_yuan: Decimal
+
+
+def quote(
+    *, amount_yuan: Decimal, carried_in_yuan: Decimal, price_yuan_per_kwh: Decimal, step_kwh: Decimal
+) -> Quote:
+    """Return what `amount_yuan` buys; energy is rounded down to `step_kwh`, the rest is carried.
+
+    The rest is never negative and always less than one step's price. Source: DECISIONS 3.
+
+    :raises ValueError: if the price or the step is not positive, an amount is negative, or a price or step is
+        finer than the ledger can hold.
+    """
+    if price_yuan_per_kwh <= 0 or step_kwh <= 0:
+        raise ValueError("price and step must be positive")
+    if amount_yuan < 0 or carried_in_yuan < 0:
+        raise ValueError("amounts must not be negative")
+    step_price_yuan = _EXACT.multiply(price_yuan_per_kwh, step_kwh)
+    if step_price_yuan != step_price_yuan.quantize(LEDGER_STEP_YUAN):
+        raise ValueError("price x step is finer than 10^-6 yuan")
+    available_yuan = _EXACT.add(amount_yuan, carried_in_yuan)
+    steps = _EXACT.divide_int(available_yuan, step_price_yuan)
+    spent_yuan = _EXACT.multiply(steps, step_price_yuan)
+    return Quote(
+        amount_yuan=amount_yuan,
+        carried_in_yuan=carried_in_yuan,
+        price_yuan_per_kwh=price_yuan_per_kwh,
+        energy_kwh=_EXACT.multiply(steps, step_kwh),
+        spent_yuan=spent_yuan.quantize(LEDGER_STEP_YUAN),
+        carried_out_yuan=_EXACT.subtract(available_yuan, spent_yuan).quantize(LEDGER_STEP_YUAN),
+    )

@@ -1,0 +1,96 @@
+"""How every test runs: on real servers, as the application's own login, with two landlords in the house."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_servers: Any = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the embedded servers once, in the controller; workers inherit their addresses."""
+    global _servers
+    if hasattr(config, "workerinput") or os.environ.get("RENTMETER_TEST_SERVERS"):
+        return
+    from django.conf import settings
+
+    if not settings.configured and not os.environ.get("DJANGO_SETTINGS_MODULE"):
+        return
+    from config.demo.testing import start_test_servers
+    from config.settings.base import database_from
+
+    _servers = start_test_servers(ROOT / "var")
+    os.environ.update(
+        RENTMETER_TEST_SERVERS="1",
+        DATABASE_URL=_servers.app_url,
+        OWNER_DATABASE_URL=_servers.owner_url,
+        BROKER_URL=_servers.broker_url,
+    )
+    settings.DATABASES["default"].update(database_from(_servers.app_url))
+    settings.OWNER_DATABASE_URL = _servers.owner_url
+    settings.BROKER_URL = settings.CELERY_BROKER_URL = _servers.broker_url
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _servers is not None:
+        _servers.stop()
+        os.environ.pop("RENTMETER_TEST_SERVERS", None)
+
+
+@contextmanager
+def _owner() -> Iterator[None]:
+    from apps.common.owner import as_owner
+
+    with as_owner():
+        yield
+
+
+@pytest.fixture(scope="session")
+def _owner_login() -> Iterator[Any]:
+    """Hold the owner's login while the test database is made, and again while it is dropped."""
+    holder = _owner()
+    holder.__enter__()
+    state = {"holder": holder}
+    yield state
+    state["holder"].__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(_owner_login: dict[str, Any], django_db_setup: None) -> Iterator[None]:
+    """The database exists: from here on we are the application, until it is dropped."""
+    from django.db import connection
+
+    _owner_login["holder"].__exit__(None, None, None)
+    flush = connection.ops.execute_sql_flush
+
+    def flush_as_owner(sql_list: list[str]) -> None:
+        with _owner():
+            flush(sql_list)
+
+    connection.ops.execute_sql_flush = flush_as_owner  # type: ignore[method-assign]
+    yield
+    connection.ops.execute_sql_flush = flush  # type: ignore[method-assign]
+    _owner_login["holder"] = _owner()
+    _owner_login["holder"].__enter__()
+
+
+@pytest.fixture
+def street(db: None) -> Any:
+    """Both landlords with their meters, leases and people (inside the test's own transaction)."""
+    from tests.people import build_street
+
+    return build_street()
+
+
+@pytest.fixture
+def real_street(transactional_db: None) -> Any:
+    """The same with real commits, for tests of money, delivery and the edges of a scope."""
+    from tests.people import build_street
+
+    return build_street()

@@ -5,6 +5,7 @@ the lock changed. A `.venv` whose making was cut short is made anew.
 """
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -65,9 +66,14 @@ def make() -> None:
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
     _run([*pip, "--require-hashes", "-r", str(BOOTSTRAP)], "uv could not be installed")
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(PYTHON)]
-    _run(
-        [*uv, "--require-hashes", "-r", str(LOCK)], "A package of requirements/dev.txt could not be installed"
-    )
+    packages = ["--require-hashes", "-r", str(LOCK)]
+    try:
+        _run([*uv, *packages], "uv could not install requirements/dev.txt")
+    except SetupFailed:
+        # Slower, but pip knows the indexes and certificates of its own configuration, which uv does not read.
+        sys.stdout.write("uv could not; trying pip, which takes about a minute.\n")
+        sys.stdout.flush()
+        _run([*pip, *packages], "A package of requirements/dev.txt could not be installed")
     DONE.write_text(fingerprint(), "utf-8")
     HALF_MADE.unlink(missing_ok=True)
 
@@ -82,7 +88,11 @@ def _runs() -> bool:
 
 def _run(command: list[str], sentence: str) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+        environment = {
+            "UV_SYSTEM_CERTS": "true",
+            **os.environ,
+        }  # uv trusts whom the machine trusts, as pip does
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
     except OSError as error:
         raise SetupFailed(f"{sentence}: {error}.") from None
     if done.returncode != 0:

@@ -17,6 +17,7 @@ small{display:block;color:#5b6675;font-size:13px;font-weight:400}
 .line{display:flex;justify-content:space-between;align-items:baseline;gap:12px}
 .sum{font-size:22px;font-weight:600;white-space:nowrap}.big{font-size:40px;text-align:center;margin:8px 0}
 .no{font-family:ui-monospace,monospace;font-size:13px;color:#5b6675;overflow-wrap:anywhere}
+.state{flex:none;text-align:right}
 .tag{border-radius:6px;color:#fff;font-size:13px;padding:2px 8px;white-space:nowrap}
 .wechat{background:#07703e}.alipay{background:#0b5bd3}
 button,.button{display:block;width:100%;min-height:48px;border:0;border-radius:10px;color:#fff;font:inherit;
@@ -30,7 +31,7 @@ border:1px solid #aab3bf;border-radius:8px;padding:6px 10px;font:inherit}
 
 _CHANNELS = {"wechat": ("微信支付", "WeChat Pay"), "alipay": ("支付宝", "Alipay")}
 _STATES = {
-    State.NOTPAY: ("待支付", "waiting for payment"),
+    State.NOTPAY: ("待支付", "unpaid"),
     State.SUCCESS: ("已支付", "paid"),
     State.CLOSED: ("已关闭", "closed"),
     State.REFUND: ("已退款", "refunded"),
@@ -135,7 +136,7 @@ def _card(order: Order, owner: str) -> str:
 <span class="sum">¥{order.amount_yuan}</span></div>
 <p>{escape(order.description)}<small>{escape(owner)} · {made_at:%m-%d %H:%M:%S}</small></p>
 <div class="line"><a class="no" href="{where}">{escape(order.out_trade_no)}</a>
-<span>{state_chinese}<small>{state_english}</small></span></div>{button}</div>"""
+<span class="state">{state_chinese}<small>{state_english}</small></span></div>{button}</div>"""
 
 
 def _path(number: str) -> str:

@@ -143,6 +143,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent: the lines would hold openids and codes."""
 
     def _serve(self) -> None:
+        if self.headers.get("Transfer-Encoding"):
+            self.close_connection = True
+            self._send(json_answer(411, {"code": "length_required", "detail": "send a Content-Length"}))
+            return
         length = self.headers.get("Content-Length", "0")
         if not length.isascii() or not length.isdigit() or int(length) > LONGEST_BODY:
             self.close_connection = True

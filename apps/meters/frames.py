@@ -53,6 +53,6 @@ def recharge(profile: Profile, serial: str, *, energy_kwh: Decimal, number: int,
 
 def switch(profile: Profile, serial: str, *, on: bool, valid_until: datetime) -> str:
     """Return the relay frame (1CH); the meter itself refuses it after `valid_until`."""
-    action = RelayAction[profile.on_action] if on else RelayAction.TRIP
+    action = profile.on_action if on else RelayAction.TRIP
     local = valid_until.astimezone(ZoneInfo(profile.time_zone)).replace(tzinfo=None)
     return _hex(relay_request(serial, action, profile.auth, local))

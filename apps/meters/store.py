@@ -4,6 +4,7 @@ A decision is made under the meter's row lock and written through these few meth
 The in-memory form for simulation has the same shape (`memory_store`).
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -28,6 +29,9 @@ class Store(Protocol):
     """What a decision needs. Every write is conditional and raises `Raced` if its condition no longer holds."""
 
     def transaction(self) -> AbstractContextManager[None]: ...
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Do this once what was written is safe; never if it is rolled back."""
 
     def load(self, meter_id: UUID) -> d.MeterState:
         """Return the meter's state and lock the meter until the transaction ends."""
@@ -77,6 +81,9 @@ class PostgresStore:
 
     def transaction(self) -> AbstractContextManager[None]:
         return transaction.atomic()
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        transaction.on_commit(act)
 
     def load(self, meter_id: UUID) -> d.MeterState:
         meter = Meter.objects.select_for_update(of=("self",)).get(pk=meter_id)

@@ -24,8 +24,8 @@ from apps.meters.states import CommandState, Frozen, Purpose
 if TYPE_CHECKING:
     from apps.meters.deciding.turn import Turn
 
-# The frame's count field has four bytes, but meters keep two and some refuse more.
-LARGEST_COUNT = 65_535
+# The frame's count field has four bytes, but register 03320201 shows two of BCD: past this nothing can be proved.
+LARGEST_COUNT = 9_999
 # A refusal that is not about the count (customer number, hoarding limit) will not go away by repeating.
 REFUSALS_BEFORE_FREEZE = 5
 

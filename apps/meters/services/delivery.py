@@ -1,9 +1,10 @@
 """One turn for one meter: lock, load, decide, write conditionally, commit, and only then post the letter."""
 
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from apps.meters import deciding as d
 from apps.meters.models import Letter
@@ -27,9 +28,8 @@ def take_turn(*, store: Store, post: Post, meter_id: UUID, event: d.Event) -> d.
         except (Raced, IntegrityError):
             if attempt == 2:
                 raise
-    letters = [effect for effect in effects if isinstance(effect, d.SendLetter)]
-    for letter in letters:
-        transaction.on_commit(lambda letter=letter: post.ask(before.serial, letter))  # type: ignore[misc]
+    for letter in [effect for effect in effects if isinstance(effect, d.SendLetter)]:
+        store.after_commit(partial(post.ask, before.serial, letter))
     return after
 
 

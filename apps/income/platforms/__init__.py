@@ -11,6 +11,8 @@ from apps.income.platforms.base import (
     PlatformRefused,
     PlatformResult,
     PlatformUnreachable,
+    RefundRequest,
+    RefundResult,
     platform_for,
 )
 
@@ -25,5 +27,7 @@ __all__ = [
     "PlatformRefused",
     "PlatformResult",
     "PlatformUnreachable",
+    "RefundRequest",
+    "RefundResult",
     "platform_for",
 ]

@@ -7,6 +7,7 @@ Sources: Alipay's pages on trade.create, trade.precreate, trade.query, trade.clo
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,15 @@ from apps.common.platforms import (
 )
 from apps.income.platforms.alipay_form import read_form, signed_text
 from apps.income.platforms.amounts import yuan_from_text, yuan_text
-from apps.income.platforms.base import Charge, ChargeRequest, NotifyRefused, PlatformResult, State
+from apps.income.platforms.base import (
+    Charge,
+    ChargeRequest,
+    NotifyRefused,
+    PlatformResult,
+    RefundRequest,
+    RefundResult,
+    State,
+)
 from apps.income.platforms.orders import checked_instant, checked_notify_url, checked_out_trade_no
 
 LONGEST_SUBJECT = 256
@@ -52,6 +61,14 @@ _SHOWN = (
     "send_pay_date", "gmt_payment", "gmt_refund", "refund_fee", "out_biz_no", "notify_id", "notify_time",
     "app_id", "seller_id",
 )  # fmt: skip
+_SHOWN_OF_REFUND = (
+    "fund_change",
+    "refund_fee",
+    "refund_amount",
+    "refund_status",
+    "gmt_refund_pay",
+    "trade_no",
+)
 _REFUND_MARKS = ("refund_fee", "gmt_refund")
 
 
@@ -115,6 +132,47 @@ class AlipayPlatform:
                 return self.query(out_trade_no)
             raise
         return self._without_trade(out_trade_no, "CLOSED", "CLOSED")
+
+    def refund(self, request: RefundRequest) -> RefundResult:
+        refund = {
+            "out_trade_no": checked_out_trade_no(request.out_trade_no),
+            "out_request_no": checked_out_trade_no(request.out_refund_no),
+            "refund_amount": yuan_text(request.refund_yuan),
+        }
+        if request.reason:
+            refund["refund_reason"] = request.reason[:LONGEST_SUBJECT]
+        answer = self._gateway.ask("alipay.trade.refund", refund)
+        if answer.get("fund_change") != "Y":
+            # This call moved no money: it repeats an earlier one, or is not through yet.
+            earlier = self.query_refund(request.out_trade_no, request.out_refund_no)
+            return earlier if earlier.state == "DONE" else replace(earlier, state="PROCESSING")
+        return RefundResult(
+            out_refund_no=request.out_refund_no,
+            state="DONE",
+            refund_yuan=request.refund_yuan,
+            evidence={name: answer[name] for name in _SHOWN_OF_REFUND if name in answer},
+        )
+
+    def query_refund(self, out_trade_no: str, out_refund_no: str) -> RefundResult:
+        wanted = {
+            "out_trade_no": checked_out_trade_no(out_trade_no),
+            "out_request_no": checked_out_trade_no(out_refund_no),
+        }
+        answer = self._gateway.ask("alipay.trade.fastpay.refund.query", wanted)
+        if answer.get("out_request_no") not in (None, out_refund_no):
+            raise PlatformAnswerInvalid("WRONG_ORDER", "the answer is about another refund")
+        done = answer.get("refund_status") == "REFUND_SUCCESS"
+        try:
+            refund_yuan = yuan_from_text(answer.get("refund_amount")) if done else None
+        except ValueError as error:
+            raise PlatformAnswerInvalid("BAD_AMOUNT", str(error)) from None
+        return RefundResult(
+            out_refund_no=out_refund_no,
+            # Alipay answers success without any status for a refund it does not know.
+            state="DONE" if done else "UNKNOWN_REFUND",
+            refund_yuan=refund_yuan,
+            evidence={name: answer[name] for name in _SHOWN_OF_REFUND if name in answer},
+        )
 
     def read_notify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PlatformResult:
         fields, charset = read_form(body)

@@ -33,6 +33,9 @@ __all__ = [
     "PlatformRefused",
     "PlatformResult",
     "PlatformUnreachable",
+    "RefundRequest",
+    "RefundResult",
+    "RefundState",
     "State",
     "platform_for",
 ]
@@ -41,6 +44,10 @@ State = Literal["PAID", "PENDING", "CLOSED", "UNKNOWN_ORDER", "REFUNDED"]
 """PENDING: not paid, may still be. UNKNOWN_ORDER: the platform has no order of this number. REFUNDED: was
 paid, and money has gone back in part or in full; never a reason to credit, so query if the payment was not
 seen."""
+
+RefundState = Literal["DONE", "PROCESSING", "CLOSED", "ABNORMAL", "UNKNOWN_REFUND"]
+"""PROCESSING is not yet a refund: ask again. ABNORMAL: the payer's account cannot take the money back, a case
+for a person. CLOSED and UNKNOWN_REFUND: no money moved under this number."""
 
 LARGEST_NOTIFY_BYTES = 64 * 1024
 
@@ -113,6 +120,32 @@ class PlatformResult:
     evidence: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequest:
+    """Money back to where it came from, in part or in full.
+
+    :param out_refund_no: ours, 6 to 32 of `[0-9A-Za-z_]`; whatever happens, a repeat keeps it, and then the
+        money goes back once.
+    :param paid_yuan: the order's total, which WeChat compares.
+    """
+
+    out_trade_no: str
+    out_refund_no: str
+    refund_yuan: Decimal
+    paid_yuan: Decimal
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundResult:
+    """What the platform proved about one refund. `evidence` as in `PlatformResult`."""
+
+    out_refund_no: str
+    state: RefundState
+    refund_yuan: Decimal | None
+    evidence: dict[str, Any]
+
+
 class Platform(Protocol):
     """One merchant account at one platform. Safe to share between threads; holds no connection."""
 
@@ -139,6 +172,20 @@ class Platform(Protocol):
 
     def close(self, out_trade_no: str) -> PlatformResult:
         """Make an unpaid order unpayable. Closing twice is closing once; an order found paid comes back PAID.
+
+        :raises PlatformRefused, PlatformUnreachable: as above.
+        """
+
+    def refund(self, request: RefundRequest) -> RefundResult:
+        """Send money back. The same request again reports the same refund and moves nothing more.
+
+        :raises ValueError: a number or amount no platform would take; nothing was sent.
+        :raises PlatformRefused: no money moved; `code` says why (balance too low, more than is left, …).
+        :raises PlatformUnreachable: unknown; repeat with the same number.
+        """
+
+    def query_refund(self, out_trade_no: str, out_refund_no: str) -> RefundResult:
+        """Ask how a refund is. Changes nothing.
 
         :raises PlatformRefused, PlatformUnreachable: as above.
         """

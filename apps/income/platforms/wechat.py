@@ -36,12 +36,22 @@ from apps.common.platforms import (
     masked,
 )
 from apps.income.platforms.amounts import fen_from_yuan, yuan_from_fen
-from apps.income.platforms.base import Charge, ChargeRequest, NotifyRefused, PlatformResult, State
+from apps.income.platforms.base import (
+    Charge,
+    ChargeRequest,
+    NotifyRefused,
+    PlatformResult,
+    RefundRequest,
+    RefundResult,
+    State,
+)
 from apps.income.platforms.orders import checked_instant, checked_notify_url, checked_out_trade_no
 from apps.income.platforms.wechat_envelope import check_signature, open_notify
+from apps.income.platforms.wechat_refunds import amount_shown, refund_result
 
 GATEWAY = "https://api.mch.weixin.qq.com"
 LONGEST_DESCRIPTION_BYTES = 127
+LONGEST_REASON = 80
 
 STATES: dict[str, State] = {
     "SUCCESS": "PAID",
@@ -149,6 +159,35 @@ class WeChatPlatform:
                 raise
         return self._without_order(out_trade_no, "CLOSED", "CLOSED")
 
+    def refund(self, request: RefundRequest) -> RefundResult:
+        amount = {
+            "refund": fen_from_yuan(request.refund_yuan),
+            "total": fen_from_yuan(request.paid_yuan),
+            "currency": "CNY",
+        }
+        answer = self._ask(
+            self._sdk.refund,
+            out_refund_no=checked_out_trade_no(request.out_refund_no),
+            out_trade_no=checked_out_trade_no(request.out_trade_no),
+            amount=amount,
+            reason=request.reason[:LONGEST_REASON] or None,
+        )
+        return refund_result(answer, request.out_trade_no, request.out_refund_no)
+
+    def query_refund(self, out_trade_no: str, out_refund_no: str) -> RefundResult:
+        try:
+            answer = self._ask(self._sdk.query_refund, out_refund_no=checked_out_trade_no(out_refund_no))
+        except PlatformRefused as refusal:
+            if refusal.code not in _NO_SUCH_ORDER:
+                raise
+            return RefundResult(
+                out_refund_no=out_refund_no,
+                state="UNKNOWN_REFUND",
+                refund_yuan=None,
+                evidence={"said": refusal.code},
+            )
+        return refund_result(answer, out_trade_no, out_refund_no)
+
     def read_notify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PlatformResult:
         notify = open_notify(headers, body, keys=self._keys, apiv3_key=self._apiv3_key, now=now)
         evidence = {"notify_id": notify.id, "event_type": notify.event_type, "serial": notify.serial}
@@ -234,7 +273,7 @@ class WeChatPlatform:
             currency=currency,
             paid_at=_instant(transaction.get("success_time"), out_trade_no),
             payer_id=payer_id,
-            evidence={**evidence, **shown, "amount": _amount_shown(amount), "payer": masked(payer_id)},
+            evidence={**evidence, **shown, "amount": amount_shown(amount), "payer": masked(payer_id)},
         )
 
     def _refund(self, refund: dict[str, Any], evidence: dict[str, Any]) -> PlatformResult:
@@ -258,7 +297,7 @@ class WeChatPlatform:
             currency=currency,
             paid_at=None,
             payer_id=None,
-            evidence={**evidence, **shown, "amount": _amount_shown(amount)},
+            evidence={**evidence, **shown, "amount": amount_shown(amount)},
         )
 
     def _check_merchant(self, content: dict[str, Any], out_trade_no: str) -> None:
@@ -305,11 +344,6 @@ def _total(amount: Any, out_trade_no: str) -> tuple[Any, str]:
         return yuan_from_fen(amount.get("total")), "CNY"
     except ValueError as error:
         raise NotifyRefused("BAD_AMOUNT", str(error), out_trade_no=out_trade_no) from None
-
-
-def _amount_shown(amount: Any) -> dict[str, Any]:
-    named = amount if isinstance(amount, dict) else {}
-    return {name: value for name, value in named.items() if type(value) in (int, str)}
 
 
 def _instant(text: Any, out_trade_no: str) -> datetime | None:

@@ -1,20 +1,27 @@
 """Two landlords' merchant accounts, the platforms' keys, and the sandbox platforms as a process."""
 
+import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from apps.income.platforms import ChargeRequest, Platform, platform_for
 from apps.income.platforms.alipay import AlipayPlatform
 from apps.income.platforms.wechat import WeChatPlatform
 from apps.sandbox.certificates import load_private
+from apps.sandbox.identity import openid
 from apps.sandbox.merchants import make_merchants
 from tests.income.platforms.scripted import Scripted, scripted_platform
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -95,3 +102,41 @@ def scripted() -> Iterator[Scripted]:
 @pytest.fixture
 def now() -> datetime:
     return datetime(2026, 11, 23, 6, 3, 11, tzinfo=UTC)
+
+
+@pytest.fixture(params=["wechat", "alipay"])
+def channel(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def account(channel: str, book: dict[str, Any]) -> dict[str, Any]:
+    return next(one for one in book[channel] if one["owner"] == "li")
+
+
+@pytest.fixture
+def platform(channel: str, account: dict[str, Any], sandbox: str) -> Platform:
+    return platform_for(channel, account, base_url=sandbox)
+
+
+@pytest.fixture
+def payer_id(platform: Platform, sandbox: str) -> str:
+    """The id under which this platform's app knows the payer Sun."""
+    return openid(platform.app_id, "sun")
+
+
+@pytest.fixture
+def charge(scripted: Scripted) -> Callable[..., ChargeRequest]:
+    def make(**changed: Any) -> ChargeRequest:
+        wish: dict[str, Any] = {
+            "out_trade_no": f"RM{time.time_ns()}{next(_numbers)}",
+            "amount_yuan": Decimal("50.10"),
+            "description": "电费充值 3号楼/1202 & more = 100%",
+            "payer_id": None,
+            "notify_url": f"{scripted.url}/pay/notify/1/",
+            "expires_at": datetime.now(UTC) + timedelta(minutes=30),
+            "payer_ip": "127.0.0.1",
+        }
+        return ChargeRequest(**{**wish, **changed})
+
+    return make

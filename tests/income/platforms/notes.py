@@ -1,10 +1,11 @@
-"""Notifies as the platforms write them, signed with the test platforms' keys."""
+"""Notifies as the platforms write them, signed with the test platforms' keys; and a payer who pays."""
 
 import json
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from apps.sandbox.signatures import gcm_encrypt, rsa_sign, wechat_answer_message
@@ -110,3 +111,9 @@ def alipay_notify(key: RSAPrivateKey, fields: dict[str, str], *, charset: str = 
     return urlencode(
         {**fields, "sign_type": "RSA2", "sign": rsa_sign(key, message)}, encoding=charset
     ).encode("ascii")
+
+
+def pay(sandbox: str, out_trade_no: str) -> None:
+    """The payer Sun confirms."""
+    address = f"{sandbox}/orders/{out_trade_no}/pay"
+    requests.post(address, json={"payer": "sun"}, timeout=5).raise_for_status()

@@ -1,6 +1,5 @@
 """The same life of an order at both platforms: real HTTP, real signatures, sandbox platforms as peer."""
 
-import itertools
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -25,55 +24,8 @@ from apps.income.platforms import (
 )
 from apps.sandbox.certificates import load_private, new_key, private_pem
 from apps.sandbox.identity import openid
+from tests.income.platforms.notes import pay
 from tests.income.platforms.scripted import Scripted
-
-CHANNELS = ["wechat", "alipay"]
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(params=CHANNELS)
-def channel(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def account(channel: str, book: dict[str, Any]) -> dict[str, Any]:
-    return next(one for one in book[channel] if one["owner"] == "li")
-
-
-@pytest.fixture
-def platform(channel: str, account: dict[str, Any], sandbox: str) -> Platform:
-    return platform_for(channel, account, base_url=sandbox)
-
-
-@pytest.fixture
-def payer_id(platform: Platform, sandbox: str) -> str:
-    """The id under which this platform's app knows the payer Sun."""
-    return openid(platform.app_id, "sun")
-
-
-@pytest.fixture
-def charge(scripted: Scripted) -> Callable[..., ChargeRequest]:
-    def make(**changed: Any) -> ChargeRequest:
-        wish: dict[str, Any] = {
-            "out_trade_no": f"RM{time.time_ns()}{next(_numbers)}",
-            "amount_yuan": Decimal("50.10"),
-            "description": "电费充值 3号楼/1202 & more = 100%",
-            "payer_id": None,
-            "notify_url": f"{scripted.url}/pay/notify/1/",
-            "expires_at": datetime.now(UTC) + timedelta(minutes=30),
-            "payer_ip": "127.0.0.1",
-        }
-        return ChargeRequest(**{**wish, **changed})
-
-    return make
-
-
-def pay(sandbox: str, out_trade_no: str) -> None:
-    assert (
-        requests.post(f"{sandbox}/orders/{out_trade_no}/pay", json={"payer": "sun"}, timeout=5).status_code
-        == 200
-    )
 
 
 def next_notify(scripted: Scripted) -> tuple[dict[str, str], bytes]:

@@ -353,7 +353,7 @@ def test_f55_neither_evidence_nor_text_shows_the_payer_in_clear(
     assert li_wechat["apiv3_key"] not in repr(wechat) + repr(result)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_no_changed_byte_of_a_notify_is_believed(
     wechat: WeChatPlatform, li_wechat: dict[str, Any], wechat_key: RSAPrivateKey, data: st.DataObject
@@ -369,7 +369,7 @@ def test_no_changed_byte_of_a_notify_is_believed(
 JSON = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     field=st.sampled_from(
         ["appid", "mchid", "out_trade_no", "transaction_id", "trade_state", "success_time", "payer", "amount"]
@@ -389,7 +389,7 @@ def test_whatever_stands_in_a_signed_field_is_a_result_or_a_refusal(
     assert result.out_trade_no
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     headers=st.dictionaries(
         st.sampled_from(

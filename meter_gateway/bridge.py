@@ -103,6 +103,11 @@ class Bridge:
                 pause_s = min(1.0, 2 * pause_s or 0.1)
                 await asyncio.sleep(pause_s)
                 continue
+            except Exception:
+                # One letter we cannot digest must not cost ten thousand meters their sockets.
+                log.exception("an error of our own in the %s; going on", what)
+                await asyncio.sleep(0.1)
+                continue
             if pause_s:
                 pause_s = 0.0
                 log.info("Valkey is back for the %s", what)

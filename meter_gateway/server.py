@@ -96,6 +96,33 @@ class AcceptRate:
         return count <= self._per_second
 
 
+class Timer:
+    """One timer that fires at the earliest time it was set to; setting it again later changes nothing."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, fire: Callable[[], None]) -> None:
+        self._loop = loop
+        self._fire = fire
+        self._handle: asyncio.Handle | None = None
+        # Kept here, because uvloop's handle of a time already past cannot tell it.
+        self._due = 0.0
+
+    def set(self, due: float | None) -> None:
+        """Fire at ``due`` on the loop's clock, at once if that is past; None leaves it as it is."""
+        if due is None or (self._handle is not None and self._due <= due):
+            return
+        self.cancel()
+        self._handle, self._due = self._loop.call_at(due, self._now), due
+
+    def cancel(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _now(self) -> None:
+        self._handle = None
+        self._fire()
+
+
 class Gateway:
     """One gateway process: a listening socket, its sessions, the bridge and the publisher.
 
@@ -127,7 +154,7 @@ class Gateway:
         )
         self._rate = AcceptRate(settings.accepts_per_second)
         self._server: asyncio.Server | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Timer(self._loop, lambda: self._act(self.sessions.pass_time))
         self._bridge_task: asyncio.Task[None] | None = None
         self._figures_task: asyncio.Task[None] | None = None
         self._socket_limit = _raise_descriptor_limit() - SPARE_DESCRIPTORS
@@ -168,8 +195,7 @@ class Gateway:
         while self.sessions.busy and self._loop.time() < ends_at:
             await asyncio.sleep(0.02)
         self._act(lambda now: self.sessions.end_all("gateway_stopped", now))
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
         tasks = [task for task in (self._bridge_task, self._figures_task) if task is not None]
         for task in tasks:
             task.cancel()
@@ -199,16 +225,7 @@ class Gateway:
         return Now(self._loop.time(), datetime.now(UTC))
 
     def _set_timer(self) -> None:
-        due = self.sessions.next_deadline()
-        if due is None or (self._timer is not None and self._timer.when() <= due):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._time_passed)
-
-    def _time_passed(self) -> None:
-        self._timer = None
-        self._act(self.sessions.pass_time)
+        self._timer.set(self.sessions.next_deadline())
 
     def _say_hello(self) -> None:
         at = instant(datetime.now(UTC))

@@ -1,0 +1,81 @@
+"""What a renter is told about an order, and when to ask again; pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from apps.income.states import OrderState
+from apps.meters.states import PowerReason
+
+PROOF_EXPECTED = timedelta(seconds=15)
+# A meter that keeps its relay open after a credit is asked again by nobody; somebody has to press its button.
+LIGHT_EXPECTED = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the sentence depends on; `is_late`: paid, and the meter has proved nothing for 15 seconds."""
+
+    state: OrderState
+    is_expired: bool
+    is_late: bool
+    is_frozen: bool
+    power_reason: str
+    power_note: str
+    is_light_on: bool
+
+
+def sentence(facts: Facts) -> str:
+    """Return what happened, what is safe, what to do: short sentences in the caller's language."""
+    match facts.state:
+        case OrderState.CREATED if facts.is_expired:
+            return _("The time to pay is over. Nothing was taken; you can start again.")
+        case OrderState.CREATED:
+            return _("Waiting for your payment.")
+        case OrderState.CLOSED:
+            return _("This order was closed without a payment. Nothing was taken; you can start again.")
+        case OrderState.REVIEW:
+            return _(
+                "Your payment does not match this order, so a person looks at it. "
+                "The money is not lost. Call the landlord and name the order number."
+            )
+        case OrderState.CREDITED:
+            return _credited(facts)
+        case _ if facts.is_frozen:
+            return _(
+                "Your money is here. The meter's records have to be checked by a person first; "
+                "neither money nor energy is lost."
+            )
+        case _ if facts.is_late:
+            return _("The meter has no signal just now; neither money nor energy is lost.")
+        case OrderState.PAID:
+            return _("Your money is here. The energy is about to leave.")
+        case _:
+            return _("The energy is on its way to the meter.")
+
+
+def ask_again_in_s(facts: Facts, moved_at: datetime, now: datetime) -> int | None:
+    """Return in how many seconds asking again may show something new; None once nothing more will happen.
+
+    :param moved_at: when the order last took a step.
+    """
+    waited = now - moved_at
+    if facts.state in (OrderState.CLOSED, OrderState.REVIEW) or facts.is_light_on:
+        return None
+    if facts.state == OrderState.CREDITED and (
+        facts.power_reason == PowerReason.FORCED_OFF or waited > LIGHT_EXPECTED
+    ):
+        return None
+    if waited < timedelta(seconds=30):
+        return 1
+    return 5 if waited < timedelta(minutes=5) else 30
+
+
+def _credited(facts: Facts) -> str:
+    if facts.is_light_on:
+        return _("The energy is in the meter and the power is on.")
+    if facts.power_reason == PowerReason.FORCED_OFF:
+        told = _("The energy is in the meter. The landlord has switched the power off; call them.")
+        return f"{told} {_('Their reason:')} {facts.power_note}" if facts.power_note else told
+    return _("The energy is in the meter. If it is still dark, press the button on the meter.")

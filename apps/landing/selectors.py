@@ -1,0 +1,313 @@
+"""What the QR code shows, and where an order stands: read once here, shown by REST and by the page alike."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.accounts import doors
+from apps.accounts.doors import Found
+from apps.accounts.models import Landlord
+from apps.common.errors import Gone, NotFound
+from apps.common.scoping import landlord_scope
+from apps.income import postings
+from apps.income.models import CollectionAccount, Order, Payment, Recharge
+from apps.income.services.ledger import balance
+from apps.income.services.orders import LARGEST_ORDER_YUAN
+from apps.income.services.recharges import current_lease
+from apps.income.states import UNDECIDED, Channel, OrderState, order_state
+from apps.landing.estimates import days_left
+from apps.landing.progress import PROOF_EXPECTED, Facts, ask_again_in_s, sentence
+from apps.meters.models import Command, CommandEvent, Meter, Presence, StockedMeter
+from apps.meters.states import CommandKind, CommandState, PowerReason
+from apps.readings import selectors as readings
+from apps.readings.models import Reading
+from apps.tariffs.selectors import price_at
+from meter_gateway.protocol.profiles import load_profile
+
+USUAL_AMOUNTS_YUAN = tuple(Decimal(f"{n}.00") for n in (20, 50, 100, 200, 500, 1000, 2000, 5000))
+PRESETS = 4
+PACE_OVER = timedelta(days=7)
+
+
+class MeterGone(Gone):
+    """The QR code of a meter its landlord has removed; names whom to ask."""
+
+    code = "meter_archived"
+
+    def __init__(self, landlord_name: str, contact_phone: str) -> None:
+        super().__init__(_("This meter has been removed."))
+        self.landlord_name, self.contact_phone = landlord_name, contact_phone
+
+
+class MeterUnclaimed(NotFound):
+    """A device in stock that no landlord has added yet; to REST it is as missing as any."""
+
+
+@dataclass(frozen=True)
+class Power:
+    """`state` is on, off or unknown; `note` is what the landlord wrote when switching it off."""
+
+    state: str
+    reason: str
+    since: datetime | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class MeterPage:
+    """What anybody who holds the QR code may know about a meter, and no more: no name, no serial, no history.
+
+    `remaining_kwh`, `total_kwh` and `read_at` are of one reading, all None before the first. `carried_yuan`
+    (six places) is what earlier recharges left over; `credit_step_kwh` is the meter's own step.
+    """
+
+    meter_name: str
+    site_name: str
+    landlord_name: str
+    contact_phone: str
+    price_yuan_per_kwh: Decimal | None
+    price_since: datetime | None
+    remaining_kwh: Decimal | None
+    total_kwh: Decimal | None
+    read_at: datetime | None
+    days_left: int | None
+    is_low: bool
+    is_stale: bool
+    is_online: bool
+    power: Power
+    channels: tuple[str, ...]
+    presets_yuan: tuple[Decimal, ...]
+    minimum_recharge_yuan: Decimal
+    carried_yuan: Decimal
+    credit_step_kwh: Decimal
+    time_zone: str
+
+
+@dataclass(frozen=True)
+class Steps:
+    """When each step was reached; None for those still ahead."""
+
+    created_at: datetime
+    paid_at: datetime | None
+    delivering_at: datetime | None
+    credited_at: datetime | None
+    light_on_at: datetime | None
+
+
+@dataclass(frozen=True)
+class OrderProgress:
+    """Where an order stands. `detail` is one sentence in the caller's language.
+
+    `ask_again_in_s` is None once nothing more will happen. `is_late`: paid, and no proof after 15 seconds.
+    `bridge` and `qr_text` are only there while the order can be paid.
+    """
+
+    no: str
+    out_trade_no: str
+    qr_token: str
+    meter_name: str
+    site_name: str
+    landlord_name: str
+    contact_phone: str
+    time_zone: str
+    state: OrderState
+    channel: str
+    amount_yuan: Decimal
+    energy_kwh: Decimal
+    price_yuan_per_kwh: Decimal
+    steps: Steps
+    detail: str
+    power: Power
+    is_online: bool
+    is_late: bool
+    can_cancel: bool
+    ask_again_in_s: int | None
+    bridge: dict[str, Any] | None
+    qr_text: str
+    expires_at: datetime
+
+
+def masked_name(name: str) -> str:
+    """Return a landlord's name as a stranger may see it: its first character and two stars."""
+    return f"{name.strip()[:1]}**"
+
+
+def presets(minimum_yuan: Decimal) -> tuple[Decimal, ...]:
+    """Return the amounts offered: the minimum, then the next usual ones."""
+    above = [amount for amount in USUAL_AMOUNTS_YUAN if minimum_yuan < amount <= LARGEST_ORDER_YUAN]
+    return (minimum_yuan, *above[: PRESETS - 1])
+
+
+def find_meter(token: str) -> Found:
+    """Return what a QR token opens on.
+
+    :raises MeterUnclaimed: in stock, but no landlord's. :raises NotFound: nobody printed it.
+    """
+    found = doors.open_one(doors.Kind.QR, token)
+    if found is not None:
+        return found
+    if StockedMeter.objects.filter(qr_token=token, barred_at=None).exists():
+        raise MeterUnclaimed(_("No landlord has added this meter yet."))
+    raise NotFound(_("There is no such meter."))
+
+
+def meter_page(found: Found, now: datetime) -> MeterPage:
+    """Return what the QR code shows; opens its own scope.
+
+    :raises MeterGone: if the landlord has removed the meter.
+    """
+    landlord = Landlord.objects.get(pk=found.landlord_id)
+    with landlord_scope(found.landlord_id):
+        meter = Meter.objects.select_related("room__site").get(pk=found.object_id)
+        if meter.archived_at is not None:
+            raise MeterGone(masked_name(landlord.name), landlord.phone)
+        reading = readings.latest(meter)
+        price = price_at(meter, now)
+        lease = current_lease(meter, now)
+        holder = postings.holder_of(lease_id=lease.pk if lease else None, meter_id=meter.pk)
+        has_account = set(CollectionAccount.objects.filter(is_active=True).values_list("channel", flat=True))
+        return MeterPage(
+            meter_name=str(meter),
+            site_name=meter.room.site.name,
+            landlord_name=masked_name(landlord.name),
+            contact_phone=landlord.phone,
+            price_yuan_per_kwh=price.price_yuan_per_kwh if price else None,
+            price_since=price.active_from if price else None,
+            remaining_kwh=reading.remaining_kwh if reading else None,
+            total_kwh=reading.total_kwh if reading else None,
+            read_at=reading.taken_at if reading else None,
+            days_left=_days_left(meter, reading) if reading else None,
+            is_low=reading is not None and reading.remaining_kwh < meter.low_below_kwh,
+            is_stale=readings.is_stale(meter.profile, reading.taken_at if reading else None, now),
+            is_online=_is_online(meter),
+            power=_power(meter),
+            channels=tuple(channel.value for channel in Channel if channel in has_account),
+            presets_yuan=presets(landlord.minimum_recharge_yuan),
+            minimum_recharge_yuan=landlord.minimum_recharge_yuan,
+            carried_yuan=balance(postings.Asset.CNY, postings.remainder(holder)),
+            credit_step_kwh=load_profile(meter.profile).credit_step_kwh,
+            time_zone=meter.room.site.time_zone,
+        )
+
+
+def order_progress(found: Found, now: datetime) -> OrderProgress:
+    """Return where an order stands, for whoever holds its number; opens its own scope."""
+    landlord = Landlord.objects.get(pk=found.landlord_id)
+    with landlord_scope(found.landlord_id):
+        order = Order.objects.select_related("meter__room__site").get(pk=found.object_id)
+        payment = order.payments.latest("id")
+        recharge = Recharge.objects.select_related("command").filter(payment=payment).first()
+        power = _power(order.meter)
+        is_online = _is_online(order.meter)
+        steps = _steps(order, payment, recharge)
+    state = order_state(
+        payment.state,
+        recharge.state if recharge else None,
+        recharge.command.number if recharge else None,
+    )
+    unproved_since = payment.paid_at if steps.credited_at is None else None
+    is_late = unproved_since is not None and now - unproved_since >= PROOF_EXPECTED
+    facts = Facts(
+        state=state,
+        is_expired=now >= order.expires_at,
+        is_late=is_late,
+        is_frozen=bool(order.meter.frozen),
+        power_reason=power.reason,
+        power_note=power.note,
+        is_light_on=steps.light_on_at is not None,
+    )
+    is_payable = payment.state in UNDECIDED and now < order.expires_at
+    return OrderProgress(
+        no=order.no,
+        out_trade_no=payment.out_trade_no,
+        qr_token=order.meter.qr_token,
+        meter_name=str(order.meter),
+        site_name=order.meter.room.site.name,
+        landlord_name=masked_name(landlord.name),
+        contact_phone=landlord.phone,
+        time_zone=order.meter.room.site.time_zone,
+        state=state,
+        channel=order.channel,
+        amount_yuan=order.amount_yuan,
+        energy_kwh=recharge.energy_kwh if recharge else order.quoted_energy_kwh,
+        price_yuan_per_kwh=order.price_yuan_per_kwh,
+        steps=steps,
+        detail=sentence(facts),
+        power=power,
+        is_online=is_online,
+        is_late=is_late,
+        can_cancel=payment.state in UNDECIDED,
+        ask_again_in_s=ask_again_in_s(facts, _moved_at(steps), now),
+        bridge=payment.bridge if is_payable else None,
+        qr_text=payment.qr_text if is_payable else "",
+        expires_at=order.expires_at,
+    )
+
+
+def _power(meter: Meter) -> Power:
+    if meter.power_on is None:
+        return Power("unknown", "", None)
+    if meter.power_on:
+        return Power("on", "", meter.power_at)
+    note = ""
+    if meter.power_reason == PowerReason.FORCED_OFF:
+        switched = Command.objects.filter(meter=meter, kind=CommandKind.POWER_OFF).order_by("-id").first()
+        note = switched.reason if switched else ""
+    return Power("off", meter.power_reason, meter.power_at, note)
+
+
+def _is_online(meter: Meter) -> bool:
+    return Presence.objects.filter(serial=meter.serial, is_online=True).exists()
+
+
+def _days_left(meter: Meter, newest: Reading) -> int | None:
+    earlier = (
+        Reading.objects.filter(
+            meter=meter, device_epoch=meter.device_epoch, taken_at__gte=newest.taken_at - PACE_OVER
+        )
+        .order_by("taken_at")
+        .first()
+    )
+    if earlier is None:
+        return None
+    return days_left(
+        remaining_kwh=newest.remaining_kwh,
+        total_kwh=newest.total_kwh,
+        read_at=newest.taken_at,
+        earlier_total_kwh=earlier.total_kwh,
+        earlier_read_at=earlier.taken_at,
+    )
+
+
+def _steps(order: Order, payment: Payment, recharge: Recharge | None) -> Steps:
+    if recharge is None:
+        return Steps(order.created_at, payment.paid_at, None, None, None)
+    command = recharge.command
+    sent = CommandEvent.objects.filter(command=command, state=CommandState.SENT).order_by("id").first()
+    credited_at = command.final_at if command.state == CommandState.DONE else None
+    return Steps(
+        created_at=order.created_at,
+        paid_at=payment.paid_at,
+        delivering_at=sent.at if sent else None,
+        credited_at=credited_at,
+        light_on_at=_light_on_at(order.meter, command, credited_at),
+    )
+
+
+def _light_on_at(meter: Meter, command: Command, credited_at: datetime | None) -> datetime | None:
+    """When the meter showed a closed relay after this credit: in its very proof, or when asked again."""
+    if credited_at is None:
+        return None
+    if command.result.get("relay_open") == str(False):
+        return credited_at
+    if meter.power_on and meter.power_at is not None:
+        return max(meter.power_at, credited_at)
+    return None
+
+
+def _moved_at(steps: Steps) -> datetime:
+    reached = (steps.created_at, steps.paid_at, steps.delivering_at, steps.credited_at)
+    return max(moment for moment in reached if moment is not None)

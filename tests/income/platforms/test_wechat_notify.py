@@ -78,6 +78,18 @@ def test_f01_a_bad_signature_is_refused(
     )
 
 
+def test_f01_a_second_spelling_of_a_good_signature_is_refused(
+    wechat: WeChatPlatform, paid: tuple[dict[str, str], bytes], now: datetime
+) -> None:
+    headers, body = paid
+    good = headers["Wechatpay-Signature"]
+    assert good.endswith("==")
+    # The last digit of 256 bytes in base64 carries four bits that mean nothing.
+    other = good[:-3] + chr(ord(good[-3]) + 1) + "=="
+    assert base64.b64decode(other) == base64.b64decode(good)
+    assert refusal(wechat, {**headers, "Wechatpay-Signature": other}, body, now).code == "BAD_SIGNATURE"
+
+
 def test_f02_the_platforms_own_signature_probe_is_answered_with_failure(
     wechat: WeChatPlatform, paid: tuple[dict[str, str], bytes], now: datetime
 ) -> None:

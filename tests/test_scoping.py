@@ -216,6 +216,7 @@ def _places_that_say_everything() -> set[str]:
 EVERYTHING = {
     "apps/accounts/middleware.py": "the operator's desk",
     "apps/income/sweeping.py": "which landlords have payments to poll or recharges to settle",
+    "apps/meters/services/schedules.py": "which landlords' meters are due for a reading",
     "apps/meters/sweeping.py": "which landlords have a meter whose turn is due",
     "apps/readings/sweeping.py": "which landlords' meters answered lately",
 }

@@ -12,7 +12,7 @@ from apps.common.queue import LandlordTask
 from apps.common.scoping import landlord_scope
 from apps.meters import deciding as d
 from apps.meters.post import ValkeyPost
-from apps.meters.services import delivery, presence
+from apps.meters.services import delivery, presence, schedules
 from apps.meters.states import Outcome
 from apps.meters.store import PostgresStore
 
@@ -86,3 +86,12 @@ def letters_answered(*, answers: list[dict[str, Any]], **_: Any) -> None:
     if failures:
         # The letters stay open; their deadlines bring them back.
         log.warning("%d of %d answers were not taken in", failures, len(answers))
+
+
+@shared_task(name="meters.read_due_meters")
+def read_due_meters(**_: Any) -> None:
+    """Ask the meters whose reading is due, a share of the fleet at a time."""
+    now = timezone.now()
+    for landlord_id, meter_id in schedules.meters_to_read(now=now):
+        with landlord_scope(landlord_id):
+            schedules.read_by_the_clock(meter_id=meter_id, now=now)

@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 from django.utils.translation import gettext_lazy as _
 
 from config.env import env_bool, env_int, env_str, env_url
+from config.schedule import SCHEDULE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -158,6 +159,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = SCHEDULE
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Longer than the longest task; with the defaults a killed worker's messages wait an hour, then 90 s more.
 CELERY_BROKER_TRANSPORT_OPTIONS = {

@@ -8,4 +8,5 @@ os.environ.setdefault("FIELD_KEYS", "1:bG9vcGJhY2stb25seS1sb29wYmFjay1vbmx5LTMyY
 
 from config.settings.base import *  # noqa: F403
 
+INSTALLED_APPS = [*INSTALLED_APPS, "config.demo"]  # noqa: F405
 ALLOWED_HOSTS = ["*"]

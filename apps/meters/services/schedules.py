@@ -1,0 +1,38 @@
+"""Reading by the clock: every online meter once per interval of its model, the fleet spread over the interval."""
+
+from datetime import datetime, timedelta
+from math import ceil
+from uuid import UUID
+
+from apps.common.scoping import everything
+from apps.meters.models import Command, Meter, Presence
+from apps.meters.services import commands
+from apps.meters.states import CommandKind
+from meter_gateway.protocol.profiles import load_profile
+
+# How often the caller comes; what is due is divided by the calls that fit into an interval.
+CALL_EVERY_S = 60
+
+
+def meters_to_read(*, now: datetime) -> list[tuple[UUID, UUID]]:
+    """Return (landlord, meter) of the meters to ask now: those due longest, at most this call's share."""
+    due: list[tuple[UUID, UUID]] = []
+    with everything("schedule: meters due for a reading"):
+        online = Meter.objects.filter(
+            archived_at=None, serial__in=Presence.objects.filter(is_online=True).values("serial")
+        )
+        for profile in online.values_list("profile", flat=True).distinct():
+            interval = timedelta(seconds=load_profile(profile).reading_interval_s)
+            asked = Command.objects.filter(kind=CommandKind.READ, created_at__gt=now - interval)
+            of_model = online.filter(profile=profile)
+            share = ceil(of_model.count() * CALL_EVERY_S / interval.total_seconds())
+            waiting = of_model.exclude(pk__in=asked.values("meter_id")).order_by("count_proved_at", "id")
+            due += list(waiting.values_list("landlord_id", "pk")[:share])
+    return due
+
+
+def read_by_the_clock(*, meter_id: UUID, now: datetime) -> None:
+    """Queue the meter's reading, unless one is under way; inside the landlord's scope."""
+    meter = Meter.objects.filter(pk=meter_id, archived_at=None).first()
+    if meter is not None:
+        commands.ask_read(meter=meter, by_id=None, now=now)

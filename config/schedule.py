@@ -1,0 +1,16 @@
+"""Every periodic task, most frequent first. django-celery-beat takes them over into its table at start."""
+
+from typing import Any
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "common.beat_is_alive": {
+        "task": "common.beat_is_alive",
+        "schedule": 30.0,
+        "options": {"queue": "alerts", "expires": 30},
+    },
+    "meters.read_due_meters": {
+        "task": "meters.read_due_meters",
+        "schedule": 60.0,
+        "options": {"queue": "readings", "expires": 60},
+    },
+}

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from apps.accounts import identity
 from apps.accounts.identity import (
     alipay_authorize_url,
     alipay_open_id,
@@ -24,7 +25,7 @@ from apps.common.platforms import (
     PlatformUnreachable,
 )
 from tests.income.platforms.conftest import book, li_alipay, sandbox, state  # noqa: F401
-from tests.income.platforms.scripted import Scripted, scripted_platform
+from tests.income.platforms.scripted import Scripted, late, scripted_platform
 
 BACK = "http://127.0.0.1:8000/q/token/?from=wechat&x=1"
 
@@ -166,6 +167,16 @@ def test_an_answer_that_says_nothing_is_no_login_and_tells_no_secret(
         wechat_openid("c0de", app, mini_program=mini_program, base_url=scripted.url)
     assert app["app_secret"] not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("mini_program", [False, True])
+def test_a_platform_that_does_not_answer_is_not_waited_for(
+    app: dict[str, str], scripted: Scripted, mini_program: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "TIMEOUT_S", (1.0, 0.05))
+    scripted.replies.append(late)
+    with pytest.raises(PlatformUnreachable, match="ReadTimeout"):
+        wechat_openid("c0de", app, mini_program=mini_program, base_url=scripted.url)
 
 
 def test_an_app_without_its_secret_is_named(app: dict[str, str]) -> None:

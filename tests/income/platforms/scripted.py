@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,6 +67,12 @@ def scripted_platform() -> Iterator[Scripted]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def late(path: str, body: bytes) -> Reply:
+    """An answer that comes after 0.15 s."""
+    time.sleep(0.15)
+    return 200, {}, b"{}"
 
 
 def alipay_reply(

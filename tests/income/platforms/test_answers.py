@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from apps.common import alipay_gateway
 from apps.common.alipay_gateway import AlipayGateway
 from apps.income.platforms import (
     ChargeRequest,
@@ -19,11 +20,12 @@ from apps.income.platforms import (
     PlatformRefused,
     PlatformUnreachable,
 )
+from apps.income.platforms import wechat as wechat_module
 from apps.income.platforms.alipay import AlipayPlatform
 from apps.income.platforms.wechat import WeChatPlatform
 from apps.sandbox.certificates import new_key, private_pem
 from tests.income.platforms.notes import OUT_TRADE_NO, wechat_headers, wechat_transaction
-from tests.income.platforms.scripted import Reply, Scripted, alipay_reply, scripted_platform
+from tests.income.platforms.scripted import Reply, Scripted, alipay_reply, late, scripted_platform
 
 QUERY = "alipay.trade.query"
 PAID_TRADE = {
@@ -171,6 +173,20 @@ def test_an_answer_that_never_came_leaves_the_result_unknown(
         scripted.replies.append(reply)
         with pytest.raises(PlatformUnreachable):
             wechat_there.query(OUT_TRADE_NO)
+
+
+def test_a_platform_that_does_not_answer_is_not_waited_for(
+    li_wechat: dict[str, Any],
+    alipay_there: AlipayPlatform,
+    scripted: Scripted,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (alipay_gateway, wechat_module):
+        monkeypatch.setattr(module, "TIMEOUT_S", (1.0, 0.05))
+    scripted.replies.extend([late, late])
+    for platform in (alipay_there, WeChatPlatform(li_wechat, base_url=scripted.url)):
+        with pytest.raises(PlatformUnreachable, match="ReadTimeout"):
+            platform.query(OUT_TRADE_NO)
 
 
 def test_a_newer_platform_certificate_is_named(

@@ -67,6 +67,4 @@ def _energy() -> Iterator[str]:
             meter=meter, state=RechargeState.OPEN, command__state=CommandState.DONE
         ).aggregate(sum=Sum("energy_kwh"))["sum"] or Decimal(0)
         if booked + in_meter != proved:
-            yield f"Meter {meter}: it proved {proved} kWh, the ledger has {booked + in_meter}."
-
-
+            yield f"Meter {meter}: it proved {proved} kWh, the ledger has {booked + in_meter} kWh."

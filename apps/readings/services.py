@@ -6,7 +6,10 @@ from uuid import UUID
 from apps.meters.evidence import Evidence, weigh
 from apps.meters.models import Letter, Meter
 from apps.readings.models import Reading
+from meter_gateway.protocol.frames import Frame, FrameError
 from meter_gateway.protocol.profiles import load_profile
+from meter_gateway.protocol.replies import ReadReply, parse_reply
+from meter_gateway.protocol.supply_report import SupplyReport
 
 
 def pull_letter(*, command_id: UUID, attempt: int) -> bool:
@@ -41,6 +44,38 @@ def _record(letter: Letter) -> bool:
         taken_at=letter.answered_at,
         received_at=letter.answered_at,
         source=Reading.Source.NETWORK,
+    )
+
+
+def record_push(*, meter_id: UUID, raw: str, taken_at: datetime, received_at: datetime) -> bool:
+    """Make a reading of a frame a meter sent unasked; say whether it was one that holds a reading.
+
+    What a meter says moves no money, so it needs no question of ours to match.
+    """
+    meter = Meter.objects.filter(pk=meter_id, archived_at=None).first()
+    if meter is None:
+        return False
+    try:
+        reply = parse_reply(Frame.decode(bytes.fromhex(raw)))
+    except (FrameError, ValueError):
+        return False
+    if not isinstance(reply, ReadReply) or not isinstance(reply.value, SupplyReport):
+        return False
+    evidence = Evidence(
+        profile=load_profile(meter.profile),
+        registers={
+            load_profile(meter.profile).total_di: reply.value.total_energy_kwh,
+            load_profile(meter.profile).remaining_di: reply.value.balance,
+        },
+        ack=None,
+        refused_reads=(),
+    )
+    return record(
+        meter=meter,
+        evidence=evidence,
+        taken_at=taken_at,
+        received_at=received_at,
+        source=Reading.Source.PUSH,
     )
 
 

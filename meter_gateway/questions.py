@@ -120,7 +120,6 @@ class Questions:
 
     def abandon(self, now: Now) -> None:
         """The line is gone: what was in flight stays unanswered, what waited was never sent."""
-        self._stopping = True
         errand, self._in_flight = self._in_flight, None
         if errand is not None:
             self._end(errand, Outcome.NO_ANSWER, now)

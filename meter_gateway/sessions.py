@@ -102,7 +102,7 @@ class Sessions:
         elif isinstance(letter, Refuse):
             log.info("meter %s refused by the office", masked(letter.serial))
             self._end(session, "refused", now)
-        elif session.announced_at is not None and letter.epoch > (session.questions.epoch or 0):
+        elif letter.epoch > (session.questions.epoch or 0):
             session.questions.epoch = letter.epoch
             self._set_alarm(session)
 

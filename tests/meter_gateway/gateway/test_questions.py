@@ -207,6 +207,25 @@ def test_a_lost_socket_leaves_the_open_question_unanswered_and_the_rest_unsent(b
     assert [(gone["epoch"], gone["reason"]) for gone in bench.went_up(Kind.GONE)] == [(3, "disconnected")]
 
 
+def test_a_socket_lost_inside_the_write_ends_every_letter_once(bench, meter):
+    class FullLine(MeterEnd):
+        is_full = False
+
+        def write(self, data: bytes) -> None:
+            super().write(data)
+            if self.is_full:
+                bench.sessions.lost(self, at(1), "does_not_read")
+
+    full = FullLine(OTHER_SERIAL)
+    bench.log_in(full, at(0))
+    full.is_full = True
+    bench.sessions.letter(ask("c1", dis=(REMAINING, TOTAL), serial=OTHER_SERIAL), at(1))
+    bench.sessions.letter(ask("c2", serial=OTHER_SERIAL), at(1))
+    assert bench.answers() == [("c1", "no_answer", [None, None]), ("c2", "not_connected", [None])]
+    assert full.closed
+    assert not meter.closed
+
+
 def test_draining_lets_the_open_question_be_answered_and_starts_nothing(bench, meter):
     bench.sessions.letter(ask("c1", dis=(REMAINING, TOTAL)), at(1))
     bench.sessions.letter(ask("c2"), at(1))

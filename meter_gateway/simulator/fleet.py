@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 
 from meter_gateway.protocol.profiles import UnknownProfile, load_profile
 from meter_gateway.simulator.flash import FlashDirectory
 from meter_gateway.simulator.link import Link
-from meter_gateway.simulator.load import HouseholdLoad
+from meter_gateway.simulator.load import HouseholdLoad, Recording
 from meter_gateway.simulator.meter import Meter
 from meter_gateway.simulator.roster import Entry, FleetFileError, first_day
 from meter_gateway.simulator.state import FlashUnreadable
@@ -21,8 +21,7 @@ TICKS_A_COMMIT = 8
 DIALS_A_SECOND = 200
 _UNITS_AT_ONCE = 100
 
-Households = Mapping[str, tuple[date, tuple[int, ...]]]
-"""household id → (first recorded day, its half-hours in Wh)."""
+Households = Mapping[str, Recording]
 
 
 def build_units(
@@ -38,12 +37,12 @@ def build_units(
 def _unit(entry: Entry, households: Households, flash: FlashDirectory, *, now: datetime) -> Unit:
     try:
         profile = load_profile(entry.profile)
-        first, half_hours = households[entry.household]
+        recording = households[entry.household]
     except UnknownProfile as problem:
         raise FleetFileError(f"Meter {entry.serial}: {problem}.") from None
     except KeyError:
         raise FleetFileError(f"Meter {entry.serial}: no household {entry.household} has a load.") from None
-    demand = HouseholdLoad(half_hours, first_day=first, factor=entry.load_factor)
+    demand = HouseholdLoad(recording, factor=entry.load_factor)
     pulses = profile.pulses_per_kwh
     snapshot = flash.load(entry.serial)
     if snapshot is None:

@@ -57,22 +57,27 @@ class SteadyLoad:
         return Fraction(self.kw)
 
 
-class HouseholdLoad:
-    """One household's recorded half-hours, repeated for ever.
+class Recording:
+    """One household's recorded half-hours, in whole Wh; many loads may share it."""
 
-    The first recorded half-hour stands on the first midnight of `first_day`; any other local day takes the
+    def __init__(self, half_hours_wh: Iterable[int], *, first_day: date) -> None:
+        self.slots_wh = tuple(half_hours_wh)
+        if not self.slots_wh or len(self.slots_wh) % SLOTS_A_DAY:
+            raise LoadFileError("A load curve must hold whole days of 48 half-hours.")
+        self.before_wh = (0, *accumulate(self.slots_wh))
+        self.origin = datetime(first_day.year, first_day.month, first_day.day)  # noqa: DTZ001 - wall clock
+
+
+class HouseholdLoad:
+    """A recording, repeated for ever and scaled.
+
+    The first recorded half-hour stands on the first midnight of the recording; any other local day takes the
     recorded day at its distance modulo the length. With a whole number of weeks recorded (the shipped file
     has 24) a Sunday always takes a recorded Sunday. The recording's clock is read as the site's wall clock.
     """
 
-    def __init__(
-        self, half_hours_wh: Iterable[int], *, first_day: date, factor: Decimal = Decimal(1)
-    ) -> None:
-        self._slots = tuple(half_hours_wh)
-        if not self._slots or len(self._slots) % SLOTS_A_DAY:
-            raise LoadFileError("A load curve must hold whole days of 48 half-hours.")
-        self._before = (0, *accumulate(self._slots))
-        self._origin = datetime(first_day.year, first_day.month, first_day.day)  # noqa: DTZ001 - wall clock
+    def __init__(self, recording: Recording, *, factor: Decimal = Decimal(1)) -> None:
+        self._recording = recording
         self._factor = Fraction(factor)
 
     def energy_kwh(self, start: datetime, end: datetime) -> Fraction:
@@ -84,18 +89,20 @@ class HouseholdLoad:
 
     def power_kw(self, at: datetime) -> Fraction:
         """Twice the energy of the half-hour that contains the instant."""
-        slot = (_microseconds(self._origin, _wall_clock(at)) // _SLOT_US) % len(self._slots)
-        return 2 * self._slots[slot] * self._factor / _WH_A_KWH
+        slots = self._recording.slots_wh
+        slot = (_microseconds(self._recording.origin, _wall_clock(at)) // _SLOT_US) % len(slots)
+        return 2 * slots[slot] * self._factor / _WH_A_KWH
 
     def _wh_since_origin(self, at: datetime) -> Fraction:
-        slot, into = divmod(_microseconds(self._origin, _wall_clock(at)), _SLOT_US)
-        rounds, place = divmod(slot, len(self._slots))
-        whole = rounds * self._before[-1] + self._before[place]
-        return whole + Fraction(self._slots[place] * into, _SLOT_US)
+        recording = self._recording
+        slot, into = divmod(_microseconds(recording.origin, _wall_clock(at)), _SLOT_US)
+        rounds, place = divmod(slot, len(recording.slots_wh))
+        whole = rounds * recording.before_wh[-1] + recording.before_wh[place]
+        return whole + Fraction(recording.slots_wh[place] * into, _SLOT_US)
 
 
-def read_households(path: Path) -> Mapping[str, tuple[date, tuple[int, ...]]]:
-    """household id -> (first day, its half-hours in Wh) from a `household,date,wh_0000…wh_2330` file.
+def read_households(path: Path) -> Mapping[str, Recording]:
+    """household id -> its recording, from a `household,date,wh_0000…wh_2330` file.
 
     Rows of one household must be consecutive days. Raises `LoadFileError` for a file that is missing,
     has other columns, gaps, or values that are not whole Wh.
@@ -120,14 +127,12 @@ def read_households(path: Path) -> Mapping[str, tuple[date, tuple[int, ...]]]:
     return {household: _joined(path, household, recorded) for household, recorded in days.items()}
 
 
-def _joined(
-    path: Path, household: str, recorded: list[tuple[date, list[int]]]
-) -> tuple[date, tuple[int, ...]]:
+def _joined(path: Path, household: str, recorded: list[tuple[date, list[int]]]) -> Recording:
     recorded.sort(key=lambda day: day[0])
     first = recorded[0][0]
     if any((day - first).days != place for place, (day, _) in enumerate(recorded)):
         raise LoadFileError(f"{path} has a gap or a repeated day for {household}.")
-    return first, tuple(wh for _, values in recorded for wh in values)
+    return Recording((wh for _, values in recorded for wh in values), first_day=first)
 
 
 def _wall_clock(at: datetime) -> datetime:

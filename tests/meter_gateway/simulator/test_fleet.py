@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from meter_gateway.simulator.faults import Faults
 from meter_gateway.simulator.flash import FlashDirectory
 from meter_gateway.simulator.fleet import Fleet, build_units
 from meter_gateway.simulator.http import serve
-from meter_gateway.simulator.load import HouseholdLoad, LoadFileError, SteadyLoad
+from meter_gateway.simulator.load import LoadFileError, Recording, SteadyLoad
 from meter_gateway.simulator.roster import FleetFileError, read_fleet
 from meter_gateway.simulator.state import from_flash
 from meter_gateway.simulator.unit import Unit
@@ -343,7 +343,7 @@ def test_a_fleet_is_built_from_its_file_and_then_from_its_flash(tmp_path: Path) 
         "start_purchase_count": 1,
     }
     file.write_text(json.dumps([row]))
-    households = {"A": (datetime(2013, 7, 15, tzinfo=UTC).date(), (100,) * 48)}
+    households = {"A": Recording([100] * 48, first_day=date(2013, 7, 15))}
     flash = FlashDirectory(tmp_path / "flash")
     first = build_units(read_fleet(file), households, flash, now=now())[SERIAL]
     assert first.carried(recharge("1.00", 2, profile=first.profile).encode(), now())
@@ -359,7 +359,7 @@ def test_a_fleet_is_built_from_its_file_and_then_from_its_flash(tmp_path: Path) 
 
 def test_a_curve_of_broken_days_is_refused() -> None:
     with pytest.raises(LoadFileError):
-        HouseholdLoad([1] * 47, first_day=datetime(2013, 7, 15, tzinfo=UTC).date())
+        Recording([1] * 47, first_day=date(2013, 7, 15))
 
 
 async def http(port: int, request: bytes) -> tuple[int, Any]:

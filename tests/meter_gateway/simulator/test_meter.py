@@ -15,8 +15,7 @@ HOUSEHOLDS = read_households(SHIPPED)
 
 
 def household(name: str = "MAC000009") -> HouseholdLoad:
-    first, half_hours = HOUSEHOLDS[name]
-    return HouseholdLoad(half_hours, first_day=first)
+    return HouseholdLoad(HOUSEHOLDS[name])
 
 
 def test_an_hour_at_one_kilowatt_moves_one_kilowatt_hour() -> None:

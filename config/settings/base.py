@@ -134,6 +134,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "EXCEPTION_HANDLER": "apps.common.api.answer_error",
     "COERCE_DECIMAL_TO_STRING": True,
+    "DEFAULT_METADATA_CLASS": None,
     "PAGE_SIZE": 50,
 }
 SPECTACULAR_SETTINGS = {
@@ -146,6 +147,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "Channel": "apps.income.states.Channel",
+        "CommandKind": "apps.meters.states.CommandKind",
+        "CommandState": "apps.meters.states.CommandState",
+        "OrderState": "apps.income.states.OrderState",
+        "PaymentState": "apps.income.states.PaymentState",
+        "RechargeState": "apps.income.states.RechargeState",
+        "Role": "apps.accounts.roles.Role",
+    },
 }
 
 BROKER_URL = env_url("BROKER_URL", "redis://127.0.0.1:6454/0", schemes=("redis", "rediss", "amqp"))

@@ -5,8 +5,8 @@ from typing import Any
 SCHEDULE: dict[str, dict[str, Any]] = {
     "common.beat_is_alive": {
         "task": "common.beat_is_alive",
-        "schedule": 30.0,
-        "options": {"queue": "alerts", "expires": 30},
+        "schedule": 5.0,
+        "options": {"queue": "alerts", "expires": 5},
     },
     "meters.read_due_meters": {
         "task": "meters.read_due_meters",

@@ -85,6 +85,7 @@ def grant_logins(
                 since=now,
                 seen_at=now,
             )
+            Presence.objects.filter(serial=serial, session=session).update(is_online=True, seen_at=now)
             row = Presence.objects.get(serial=serial)
         post.grant(gateway, serial, session, row.epoch)
         granted.append(serial)

@@ -1,0 +1,195 @@
+"""The whole system as processes of its own, and a stranger with nothing but demo.json and the contract."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+from config.demo.story import Phone, Story, StoryFailed
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_WITHIN_S = 120.0
+
+Found = TypeVar("Found")
+
+
+def wait_for(what: str, question: Callable[[], Found | None], within_s: float) -> Found:
+    """Ask until there is an answer; 0.05 s apart.
+
+    :raises AssertionError: naming `what`, if there is none in time.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        found = question()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {within_s:g} s")
+        time.sleep(0.05)
+
+
+@dataclass
+class Answer:
+    status: int
+    body: Any
+
+
+class Stranger:
+    """Somebody with demo.json: REST with a token, the sandbox and the simulator over their control ports."""
+
+    def __init__(self, demo: dict[str, Any]) -> None:
+        self.demo = demo
+        self.story = Story(demo)
+        self._phone = Phone("wechat")
+
+    def rest(self, method: str, path: str, body: Any = None, *, token: str = "", **headers: str) -> Answer:
+        """Call REST and return status and body, also of refusals."""
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        status, text = self._phone.try_call(method, f"{self.demo['base_url']}/api/v1/{path}", body, headers)
+        return Answer(status, json.loads(text) if text else None)
+
+    def meter(self, index: int = 0, landlord: int = 0) -> dict[str, str]:
+        owner = self.demo["landlords"][landlord]["id"]
+        found: dict[str, str] = [m for m in self.demo["meters"] if m["landlord"] == owner][index]
+        return found
+
+    def token(self, landlord: int = 0) -> str:
+        return str(self.demo["landlords"][landlord]["token"])
+
+    def register(self, meter: dict[str, str]) -> dict[str, Any]:
+        return self.story.register(meter["serial"])
+
+    def bench(self, meter: dict[str, str], **changes: Any) -> None:
+        """Change the meter's load, link or faults on its control port."""
+        self._phone.call("PATCH", f"{self.demo['simulator_url']}/meters/{meter['serial']}", changes)
+
+    def sandbox(self, method: str, path: str, body: Any = None) -> Any:
+        return self._phone.call(method, f"{self.demo['sandbox_url']}/{path}", body)[1]
+
+    def order(
+        self, meter: dict[str, str], *, amount: str = "50.00", channel: str = "wechat"
+    ) -> dict[str, Any]:
+        answer = self.rest(
+            "POST", f"q/{meter['qr_token']}/orders", {"amount_yuan": amount, "channel": channel}
+        )
+        assert answer.status == 201, answer.body
+        made: dict[str, Any] = answer.body
+        return made
+
+    def pay(self, order: dict[str, Any]) -> None:
+        self.sandbox("POST", f"orders/{order['out_trade_no']}/pay", {})
+
+    def state(self, order: dict[str, Any]) -> str:
+        return str(self.rest("GET", f"orders/{order['no']}").body["state"])
+
+    def wait_until(self, order: dict[str, Any], state: str, within_s: float) -> float:
+        """Return the seconds until the order is in `state`."""
+        began = time.monotonic()
+        wait_for(f"order {order['no']} {state}", lambda: self.state(order) == state, within_s)
+        return time.monotonic() - began
+
+    def is_online(self, meter: dict[str, str]) -> bool:
+        return bool(self.rest("GET", f"q/{meter['qr_token']}").body["is_online"])
+
+    def has_been_read(self, meter: dict[str, str]) -> bool:
+        return self.rest("GET", f"q/{meter['qr_token']}").body["read_at"] is not None
+
+
+class System:
+    """One running demo; it can be asked to lose a process."""
+
+    def __init__(self, var: Path) -> None:
+        self.var = var
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("DATABASE_URL", "OWNER_DATABASE_URL", "BROKER_URL", "DJANGO_SETTINGS_MODULE")
+        }
+        ports = {
+            f"DEMO_{name}_PORT": "0"
+            for name in ("WEB", "GATEWAY", "SIMULATOR", "SANDBOX", "POSTGRES", "VALKEY")
+        }
+        self._log = (var / "demo.log").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "config.demo", "--no-story", "--var", str(var)],
+            cwd=ROOT,
+            env={**kept, **ports, "DEMO_FSYNC": "no"},
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        wait_for("the demo's start", self._started, START_WITHIN_S)
+        self.stranger = Stranger(self.demo())
+        mine = [self.stranger.meter(i) for i in range(8)]
+        wait_for("the meters' login", lambda: all(self.stranger.is_online(m) for m in mine), 60)
+        for meter in mine:
+            self.stranger.rest("POST", f"meters/{meter['id']}/read", token=self.stranger.token())
+        wait_for("the first readings", lambda: all(self.stranger.has_been_read(m) for m in mine), 60)
+
+    def _started(self) -> bool:
+        if self.process.poll() is not None:
+            self._log.seek(0)
+            raise AssertionError(f"the demo ended with {self.process.returncode}: {self._log.read()[-2000:]}")
+        return (self.var / "demo.json").exists()
+
+    def demo(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.var / "demo.json").read_text("utf-8"))
+        return found
+
+    def pid(self, name: str) -> int:
+        return int(self.demo()["pids"][name])
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        os.kill(self.pid(name), number)
+
+    def kill(self, name: str) -> None:
+        """kill −9; the supervisor starts it again."""
+        before = self.pid(name)
+        os.kill(before, signal.SIGKILL)
+        wait_for(f"{name} started again", lambda: self.pid(name) != before, 20)
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one of Django's commands against the running system."""
+        settings = dict(
+            line.split("=", 1) for line in (self.var / "environment").read_text("utf-8").splitlines() if line
+        )
+        environment = {**os.environ, **{name: value.strip("'") for name, value in settings.items()}}
+        environment.pop("OWNER_DATABASE_URL", None)
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def books_hold(self) -> str:
+        """Return what is wrong with the books, empty if they hold."""
+        checked = self.manage("check_books")
+        return "" if checked.returncode == 0 else checked.stdout + checked.stderr
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        status = self.process.wait(timeout=60)
+        self._log.close()
+        return status
+
+
+def bought(before: dict[str, Any], after: dict[str, Any]) -> tuple[int, Decimal]:
+    """Return by how many purchases and by how many kWh a meter's own registers grew."""
+    return (
+        int(after["purchase_count"]) - int(before["purchase_count"]),
+        Decimal(after["purchased_kwh"]) - Decimal(before["purchased_kwh"]),
+    )
+
+
+__all__ = ["StoryFailed", "Stranger", "System", "bought", "wait_for"]

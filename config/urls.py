@@ -2,9 +2,14 @@
 
 from django.urls import include, path
 
+from apps.landing.page.payer import come_back
+
 urlpatterns = [
     path("", include("apps.landing.health")),
     path("pay/notify/", include("apps.income.api.urls")),
     path("api/v1/", include("apps.accounts.api.urls")),
     path("api/v1/", include("apps.landing.api.urls")),
+    path("q/", include("apps.landing.page.urls")),
+    path("pay/return/<str:channel>", come_back, name="page_return"),
+    path("i18n/", include("django.conf.urls.i18n")),
 ]

@@ -101,7 +101,7 @@ def test_a_scope_never_changes_landlord_and_never_widens(street: Street) -> None
 
 def _rows_by_sql(table: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - a table's name of our own
+        cursor.execute(f"SELECT count(*) FROM {table}")
         return int(cursor.fetchone()[0])
 
 
@@ -167,7 +167,7 @@ def test_the_applications_login_can_define_nothing(db: None) -> None:
     "table", ["income_entry", "income_posting", "accounts_auditline", "meters_commandevent"]
 )
 def test_what_is_written_once_cannot_be_changed_or_removed(db: None, table: str) -> None:
-    for statement in (f"UPDATE {table} SET id = id", f"DELETE FROM {table}"):  # noqa: S608
+    for statement in (f"UPDATE {table} SET id = id", f"DELETE FROM {table}"):
         with pytest.raises(DatabaseError, match="permission denied"):
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(statement)
@@ -178,8 +178,8 @@ def test_every_owned_table_has_its_wall_its_index_and_its_composite_keys(db: Non
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity,
-                      (SELECT array_agg(polname::text ORDER BY polname) FROM pg_policy p WHERE p.polrelid = c.oid
-                          AND polqual IS NOT NULL AND polwithcheck IS NOT NULL),
+                      (SELECT array_agg(polname::text ORDER BY polname) FROM pg_policy p
+                          WHERE p.polrelid = c.oid AND polqual IS NOT NULL AND polwithcheck IS NOT NULL),
                       EXISTS (SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid
                           AND a.attnum = i.indkey[0] WHERE i.indrelid = c.oid AND a.attname = 'landlord_id')
                FROM pg_class c JOIN pg_attribute l ON l.attrelid = c.oid AND l.attname = 'landlord_id'
@@ -227,7 +227,7 @@ def test_every_place_that_looks_over_both_walls_is_known_with_its_reason() -> No
 
 
 def test_nothing_goes_around_the_walls_with_sql_of_its_own() -> None:
-    allowed = {"apps/common/scoping.py", "apps/common/walls.py"}
+    allowed = {"apps/common/scoping.py", "apps/common/startup.py", "apps/landing/health.py"}
     for path in (ROOT / "apps").rglob("*.py"):
         place = str(path.relative_to(ROOT))
         if place in allowed or "/migrations/" in place:

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from celery import shared_task
-
 from django.utils import timezone
 
 from apps.accounts import doors

@@ -1,4 +1,4 @@
-"""The demo's people and meters: three landlords, two dozen meters, everything through the product's own services.
+"""The demo's people and meters: three landlords, two dozen meters, all through the product's own services.
 
 Runs at every start. What is there stays; tokens are new each time, because only their hashes are kept.
 """
@@ -45,23 +45,40 @@ class House:
 
 
 HOUSES = (
-    House("li", "李家公寓", "13800000001", "梧桐里", Site.Kind.APARTMENT, "0.6500", 202611230101, ("陈先生", "孙女士")),
-    House("wang", "王氏出租房", "13800000002", "望江路 18 号", Site.Kind.RENTAL, "0.7200", 202611230201, ("赵先生",)),
+    House(
+        "li",
+        "李家公寓",
+        "13800000001",
+        "梧桐里",
+        Site.Kind.APARTMENT,
+        "0.6500",
+        202611230101,
+        ("陈先生", "孙女士"),
+    ),
+    House(
+        "wang",
+        "王氏出租房",
+        "13800000002",
+        "望江路 18 号",
+        Site.Kind.RENTAL,
+        "0.7200",
+        202611230201,
+        ("赵先生",),
+    ),
     House("zhao", "赵记园区", "13800000003", "东园", Site.Kind.PARK, "0.8800", 202611230301, ("周女士",)),
 )
 
-HOUSEHOLDS = (
-    "MAC000009 MAC000019 MAC000022 MAC000363 MAC000480 MAC000503 MAC000510 MAC000550 MAC000875 MAC002041 "
-    "MAC002088 MAC002112 MAC002456 MAC002459 MAC003075 MAC003076 MAC004153 MAC004916 MAC004929 MAC004933"
-).split()
+# The simulator's real households, in the order of its load file.
+_LOAD_FILE = Path(__file__).resolve().parents[2] / "meter_gateway/simulator/data/load_halfhour_dev.csv"
 
 
 def seed(var: Path, *, now: datetime) -> None:
-    """Make what is missing and write `seed.json` (logins, tokens, meters) and `fleet.json` (the simulator's)."""
+    """Make what is missing; write `seed.json` (logins, tokens, meters) and `fleet.json` (the simulator's)."""
     before = _read(var / "seed.json")
     merchants = json.loads((var / "sandbox" / "merchants.json").read_text("utf-8"))
     passwords = {entry["phone"]: entry["password"] for entry in before.get("landlords", [])}
     landlords, renters, meters, fleet = [], [], [], []
+    households = _households()
     for house in HOUSES:
         password = passwords.get(house.phone) or secrets.token_urlsafe(9)
         user, landlord = _landlord(house, password, now)
@@ -84,7 +101,7 @@ def seed(var: Path, *, now: datetime) -> None:
             _accounts(house, merchants, user, now)
             for index, meter in enumerate(_meters(house, user, [renter for renter, _login in people], now)):
                 meters.append(_described(meter, landlord))
-                fleet.append(_simulated(meter, len(fleet), index))
+                fleet.append(_simulated(meter, len(fleet), index, households))
     operator = _operator(before, now)
     body = {"landlords": landlords, "operator": operator, "renters": renters, "meters": meters}
     write_private(var / "seed.json", json.dumps(body, ensure_ascii=False, indent=1) + "\n")
@@ -162,7 +179,9 @@ def _meters(house: House, user: User, renters: list[Renter], now: datetime) -> l
         )
         # Every fourth is a single-phase 4G meter, the rest the three-phase 4G + Bluetooth one.
         profile = "ddsy-4g" if index % 4 == 3 else "dtsy-4g-ble"
-        stocked: StockedMeter = registry.stock_meter(serial=f"{house.serials_from + index:012d}", profile=profile)
+        stocked: StockedMeter = registry.stock_meter(
+            serial=f"{house.serials_from + index:012d}", profile=profile
+        )
         meter = Meter.objects.filter(serial=stocked.serial).first()
         if meter is None:
             meter = registry.hang_meter(stocked=stocked, room=room, by_id=user.pk, now=now)
@@ -192,13 +211,18 @@ def _described(meter: Meter, landlord: Landlord) -> dict[str, str]:
     }
 
 
-def _simulated(meter: Meter, number: int, index: int) -> dict[str, Any]:
+def _households() -> list[str]:
+    lines = _LOAD_FILE.read_text("utf-8").splitlines()[1:]
+    return sorted({line.split(",", 1)[0] for line in lines})
+
+
+def _simulated(meter: Meter, number: int, index: int, households: list[str]) -> dict[str, Any]:
     """What the device showed on the day it was hung: differing balances, one just above zero, one at zero."""
     remaining = ("48.20", "0.35", "0.00", "126.75", "9.10", "31.44", "77.00", "15.62")[index]
     return {
         "serial": meter.serial,
         "profile": meter.profile,
-        "household": HOUSEHOLDS[number % len(HOUSEHOLDS)],
+        "household": households[number % len(households)],
         "start_total_kwh": f"{900 + 137 * number}.25",
         "start_remaining_kwh": remaining,
         "start_purchase_count": 3 + number % 4,

@@ -47,7 +47,7 @@ def test_fifty_yuan_at_sixty_five_fen_is_the_worked_example() -> None:
     ],
 )
 def test_what_cannot_be_priced_is_refused(amount: str, price: str, step: str) -> None:
-    with pytest.raises(ValueError, match="must|finer"):
+    with pytest.raises(ValueError, match=r"must|finer"):
         quote(
             amount_yuan=Decimal(amount),
             carried_in_yuan=Decimal(0),

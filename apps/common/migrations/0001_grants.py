@@ -6,7 +6,8 @@ Append-only tables take UPDATE and DELETE back in their own migrations.
 from django.db import migrations
 
 GRANT = """
-ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO rm_app, rm_everything;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public
+    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO rm_app, rm_everything;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO rm_app, rm_everything;
 GRANT USAGE ON SCHEMA public TO rm_app, rm_everything;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO rm_app, rm_everything;

@@ -1,1 +1,36 @@
-urlpatterns: list = []
+"""REST of landlords and renters, below `/api/v1/`. The paths are the contract: they stay."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from apps.landing.api import meters, nowhere, records, renter
+
+urlpatterns = [
+    path("meters", meters.MetersView.as_view(), name="api_meters"),
+    path("meters/<uuid:meter_id>", meters.MeterView.as_view(), name="api_meter"),
+    path("meters/<uuid:meter_id>/read", meters.ReadView.as_view(), name="api_meter_read"),
+    path("meters/<uuid:meter_id>/power", meters.PowerView.as_view(), name="api_meter_power"),
+    path("meters/<uuid:meter_id>/recharges", meters.MeterRechargesView.as_view(), name="api_meter_recharges"),
+    path("meters/<uuid:meter_id>/readings", meters.MeterReadingsView.as_view(), name="api_meter_readings"),
+    path("meters/<uuid:meter_id>/commands", meters.MeterCommandsView.as_view(), name="api_meter_commands"),
+    path("meters/<uuid:meter_id>/prices", meters.MeterPricesView.as_view(), name="api_meter_prices"),
+    path("meters/<uuid:meter_id>/qr.svg", meters.QrSvgView.as_view(), name="api_meter_qr_svg"),
+    path("meters/<uuid:meter_id>/qr.png", meters.QrPngView.as_view(), name="api_meter_qr_png"),
+    path("commands/<uuid:command_id>", meters.CommandView.as_view(), name="api_command"),
+    path("sites", records.SitesView.as_view(), name="api_sites"),
+    path("rooms", records.RoomsView.as_view(), name="api_rooms"),
+    path("leases", records.LeasesView.as_view(), name="api_leases"),
+    path("income/payments", records.PaymentsView.as_view(), name="api_payments"),
+    path("income/recharges", records.RechargesView.as_view(), name="api_recharges"),
+    path("income/summary", records.IncomeView.as_view(), name="api_income"),
+    path("q/<str:token>", renter.MeterPageView.as_view(), name="api_meter_page"),
+    path("q/<str:token>/orders", renter.NewOrderView.as_view(), name="api_new_order"),
+    path("q/<str:token>/read", renter.FreshReadingView.as_view(), name="api_fresh_reading"),
+    path("orders/<str:no>", renter.OrderView.as_view(), name="api_order"),
+    path("orders/<str:no>/cancel", renter.CancelOrderView.as_view(), name="api_cancel_order"),
+    path("my/meters", renter.MyMetersView.as_view(), name="api_my_meters"),
+    path("my/recharges", renter.MyRechargesView.as_view(), name="api_my_recharges"),
+    path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="api_schema"), name="api_docs"),
+    path("<path:anything>", nowhere.NowhereView.as_view(), name="api_nowhere"),
+]

@@ -1,0 +1,98 @@
+"""What accounts take and give; an input is never an output."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.accounts.models import AccessToken, Landlord, Member, Renter, User
+from apps.accounts.roles import Role
+from apps.common.serializing import AmountField
+
+
+class LoginIn(serializers.Serializer):
+    phone = serializers.CharField(max_length=64)
+    password = serializers.CharField(max_length=128, trim_whitespace=False)
+
+
+class WeChatLoginIn(serializers.Serializer):
+    """`app`: `mini` for a code from wx.login, `h5` for one from WeChat's browser."""
+
+    code = serializers.CharField(max_length=512)
+    app = serializers.ChoiceField(choices=["mini", "h5"])
+
+
+class AlipayLoginIn(WeChatLoginIn):
+    """`app` as at WeChat; Alipay's codes are the same from both."""
+
+
+class MembershipOut(serializers.ModelSerializer):
+    landlord = serializers.UUIDField(source="landlord_id")
+    landlord_name = serializers.CharField(source="landlord.name")
+    role = serializers.ChoiceField(choices=[(role.value, role.name) for role in Role])
+
+    class Meta:
+        model = Member
+        fields = ["landlord", "landlord_name", "role"]
+
+
+class RenterOut(serializers.ModelSerializer):
+    class Meta:
+        model = Renter
+        fields = ["id", "name"]
+
+
+class UserOut(serializers.ModelSerializer):
+    phone = serializers.CharField(source="username")
+
+    class Meta:
+        model = User
+        fields = ["id", "name", "phone"]
+
+
+class MeOut(serializers.Serializer):
+    """Who one is: a member of landlords, a renter, or both."""
+
+    user = UserOut()
+    memberships = MembershipOut(many=True)
+    renter = RenterOut(allow_null=True)
+
+
+class LoggedInOut(MeOut):
+    """The token is shown this once; it goes into `Authorization: Bearer …`."""
+
+    token = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class MeIn(serializers.Serializer):
+    name = serializers.CharField(max_length=60)
+
+
+class SessionOut(serializers.ModelSerializer):
+    """One living token of mine; `is_current` is the one that asks."""
+
+    is_current = serializers.SerializerMethodField()
+
+    class Meta:
+        model = AccessToken
+        fields = ["id", "created_at", "expires_at", "is_current"]
+
+    def get_is_current(self, token: AccessToken) -> bool:
+        current: Any = self.context["request"].auth
+        return current is not None and current.pk == token.pk
+
+
+class LandlordOut(serializers.ModelSerializer):
+    minimum_recharge_yuan = AmountField()
+
+    class Meta:
+        model = Landlord
+        fields = ["id", "name", "phone", "minimum_recharge_yuan", "time_zone"]
+
+
+class LandlordIn(serializers.Serializer):
+    """Every field may be left out; what is left out stays."""
+
+    name = serializers.CharField(max_length=60, required=False)
+    phone = serializers.CharField(max_length=20, required=False)
+    minimum_recharge_yuan = AmountField(least="0.01", most="5000.00", required=False)

@@ -1,0 +1,176 @@
+"""Log in and out; "My"; the landlord's own settings."""
+
+from typing import Any
+
+from django.contrib.auth import logout
+from django.db.models import QuerySet
+from django.utils import timezone
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from apps.accounts import changes, logins, selectors, services
+from apps.accounts.api import serializers as s
+from apps.accounts.api.idempotency import idempotent
+from apps.accounts.models import AccessToken, Landlord, Renter, User
+from apps.accounts.roles import Act
+from apps.common.api import NewestFirst
+from apps.common.openapi import documented
+from apps.common.scoping import own_scopes
+
+
+def parsed(serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    """Return the body as the serializer understood it, or answer 400 naming the fields."""
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def who(user: User) -> dict[str, Any]:
+    """Return who this login is, for `MeOut`."""
+    renter = Renter.objects.filter(user=user).first()
+    return {"user": user, "memberships": selectors.memberships_of(user), "renter": renter}
+
+
+def _logged_in(user: User) -> Response:
+    token, row = services.issue_token(user=user, now=timezone.now())
+    return Response(s.LoggedInOut({**who(user), "token": token, "expires_at": row.expires_at}).data)
+
+
+class LoginView(APIView):
+    """An old token in the header does not stand in the way of a new one."""
+
+    authentication_classes: list[Any] = []
+    permission_classes = [AllowAny]
+
+    @documented(
+        "Log in with phone and password",
+        name="login",
+        takes=s.LoginIn,
+        gives=s.LoggedInOut,
+        refuses=(400, 401),
+        of_landlord=False,
+    )
+    def post(self, request: Request) -> Response:
+        given = parsed(s.LoginIn, request)
+        return _logged_in(services.check_login(username=given["phone"], password=given["password"]))
+
+
+@own_scopes
+class WeChatLoginView(LoginView):
+    @documented(
+        "Log in with a code from WeChat",
+        name="login_with_wechat",
+        takes=s.WeChatLoginIn,
+        gives=s.LoggedInOut,
+        refuses=(400, 401, 503),
+        of_landlord=False,
+    )
+    def post(self, request: Request) -> Response:
+        given = parsed(s.WeChatLoginIn, request)
+        is_mini = given["app"] == "mini"
+        return _logged_in(logins.with_wechat(code=given["code"], mini_program=is_mini, now=timezone.now()))
+
+
+@own_scopes
+class AlipayLoginView(LoginView):
+    @documented(
+        "Log in with a code from Alipay",
+        name="login_with_alipay",
+        takes=s.AlipayLoginIn,
+        gives=s.LoggedInOut,
+        refuses=(400, 401, 503),
+        of_landlord=False,
+    )
+    def post(self, request: Request) -> Response:
+        given = parsed(s.AlipayLoginIn, request)
+        return _logged_in(logins.with_alipay(code=given["code"], now=timezone.now()))
+
+
+class LogoutView(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @documented("End this token", name="logout", status=204, refuses=(401,), of_landlord=False)
+    def post(self, request: Request) -> Response:
+        if isinstance(request.auth, AccessToken):
+            services.revoke_token(token_id=request.auth.pk, now=timezone.now())
+        else:
+            logout(request._request)
+        return Response(status=204)
+
+
+class MeView(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @documented("Who am I", name="me", gives=s.MeOut, refuses=(401,), of_landlord=False)
+    def get(self, request: Request) -> Response:
+        return Response(s.MeOut(who(request.user)).data)
+
+    @documented(
+        "Change my name",
+        name="rename_me",
+        takes=s.MeIn,
+        gives=s.MeOut,
+        refuses=(400, 401),
+        of_landlord=False,
+    )
+    def patch(self, request: Request) -> Response:
+        user = changes.rename_user(user=request.user, **parsed(s.MeIn, request))
+        return Response(s.MeOut(who(user)).data)
+
+
+class SessionsView(ListAPIView):
+    """The living tokens of mine, newest first."""
+
+    permission_classes = [IsAuthenticated]
+    serializer_class = s.SessionOut
+    pagination_class = NewestFirst
+    queryset = AccessToken.objects.all()
+
+    @documented(
+        "Where I am logged in",
+        name="my_sessions",
+        gives=s.SessionOut(many=True),
+        refuses=(401,),
+        of_landlord=False,
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[AccessToken]:
+        mine = super().get_queryset().filter(user=self.request.user)
+        return mine.filter(revoked_at=None, expires_at__gt=timezone.now())
+
+
+class LandlordView(APIView):
+    acts = {"PATCH": Act.GOVERN}
+
+    @documented("The landlord I work for", name="landlord", gives=s.LandlordOut, refuses=(401, 403))
+    def get(self, request: Request) -> Response:
+        return Response(s.LandlordOut(self._landlord(request)).data)
+
+    @documented(
+        "Change name, phone or minimum recharge; the owner only",
+        name="change_landlord",
+        takes=s.LandlordIn,
+        gives=s.LandlordOut,
+        refuses=(400, 401, 403, 422),
+        has_key=True,
+    )
+    @idempotent
+    def patch(self, request: Request) -> Response:
+        landlord = changes.change_landlord(
+            landlord=self._landlord(request),
+            by_id=request.user.pk,
+            now=timezone.now(),
+            **parsed(s.LandlordIn, request),
+        )
+        return Response(s.LandlordOut(landlord).data)
+
+    def _landlord(self, request: Request) -> Landlord:
+        http: Any = request._request
+        landlord: Landlord = http.membership.landlord
+        return landlord

@@ -1,0 +1,122 @@
+"""What every documented operation shares: its errors with their codes, and its headers."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+
+# Every `code` an error may carry, with its status. A client may rely on them; a test finds one that is missing.
+ERROR_CODES: dict[str, int] = {
+    "invalid": 400,
+    "parse_error": 400,
+    "amount_invalid": 400,
+    "amount_or_energy": 422,
+    "below_minimum": 400,
+    "energy_missing": 422,
+    "energy_step": 422,
+    "kind_invalid": 422,
+    "landlord_required": 400,
+    "phone_taken": 422,
+    "price_invalid": 400,
+    "reason_missing": 400,
+    "refused": 422,
+    "serial_invalid": 422,
+    "authentication_failed": 401,
+    "login_refused": 401,
+    "not_authenticated": 401,
+    "platform_code_refused": 401,
+    "token_ended": 401,
+    "forbidden": 403,
+    "not_a_member": 403,
+    "permission_denied": 403,
+    "role_may_not": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "not_acceptable": 406,
+    "already_paid": 409,
+    "channel_missing": 409,
+    "conflict": 409,
+    "in_review": 409,
+    "lease_overlaps": 409,
+    "meter_taken": 409,
+    "order_in_flight": 409,
+    "platform_refused": 409,
+    "price_exists": 409,
+    "price_missing": 409,
+    "zero_balance": 409,
+    "gone": 410,
+    "meter_archived": 410,
+    "unsupported_media_type": 415,
+    "idempotency_mismatch": 422,
+    "throttled": 429,
+    "login_unavailable": 503,
+    "platform_busy": 503,
+}
+
+
+class ErrorOut(serializers.Serializer):
+    """The one shape of a refusal. `fields` maps a field of the request to what is wrong with it."""
+
+    type = serializers.CharField(help_text="Where this code is described.")
+    code = serializers.ChoiceField(choices=[(code, str(status)) for code, status in ERROR_CODES.items()])
+    detail = serializers.CharField(help_text="A sentence in the caller's language.")
+    fields = serializers.DictField(child=serializers.CharField(), required=False)  # type: ignore[assignment]
+
+
+_LANDLORD = OpenApiParameter(
+    "X-Landlord",
+    str,
+    OpenApiParameter.HEADER,
+    description="Which landlord, for a member of several.",
+)
+_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Same key and body: done once, same answer. Same key, other body: 422.",
+)
+_MEANING = {
+    400: "The request cannot be understood; `fields` says where.",
+    401: "Not logged in, or the token has ended.",
+    403: "Logged in, but this is not for you.",
+    404: "There is no such thing, or it is not yours.",
+    409: "The thing is in no state for this.",
+    410: "It was there once.",
+    422: "Understood, but refused.",
+    429: "Too soon; `Retry-After` says when.",
+    503: "Another service does not answer; try again.",
+}
+
+
+def documented(
+    summary: str,
+    *,
+    name: str,
+    takes: Any = None,
+    gives: Any = None,
+    status: int = 200,
+    media_type: str = "application/json",
+    refuses: Iterable[int] = (401, 403, 404),
+    parameters: Iterable[OpenApiParameter] = (),
+    of_landlord: bool = True,
+    has_key: bool = False,
+) -> Callable[[Any], Any]:
+    """Describe one operation for the schema.
+
+    :param name: the operation's id, what a generated client calls it.
+    :param of_landlord: a member's operation, which takes X-Landlord.
+    :param has_key: whether it takes an Idempotency-Key.
+    """
+    headers = [parameter for parameter, wanted in ((_LANDLORD, of_landlord), (_KEY, has_key)) if wanted]
+    answer = gives or OpenApiResponse(description="Done.")
+    return extend_schema(
+        operation_id=name,
+        summary=summary,
+        request=takes,
+        parameters=[*headers, *parameters],
+        responses={
+            (status, media_type): answer,
+            **{code: OpenApiResponse(ErrorOut, description=_MEANING[code]) for code in refuses},
+        },
+    )

@@ -1,0 +1,76 @@
+"""What came in, from the books."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Count, QuerySet, Sum
+
+from apps.income import postings
+from apps.income.models import CollectionAccount, Posting
+from apps.income.states import Channel
+
+_FEN = Decimal("0.01")
+
+
+@dataclass(frozen=True)
+class ChannelIncome:
+    """What payers paid through one channel before anything went back, and in how many payments."""
+
+    channel: str
+    gross_yuan: Decimal
+    payments: int
+
+
+@dataclass(frozen=True)
+class Income:
+    """The income of a period `[since, until)`; cash a member took by hand is told apart from channels."""
+
+    since: datetime | None
+    until: datetime | None
+    channels: tuple[ChannelIncome, ...]
+    gross_yuan: Decimal
+    cash_yuan: Decimal
+
+
+def income_of(since: datetime | None, until: datetime | None) -> Income:
+    """Return what the books say came in within `[since, until)`, exact to the fen; every channel is named.
+
+    An event belongs to the moment it was booked. None leaves an end open.
+    """
+    accounts = {
+        postings.channel_account(pk): channel
+        for pk, channel in CollectionAccount.objects.values_list("pk", "channel")
+    }
+    gross = dict.fromkeys((channel.value for channel in Channel), (Decimal(0), 0))
+    for source, amount_yuan, entries in _came_in(accounts, since, until):
+        so_far_yuan, so_many = gross[accounts[source]]
+        gross[accounts[source]] = (so_far_yuan + amount_yuan, so_many + entries)
+    channels = tuple(
+        ChannelIncome(channel, amount_yuan.quantize(_FEN), entries)
+        for channel, (amount_yuan, entries) in gross.items()
+    )
+    cash_yuan = sum((row[1] for row in _came_in([postings.CASH], since, until)), Decimal(0))
+    return Income(
+        since=since,
+        until=until,
+        channels=channels,
+        gross_yuan=sum((channel.gross_yuan for channel in channels), Decimal("0.00")),
+        cash_yuan=cash_yuan.quantize(_FEN),
+    )
+
+
+def _came_in(
+    sources: Iterable[str], since: datetime | None, until: datetime | None
+) -> "QuerySet[Posting, tuple[str, Decimal, int]]":
+    rows = Posting.objects.filter(asset=postings.Asset.CNY, source__in=list(sources))
+    if since is not None:
+        rows = rows.filter(entry__happened_at__gte=since)
+    if until is not None:
+        rows = rows.filter(entry__happened_at__lt=until)
+    return (
+        rows.values("source")
+        .annotate(sum=Sum("amount"), entries=Count("entry", distinct=True))
+        .values_list("source", "sum", "entries")
+    )

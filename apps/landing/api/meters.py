@@ -1,0 +1,257 @@
+"""A landlord's meters: what they show, what is asked of them, and their records."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from rest_framework.generics import GenericAPIView, ListAPIView, RetrieveAPIView
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.api.idempotency import idempotent
+from apps.accounts.api.views import parsed
+from apps.accounts.roles import Act
+from apps.common.openapi import documented
+from apps.income.models import Recharge
+from apps.income.services.recharges import recharge_by_member
+from apps.income.states import RechargeKind
+from apps.landing.api import filters, selectors
+from apps.landing.api import serializers as s
+from apps.landing.api.qr import qr_image
+from apps.meters.models import Command, Meter
+from apps.meters.services import commands
+from apps.readings.models import Reading
+from apps.readings.selectors import latest
+from apps.tariffs.models import Price
+from apps.tariffs.services import set_price
+
+
+class OfOneMeter(GenericAPIView[Any]):
+    """Something of one meter, named in the path; a foreign one is as missing as none."""
+
+    @property
+    def meter(self) -> Meter:
+        meter: Meter = get_object_or_404(Meter.objects.all(), pk=self.kwargs["meter_id"])
+        return meter
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return super().get_queryset().filter(meter=self.meter)
+
+
+class MetersView(ListAPIView):
+    queryset = Meter.objects.all()
+    serializer_class = s.MeterOut
+    filterset_class = filters.MeterFilter
+
+    def get_queryset(self) -> QuerySet[Meter]:
+        return selectors.meters_with_figures(timezone.now()).filter(archived_at=None)
+
+    @documented("My meters", name="meters", gives=s.MeterOut(many=True), refuses=(400, 401, 403))
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class MeterView(RetrieveAPIView):
+    queryset = Meter.objects.all()
+    serializer_class = s.MeterOut
+    lookup_url_kwarg = "meter_id"
+    filter_backends: list[Any] = []
+
+    def get_queryset(self) -> QuerySet[Meter]:
+        return selectors.meters_with_figures(timezone.now())
+
+    @documented("One meter", name="meter", gives=s.MeterOut)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class ReadView(OfOneMeter):
+    acts = {"POST": Act.READ_METER}
+    queryset = Command.objects.all()
+
+    @documented(
+        "Ask for a fresh reading; joins one that is under way",
+        name="read_meter",
+        gives=s.CommandOut,
+        status=202,
+        refuses=(401, 403, 404, 410, 422),
+        has_key=True,
+    )
+    @idempotent
+    def post(self, request: Request, meter_id: UUID) -> Response:
+        command = commands.ask_read(meter=self.meter, by_id=request.user.pk, now=timezone.now())
+        return Response(s.CommandOut(command).data, status=202)
+
+
+class PowerView(OfOneMeter):
+    acts = {"POST": Act.SWITCH}
+    queryset = Command.objects.all()
+
+    @documented(
+        "Switch the power on or off; the newest wish wins",
+        name="switch_meter",
+        takes=s.PowerIn,
+        gives=s.CommandOut,
+        status=202,
+        refuses=(400, 401, 403, 404, 409, 422),
+        has_key=True,
+    )
+    @idempotent
+    def post(self, request: Request, meter_id: UUID) -> Response:
+        given = parsed(s.PowerIn, request)
+        meter, on = self.meter, given["state"] == "on"
+        reading = latest(meter)
+        remaining_kwh = reading.remaining_kwh if reading else None
+        who, now = request.user.pk, timezone.now()
+        command = commands.ask_power(
+            meter=meter, on=on, reason=given["reason"], by_id=who, now=now, remaining_kwh=remaining_kwh
+        )
+        return Response(s.CommandOut(command).data, status=202)
+
+
+class MeterRechargesView(OfOneMeter, ListAPIView):
+    acts = {"GET": Act.VIEW, "POST": Act.RECHARGE}
+    queryset = Recharge.objects.all()
+    serializer_class = s.RechargeOut
+    filterset_class = filters.RechargeFilter
+
+    def get_queryset(self) -> QuerySet[Recharge]:
+        return selectors.recharges_in_full().filter(meter=self.meter)
+
+    @documented(
+        "The meter's recharges",
+        name="meter_recharges",
+        gives=s.RechargeOut(many=True),
+        refuses=(400, 401, 403, 404),
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @documented(
+        "Recharge by hand: cash, a gift or a correction",
+        name="recharge_meter",
+        takes=s.RechargeIn,
+        gives=s.RechargeOut,
+        status=202,
+        refuses=(400, 401, 403, 404, 409, 422),
+        has_key=True,
+    )
+    @idempotent
+    def post(self, request: Request, meter_id: UUID) -> Response:
+        given = parsed(s.RechargeIn, request)
+        recharge = recharge_by_member(
+            meter=self.meter,
+            kind=RechargeKind(given["kind"].upper()),
+            amount_yuan=given.get("amount_yuan"),
+            energy_kwh=given.get("energy_kwh"),
+            reason=given["reason"],
+            by_id=request.user.pk,
+            now=timezone.now(),
+        )
+        return Response(s.RechargeOut(recharge).data, status=202)
+
+
+class MeterReadingsView(OfOneMeter, ListAPIView):
+    queryset = Reading.objects.all()
+    serializer_class = s.ReadingOut
+    filterset_class = filters.ReadingFilter
+
+    @documented(
+        "What the meter said",
+        name="meter_readings",
+        gives=s.ReadingOut(many=True),
+        refuses=(400, 401, 403, 404),
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class MeterCommandsView(OfOneMeter, ListAPIView):
+    queryset = Command.objects.all()
+    serializer_class = s.CommandOut
+    filterset_class = filters.CommandFilter
+
+    @documented(
+        "What was asked of the meter",
+        name="meter_commands",
+        gives=s.CommandOut(many=True),
+        refuses=(400, 401, 403, 404),
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class MeterPricesView(OfOneMeter, ListAPIView):
+    acts = {"POST": Act.ARRANGE}
+    queryset = Price.objects.all()
+    serializer_class = s.PriceOut
+    filter_backends: list[Any] = []
+
+    @documented("The meter's prices, newest first", name="meter_prices", gives=s.PriceOut(many=True))
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @documented(
+        "Set a price from a moment on; energy bought before keeps its own",
+        name="set_meter_price",
+        takes=s.PriceIn,
+        gives=s.PriceOut,
+        status=201,
+        refuses=(400, 401, 403, 404, 409, 422),
+        has_key=True,
+    )
+    @idempotent
+    def post(self, request: Request, meter_id: UUID) -> Response:
+        given, now = parsed(s.PriceIn, request), timezone.now()
+        price = set_price(
+            meter=self.meter,
+            price_yuan_per_kwh=given["price_yuan_per_kwh"],
+            active_from=given.get("active_from", now),
+            by_id=request.user.pk,
+            now=now,
+        )
+        return Response(s.PriceOut(price).data, status=201)
+
+
+class _OneForm(BaseContentNegotiation):
+    """The path says which form the answer has; an error is JSON even where the client asked for a picture."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class QrSvgView(OfOneMeter):
+    content_negotiation_class = _OneForm
+    queryset = Meter.objects.all()
+    kind, media_type = "svg", "image/svg+xml"
+
+    @documented("The code to print", name="meter_qr_svg", gives=OpenApiTypes.STR, media_type="image/svg+xml")
+    def get(self, request: Request, meter_id: UUID) -> HttpResponse:
+        return HttpResponse(qr_image(self.meter, self.kind), content_type=self.media_type)
+
+
+class QrPngView(QrSvgView):
+    kind, media_type = "png", "image/png"
+
+    @documented("The code to print", name="meter_qr_png", gives=OpenApiTypes.BINARY, media_type="image/png")
+    def get(self, request: Request, meter_id: UUID) -> HttpResponse:
+        return super().get(request, meter_id)
+
+
+class CommandView(RetrieveAPIView):
+    queryset = Command.objects.prefetch_related("events")
+    serializer_class = s.CommandInFullOut
+    lookup_url_kwarg = "command_id"
+    filter_backends: list[Any] = []
+
+    @documented("One command with its life and its result", name="command", gives=s.CommandInFullOut)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)

@@ -1,0 +1,102 @@
+"""A landlord's places, leases and income."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.accounts.roles import Act
+from apps.common.openapi import documented
+from apps.income.models import Payment, Recharge
+from apps.income.selectors import income_of
+from apps.landing.api import filters, selectors
+from apps.landing.api import serializers as s
+from apps.meters.models import Lease, Room, Site
+
+
+class SitesView(ListAPIView):
+    queryset = Site.objects.all()
+    serializer_class = s.SiteOut
+    filter_backends: list[Any] = []
+
+    @documented("My sites", name="sites", gives=s.SiteOut(many=True), refuses=(401, 403))
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class RoomsView(ListAPIView):
+    queryset = Room.objects.all()
+    serializer_class = s.RoomOut
+    filterset_class = filters.RoomFilter
+
+    @documented("My rooms", name="rooms", gives=s.RoomOut(many=True), refuses=(400, 401, 403))
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class LeasesView(ListAPIView):
+    queryset = Lease.objects.select_related("meter__room", "renter")
+    serializer_class = s.LeaseOut
+    filterset_class = filters.LeaseFilter
+
+    @documented(
+        "Who rents, and who rented", name="leases", gives=s.LeaseOut(many=True), refuses=(400, 401, 403)
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class PaymentsView(ListAPIView):
+    acts = {"GET": Act.SEE_INCOME}
+    queryset = Payment.objects.all()
+    serializer_class = s.PaymentOut
+    filterset_class = filters.PaymentFilter
+
+    def get_queryset(self) -> QuerySet[Payment]:
+        return selectors.payments_in_full()
+
+    @documented(
+        "Payments through the platforms; a period means the moment of payment",
+        name="payments",
+        gives=s.PaymentOut(many=True),
+        refuses=(400, 401, 403),
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class RechargesView(ListAPIView):
+    acts = {"GET": Act.SEE_INCOME}
+    queryset = Recharge.objects.all()
+    serializer_class = s.RechargeOut
+    filterset_class = filters.RechargeFilter
+
+    def get_queryset(self) -> QuerySet[Recharge]:
+        return selectors.recharges_in_full()
+
+    @documented(
+        "Energy on its way and in the meters, of all meters",
+        name="recharges",
+        gives=s.RechargeOut(many=True),
+        refuses=(400, 401, 403),
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class IncomeView(APIView):
+    acts = {"GET": Act.SEE_INCOME}
+
+    @documented(
+        "Gross income of a period by channel, to the fen",
+        name="income_summary",
+        gives=s.IncomeOut,
+        refuses=(400, 401, 403),
+        parameters=filters.PERIOD,
+    )
+    def get(self, request: Request) -> Response:
+        since, until = filters.period(request)
+        return Response(s.IncomeOut(income_of(since, until)).data)

@@ -1,0 +1,127 @@
+"""What a renter or payer is told. The sources are what the page shows too (`apps.landing.selectors`)."""
+
+from rest_framework import serializers
+
+from apps.common.serializing import AmountField, EnergyField, LedgerAmountField, PriceField
+from apps.income.services.orders import LARGEST_ORDER_YUAN
+from apps.income.states import OrderState, RechargeState
+from apps.landing.api.serializers import CHANNELS, PowerOut
+
+ORDER_STATES = [(state.value, state.name) for state in OrderState]
+
+
+class MeterPageOut(serializers.Serializer):
+    """What anybody who holds the QR code may know. Figures are null before the first reading."""
+
+    meter_name = serializers.CharField()
+    site_name = serializers.CharField()
+    landlord_name = serializers.CharField(help_text="The first character and two stars.")
+    contact_phone = serializers.CharField()
+    price_yuan_per_kwh = PriceField(allow_null=True)
+    price_since = serializers.DateTimeField(allow_null=True)
+    remaining_kwh = EnergyField(allow_null=True)
+    total_kwh = EnergyField(allow_null=True)
+    read_at = serializers.DateTimeField(allow_null=True)
+    days_left = serializers.IntegerField(allow_null=True)
+    is_stale = serializers.BooleanField()
+    is_online = serializers.BooleanField()
+    power = PowerOut()
+    channels = serializers.ListField(child=serializers.ChoiceField(choices=CHANNELS))
+    presets_yuan = serializers.ListField(child=AmountField())
+    minimum_recharge_yuan = AmountField()
+    carried_yuan = LedgerAmountField(help_text="Left over from earlier recharges; counts with the next.")
+
+
+class OrderIn(serializers.Serializer):
+    """Who pays comes from the login. Without a payer the answer holds a QR to scan."""
+
+    amount_yuan = AmountField(least="0.01", most=str(LARGEST_ORDER_YUAN))
+    channel = serializers.ChoiceField(choices=CHANNELS)
+
+
+class QuoteOut(serializers.Serializer):
+    """amount + carried in = energy x price + carried out, exactly."""
+
+    energy_kwh = EnergyField()
+    price_yuan_per_kwh = PriceField()
+    carried_in_yuan = LedgerAmountField()
+    carried_out_yuan = LedgerAmountField()
+
+
+class NewOrderOut(serializers.Serializer):
+    """An order to be paid: `bridge` for the channel's own JavaScript bridge, or `qr_text` to show as a code."""
+
+    no = serializers.CharField(source="progress.no")
+    out_trade_no = serializers.CharField(source="progress.out_trade_no")
+    state = serializers.ChoiceField(source="progress.state", choices=ORDER_STATES)
+    channel = serializers.ChoiceField(source="progress.channel", choices=CHANNELS)
+    amount_yuan = AmountField(source="progress.amount_yuan")
+    quote = QuoteOut()
+    bridge = serializers.DictField(source="progress.bridge", child=serializers.CharField(), allow_null=True)
+    qr_text = serializers.SerializerMethodField()
+    expires_at = serializers.DateTimeField(source="progress.expires_at")
+
+    def get_qr_text(self, new: dict[str, object]) -> str | None:
+        return getattr(new["progress"], "qr_text", "") or None
+
+
+class StepsOut(serializers.Serializer):
+    """When each step was reached; null for those still ahead."""
+
+    created_at = serializers.DateTimeField()
+    paid_at = serializers.DateTimeField(allow_null=True)
+    delivering_at = serializers.DateTimeField(allow_null=True)
+    credited_at = serializers.DateTimeField(allow_null=True)
+    light_on_at = serializers.DateTimeField(allow_null=True)
+
+
+class OrderOut(serializers.Serializer):
+    """Where an order stands. Before it is paid, `energy_kwh` is the quote."""
+
+    no = serializers.CharField()
+    out_trade_no = serializers.CharField()
+    state = serializers.ChoiceField(choices=ORDER_STATES)
+    channel = serializers.ChoiceField(choices=CHANNELS)
+    amount_yuan = AmountField()
+    energy_kwh = EnergyField(allow_null=True)
+    price_yuan_per_kwh = PriceField()
+    steps = StepsOut()
+    detail = serializers.CharField(help_text="One sentence in the caller's language.")
+    power = PowerOut()
+    can_cancel = serializers.BooleanField()
+
+
+class MyMeterOut(MeterPageOut):
+    """A meter I rent or rented, with the token in its QR code."""
+
+    qr_token = serializers.CharField()
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField(allow_null=True)
+
+
+class MyRechargeOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    meter_name = serializers.CharField(source="meter.__str__")
+    order_no = serializers.CharField(source="payment.order.no", default=None, allow_null=True)
+    kind = serializers.SerializerMethodField()
+    state = serializers.ChoiceField(choices=[(state.value, state.name) for state in RechargeState])
+    amount_yuan = AmountField()
+    price_yuan_per_kwh = PriceField()
+    energy_kwh = EnergyField()
+    created_at = serializers.DateTimeField()
+    credited_at = serializers.DateTimeField(allow_null=True)
+
+    def get_kind(self, recharge: object) -> str:
+        return str(getattr(recharge, "kind", "")).lower()
+
+
+class MyMetersOut(serializers.Serializer):
+    results = MyMeterOut(many=True)
+
+
+class MyRechargesOut(serializers.Serializer):
+    """Newest first; `next` is the address of older ones."""
+
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = MyRechargeOut(many=True)

@@ -1,0 +1,38 @@
+"""Lists of a landlord's things as REST shows them, each in a constant number of queries."""
+
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+
+from apps.income.models import Payment, Recharge
+from apps.meters.models import Command, Meter, Presence
+from apps.meters.states import CommandKind
+from apps.readings.selectors import with_latest
+from apps.tariffs.models import Price
+
+
+def meters_with_figures(now: datetime) -> QuerySet[Meter]:
+    """Return the landlord's meters, archived ones too, with their newest reading, price and presence."""
+    price = Price.objects.filter(meter=OuterRef("pk"), active_from__lte=now).order_by("-active_from")
+    online = Presence.objects.filter(serial=OuterRef("serial"), is_online=True)
+    return with_latest(Meter.objects.select_related("room__site")).annotate(
+        is_online=Exists(online),
+        price_yuan_per_kwh=Subquery(price.values("price_yuan_per_kwh")[:1]),
+        price_since=Subquery(price.values("active_from")[:1]),
+    )
+
+
+def recharges_in_full() -> QuerySet[Recharge]:
+    """Return recharges with everything their line shows."""
+    return Recharge.objects.select_related("meter__room", "command", "made_by", "payment__order")
+
+
+def payments_in_full() -> QuerySet[Payment]:
+    """Return payments with everything their line shows."""
+    return Payment.objects.select_related("order__meter__room")
+
+
+def last_read_asked_at(meter: Meter) -> datetime | None:
+    """Return when anybody last asked for a fresh reading of this meter."""
+    reads = Command.objects.filter(meter=meter, kind=CommandKind.READ).order_by("-id")
+    return reads.values_list("created_at", flat=True).first()

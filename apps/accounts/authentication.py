@@ -28,7 +28,7 @@ class PageSessionAuthentication(SessionAuthentication):
     """Our own pages call REST with their session; every write needs the page's CSRF token."""
 
 
-class BearerTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class BearerTokenScheme(OpenApiAuthenticationExtension):
     target_class = BearerTokenAuthentication
     name = "bearerToken"
 
@@ -36,7 +36,7 @@ class BearerTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unty
         return {"type": "http", "scheme": "bearer"}
 
 
-class PageSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class PageSessionScheme(OpenApiAuthenticationExtension):
     target_class = PageSessionAuthentication
     name = "pageSession"
 

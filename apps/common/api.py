@@ -42,8 +42,9 @@ def answer_error(error: Exception, context: Mapping[str, Any]) -> Response | Non
         return _answer(400, "invalid", _("Some fields cannot be used as they are."), fields)
     if isinstance(error, exceptions.Throttled):
         answer = _answer(429, "throttled", str(error.detail), {})
-        if error.wait is not None:
-            answer["Retry-After"] = str(int(error.wait) + 1)
+        wait_s = getattr(error, "wait", None)
+        if wait_s is not None:
+            answer["Retry-After"] = str(int(wait_s) + 1)
         return answer
     if isinstance(error, exceptions.APIException):
         codes = error.get_codes()

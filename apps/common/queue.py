@@ -63,7 +63,7 @@ def _publish_forever() -> None:
             _waiting.task_done()
 
 
-class LandlordTask(Task):  # type: ignore[misc]
+class LandlordTask(Task):
     """A task that works for one landlord: `landlord_id` is demanded and its scope is open around the body."""
 
     abstract = True

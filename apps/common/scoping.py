@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.core.exceptions import FullResultSet
@@ -132,7 +132,7 @@ class InScope(Expression):
     def set_source_expressions(self, exprs: Any) -> None:
         [self.source] = exprs
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         scope = current()
         if scope is None:
             raise ScopeError("An owned model was queried outside any scope.")
@@ -173,6 +173,8 @@ class ScopedModel(models.Model):
         related_name="+",
         db_index=False,
     )
+    if TYPE_CHECKING:
+        landlord_id: UUID
 
     objects = ScopedManager()
 

@@ -64,7 +64,7 @@ def meter_energy(meter_id: UUID, device_epoch: int) -> str:
 
 
 def paid(*, source: str, holder: str, quote: Quote) -> list[Move]:
-    """Money came in: it and what was carried wait as an advance, exactly the price of the energy; the rest is carried."""
+    """Money came in: it and what was carried wait as an advance of exactly the energy's price; the rest is carried."""
     moves = [
         Move(Asset.CNY, source, advance(holder), quote.amount_yuan),
         Move(Asset.CNY, remainder(holder), advance(holder), quote.carried_in_yuan),

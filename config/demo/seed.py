@@ -77,7 +77,8 @@ def seed(var: Path, *, now: datetime) -> None:
     before = _read(var / "seed.json")
     merchants = json.loads((var / "sandbox" / "merchants.json").read_text("utf-8"))
     passwords = {entry["phone"]: entry["password"] for entry in before.get("landlords", [])}
-    landlords, renters, meters, fleet = [], [], [], []
+    landlords, renters, meters = [], [], []
+    fleet: list[dict[str, Any]] = []
     households = _households()
     for house in HOUSES:
         password = passwords.get(house.phone) or secrets.token_urlsafe(9)

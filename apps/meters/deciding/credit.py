@@ -121,7 +121,7 @@ def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Ev
     verdict = judge(command, evidence)
     if verdict is Verdict.APPLIED:
         turn.learn_count(evidence)
-        turn.step(command, CommandState.DONE, "in the meter", **evidence.facts())
+        turn.step(command, CommandState.DONE, "in the meter", facts=evidence.facts())
     elif verdict is Verdict.CONTRADICTION:
         _unexplained(turn, command, evidence)
     elif verdict is Verdict.UNPROVED:
@@ -130,7 +130,7 @@ def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Ev
                 command, CommandState.ACKED, "the meter said yes; its read-back is missing", retry_in_s=1
             )
         else:
-            turn.later(command, "no proof yet", **evidence.facts())
+            turn.later(command, "no proof yet", facts=evidence.facts())
     elif purpose is Purpose.DELIVER:
         _not_taken(turn, command, evidence)
     else:
@@ -141,7 +141,7 @@ def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Ev
 
 def _not_taken(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:
     if evidence.refusal and command.refusals + 1 >= REFUSALS_BEFORE_FREEZE:
-        turn.step(command, CommandState.UNKNOWN, "refused by the meter", refused=True, **evidence.facts())
+        turn.step(command, CommandState.UNKNOWN, "refused by the meter", refused=True, facts=evidence.facts())
         turn.freeze(Frozen.REFUSED, number=command.number, **evidence.facts())
         return
     pause = min(2 ** min(command.attempts, 6), 60)
@@ -151,13 +151,13 @@ def _not_taken(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:
         "refused by the meter" if evidence.refusal else "not taken by the meter",
         retry_in_s=pause,
         refused=bool(evidence.refusal),
-        **evidence.facts(),
+        facts=evidence.facts(),
     )
 
 
 def _unexplained(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:
     turn.step(
-        command, CommandState.UNKNOWN, "the meter's purchase record contradicts ours", **evidence.facts()
+        command, CommandState.UNKNOWN, "the meter's purchase record contradicts ours", facts=evidence.facts()
     )
     turn.freeze(
         Frozen.CONTRADICTION,

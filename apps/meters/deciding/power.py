@@ -54,20 +54,20 @@ def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Ev
     """Compare the relay with the wish."""
     if evidence.relay_open is None:
         if evidence.refusal:
-            turn.step(command, CommandState.REJECTED, "refused by the meter", **evidence.facts())
+            turn.step(command, CommandState.REJECTED, "refused by the meter", facts=evidence.facts())
         else:
             turn.later(command, "no answer")
     elif evidence.relay_open != command.wants_on:
-        turn.step(command, CommandState.DONE, "the meter shows it", **evidence.facts())
+        turn.step(command, CommandState.DONE, "the meter shows it", facts=evidence.facts())
     elif evidence.refusal:
-        turn.step(command, CommandState.REJECTED, "refused by the meter", **evidence.facts())
+        turn.step(command, CommandState.REJECTED, "refused by the meter", facts=evidence.facts())
     elif purpose is Purpose.SWITCH:
         turn.step(
             command,
             CommandState.ACKED,
             "said yes, but the relay has not moved yet",
             retry_in_s=2,
-            **evidence.facts(),
+            facts=evidence.facts(),
         )
     else:
         turn.step(command, CommandState.UNKNOWN, "the relay has not moved; sending it again", retry_in_s=0)

@@ -6,6 +6,7 @@ for it and waits in the dark; reads come last. A credit that nobody can place (U
 others and blocks further credits only, never the reads that resolve it.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,11 +56,11 @@ class Turn:
         *,
         retry_in_s: int | None = None,
         refused: bool = False,
-        **facts: Any,
+        facts: Mapping[str, str] | None = None,
     ) -> None:
         """Move a command on; `retry_in_s` sets when it is looked at again."""
         next_at = None if retry_in_s is None else self.now + timedelta(seconds=retry_in_s)
-        self.do(Step(command.id, to, note, facts, next_at, refused))
+        self.do(Step(command.id, to, note, dict(facts or {}), next_at, refused))
         if to in FINAL:
             self.state = self.state.without_command(command.id)
             if command.kind == CommandKind.CREDIT:
@@ -72,14 +73,15 @@ class Turn:
             refusals=command.refusals + (1 if refused else 0),
         )
 
-    def later(self, command: OpenCommand, note: str, **facts: Any) -> None:
+    def later(self, command: OpenCommand, note: str, *, facts: Mapping[str, str] | None = None) -> None:
         """Nobody knows whether it was done: UNKNOWN, and again after a growing pause."""
         pause = min(2 ** min(command.attempts, 6), _RETRY_MAX_S)
         if command.state == CommandState.QUEUED:
-            self.do(Step(command.id, command.state, note, facts, self.now + timedelta(seconds=pause)))
-            self.state = self.state.with_command(command.id, next_at=self.now + timedelta(seconds=pause))
+            again_at = self.now + timedelta(seconds=pause)
+            self.do(Step(command.id, command.state, note, dict(facts or {}), again_at))
+            self.state = self.state.with_command(command.id, next_at=again_at)
         else:
-            self.step(command, CommandState.UNKNOWN, note, retry_in_s=pause, **facts)
+            self.step(command, CommandState.UNKNOWN, note, retry_in_s=pause, facts=facts)
 
     def send(self, command: OpenCommand, purpose: Purpose, hex_frames: tuple[str, ...]) -> None:
         """Put the one letter on its way over the present session."""
@@ -228,7 +230,7 @@ def _take_reading(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:
         turn.later(command, "no answer")
         return
     credit.compare_with_books(turn, evidence)
-    turn.step(command, CommandState.DONE, "read", **evidence.facts())
+    turn.step(command, CommandState.DONE, "read", facts=evidence.facts())
 
 
 def _expire_reads(turn: Turn) -> None:

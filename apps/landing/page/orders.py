@@ -1,0 +1,58 @@
+"""An order's own page: how far it is, what to do when it is still dark, and the recharges of this browser."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from apps.common.errors import NotFound
+from apps.income.services.orders import find_order
+from apps.landing.page.edge import page
+from apps.landing.page.payer import app_that_opened
+from apps.landing.page.screens import order_screen
+from apps.landing.selectors import OrderProgress, find_meter, order_progress
+
+_LISTED = 10
+
+
+@require_GET
+@page
+def order(request: HttpRequest, token: str, no: str) -> HttpResponse:
+    """Show where the order stands; the script fills the steps, without it the page loads itself again."""
+    return _show(request, "landing/order.html", _progress(token, no))
+
+
+@require_GET
+@page
+def still_dark(request: HttpRequest, token: str, no: str) -> HttpResponse:
+    """Answer "Paid, still dark?": the number to name, what is happening, what to do."""
+    return _show(request, "landing/help.html", _progress(token, no))
+
+
+@require_GET
+@page
+def recent(request: HttpRequest, token: str) -> HttpResponse:
+    """List the recharges that this browser made at this meter, newest first; nobody else's."""
+    found = find_meter(token)
+    now = timezone.now()
+    mine = [no for of, no in reversed(request.session.get("orders", [])) if of == token][:_LISTED]
+    orders = []
+    for no in mine:
+        order_found = find_order(no)
+        if order_found.landlord_id == found.landlord_id:
+            orders.append(order_screen(order_progress(order_found, now), app="", now=now))
+    return render(request, "landing/recent.html", {"token": token, "orders": orders})
+
+
+def _progress(token: str, no: str) -> OrderProgress:
+    """Return the order, if it is one of the meter in the address; foreign and missing are alike."""
+    progress = order_progress(find_order(no), timezone.now())
+    if progress.qr_token != token:
+        raise NotFound(_("There is no such order."))
+    return progress
+
+
+def _show(request: HttpRequest, template: str, progress: OrderProgress) -> HttpResponse:
+    context = order_screen(progress, app=app_that_opened(request), now=timezone.now())
+    return render(request, template, context | {"token": progress.qr_token})

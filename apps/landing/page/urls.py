@@ -1,0 +1,16 @@
+"""The page's addresses. `/q/<token>` is printed on meters and never changes."""
+
+from django.urls import path
+
+from apps.landing.page import orders, payer, views
+
+app_name = "page"
+
+urlpatterns = [
+    path("<str:token>", views.meter, name="meter"),
+    path("<str:token>/login/<str:channel>", payer.log_in, name="log_in"),
+    path("<str:token>/recent", orders.recent, name="recent"),
+    path("<str:token>/orders", views.order, name="new_order"),
+    path("<str:token>/orders/<str:no>", orders.order, name="order"),
+    path("<str:token>/orders/<str:no>/help", orders.still_dark, name="still_dark"),
+]

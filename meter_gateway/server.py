@@ -179,7 +179,7 @@ class Gateway:
 
     async def run_until(self, stopping: asyncio.Event) -> None:
         """Until told to stop, or until a part of the gateway died of an error of its own, which is raised."""
-        assert self._bridge_task is not None, "start() comes first"  # noqa: S101
+        assert self._bridge_task is not None, "start() comes first"
         waiting = self._loop.create_task(stopping.wait())
         await asyncio.wait({waiting, self._bridge_task}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()

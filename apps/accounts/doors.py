@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from apps.accounts.models import Door
+from apps.common.scoping import current_landlord_id
 
 Kind = Door.Kind
 
@@ -21,11 +22,12 @@ def _hash(kind: str, key: str) -> str:
     return hashlib.sha256(f"{kind}:{key}".encode()).hexdigest()
 
 
-def hang(kind: Door.Kind, key: str, *, landlord_id: UUID, object_id: UUID) -> bool:
-    """Make `key` open on this object, in the caller's transaction; False if the key opens on another already.
+def hang(kind: Door.Kind, key: str, *, object_id: UUID) -> bool:
+    """Make `key` open on this object of the landlord in scope; False if the key opens on another already.
 
-    May run twice: the same door again is True.
+    In the transaction that makes the object. May run twice: the same door again is True.
     """
+    landlord_id = current_landlord_id()
     key_hash = _hash(kind, key)
     Door.objects.bulk_create(
         [Door(kind=kind, key_hash=key_hash, landlord_id=landlord_id, object_id=object_id)],

@@ -1,4 +1,4 @@
-"""With demo.json and the contract alone: recharge on both platforms, switch, see nothing of another landlord."""
+"""With demo.json and the contract alone: recharge on both platforms, switch, see nothing of another's."""
 
 import pytest
 

@@ -30,7 +30,7 @@ def open_account(
         account = CollectionAccount(channel=channel, merchant_id=merchant_id)
         account.set_credentials(credentials)
         account.save()
-        doors.hang(doors.Kind.ACCOUNT, str(account.pk), landlord_id=account.landlord_id, object_id=account.pk)
+        doors.hang(doors.Kind.ACCOUNT, str(account.pk), object_id=account.pk)
         audit.record("account.open", on=account, by_id=by_id, now=now, channel=channel)
     return account
 

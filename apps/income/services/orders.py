@@ -13,7 +13,7 @@ from apps.accounts.doors import Found
 from apps.accounts.models import Landlord, PayerIdentity
 from apps.common.errors import Conflict, Gone, NotFound, Refused
 from apps.common.ids import readable_code
-from apps.common.scoping import landlord_scope
+from apps.common.scoping import current_landlord_id, landlord_scope
 from apps.income import postings
 from apps.income.models import CollectionAccount, Order, Payment
 from apps.income.platforms import base as platforms
@@ -192,7 +192,7 @@ def _new(
 ) -> Opened:
     if meter.archived_at is not None:
         raise Gone(_("This meter has been removed."), code="meter_archived")
-    minimum = Landlord.objects.values_list("minimum_recharge_yuan", flat=True).get(pk=meter.landlord_id)
+    minimum = Landlord.objects.values_list("minimum_recharge_yuan", flat=True).get(pk=current_landlord_id())
     if amount_yuan < minimum:
         raise BelowMinimum(
             _("The smallest recharge here is %(minimum)s yuan.") % {"minimum": minimum},
@@ -228,7 +228,7 @@ def _new(
             )
     except IntegrityError:
         raise Conflict(_("This order is being made already; ask again."), code="order_in_flight") from None
-    doors.hang(doors.Kind.ORDER, order.no, landlord_id=meter.landlord_id, object_id=order.pk)
+    doors.hang(doors.Kind.ORDER, order.no, object_id=order.pk)
     return Opened(order, payment, bought)
 
 

@@ -72,9 +72,7 @@ def _paid(payment: Payment, result: platforms.PlatformResult, now: datetime) -> 
         return _review(payment, problem, result)
     assert result.transaction_id is not None
     key = f"{result.channel}:{result.transaction_id}"
-    if not doors.hang(
-        doors.Kind.PLATFORM_TRANSACTION, key, landlord_id=payment.landlord_id, object_id=payment.pk
-    ):
+    if not doors.hang(doors.Kind.PLATFORM_TRANSACTION, key, object_id=payment.pk):
         return _review(payment, "the platform's number belongs to another payment", result)
     rows = Payment.objects.filter(pk=payment.pk, state__in=sorted(MAY_BECOME_PAID))
     changed = rows.update(

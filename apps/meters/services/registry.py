@@ -10,7 +10,6 @@ from apps.accounts import audit, doors
 from apps.accounts.models import Renter
 from apps.common.errors import Conflict, Refused
 from apps.common.ids import secret_token
-from apps.common.scoping import current_landlord_id
 from apps.meters.models import Lease, Meter, Room, StockedMeter
 from meter_gateway.protocol.profiles import load_profile
 
@@ -53,7 +52,7 @@ def hang_meter(*, stocked: StockedMeter, room: Room, by_id: UUID | None, now: da
             claimed_at=now,
         )
         for kind, key in ((doors.Kind.SERIAL, stocked.serial), (doors.Kind.QR, stocked.qr_token)):
-            if not doors.hang(kind, key, landlord_id=current_landlord_id(), object_id=meter.pk):
+            if not doors.hang(kind, key, object_id=meter.pk):
                 raise MeterTaken(fields={"qr_token": _("Taken.")})
         audit.record("meter.hang", on=meter, by_id=by_id, now=now, serial=stocked.serial, room=room)
     return meter
@@ -71,6 +70,6 @@ def begin_lease(
             lease = Lease.objects.create(meter=meter, renter=renter, starts_at=starts_at)
     except IntegrityError:
         raise LeaseOverlaps(fields={"starts_at": _("Overlaps with a lease.")}) from None
-    doors.hang(doors.Kind.RENTER, str(renter.pk), landlord_id=meter.landlord_id, object_id=lease.pk)
+    doors.hang(doors.Kind.RENTER, str(renter.pk), object_id=lease.pk)
     audit.record("lease.begin", on=lease, by_id=by_id, now=now, meter=meter.pk, starts_at=starts_at)
     return lease

@@ -1,0 +1,282 @@
+"""Every route with every kind of person; no route is forgotten; nothing of Li's reaches Wang."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from apps.accounts import doors
+from apps.accounts import services as accounts
+from apps.accounts.models import Landlord, Renter, User
+from apps.common.ids import uuid7
+from apps.common.scoping import landlord_scope
+from apps.income.models import CollectionAccount, Order, Payment
+from apps.income.services.recharges import recharge_by_member
+from apps.income.states import RechargeKind
+from apps.meters.models import Meter, Room, Site
+from apps.meters.services.commands import ask_power
+from apps.readings.models import Reading
+from tests.people import House, Street
+from tests.routes import KINDS, REST, ROUTES, Route
+
+CANARY = "CANARY"
+
+
+@dataclass
+class Town:
+    """The street with something of every kind in Li's house, each marked, and a caller for every kind."""
+
+    street: Street
+    values: dict[str, str]
+    callers: dict[str, dict[str, str]]
+    secrets: list[str]
+
+
+def _token(user: User, life: timedelta = timedelta(hours=1)) -> dict[str, str]:
+    token, _row = accounts.issue_token(user=user, now=timezone.now(), life=life)
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _login_of(renter: Renter) -> User:
+    assert renter.user is not None
+    return renter.user
+
+
+def _furnish(house: House, mark: str) -> dict[str, str]:
+    """Put a marked thing of every kind into a house; returns what its addresses need."""
+    now = timezone.now()
+    Landlord.objects.filter(pk=house.landlord.pk).update(
+        name=f"{house.landlord.name} {mark}", phone=f"1{mark}"
+    )
+    with landlord_scope(house.landlord.pk):
+        Site.objects.update(name=f"Site {mark}")
+        Room.objects.update(floor=f"{mark} floor")
+        Room.objects.filter(pk=house.room.pk).update(name=f"Room {mark}")
+        Meter.objects.filter(pk=house.meter.pk).update(note=f"Note {mark}")
+        Renter.objects.filter(pk=house.renter.pk).update(name=f"Renter {mark}")
+        by_id = house.owner.pk
+        meter = Meter.objects.get(pk=house.meter.pk)
+        command = ask_power(
+            meter=meter, on=False, reason=f"Off {mark}", by_id=by_id, now=now, remaining_kwh=None
+        )
+        recharge_by_member(
+            meter=meter,
+            kind=RechargeKind.CASH,
+            amount_yuan=Decimal("30.00"),
+            energy_kwh=None,
+            reason=f"Cash {mark}",
+            by_id=by_id,
+            now=now,
+        )
+        Reading.objects.create(
+            meter=meter,
+            taken_at=now,
+            received_at=now,
+            source="NETWORK",
+            device_epoch=1,
+            total_kwh=Decimal("1520.25"),
+            remaining_kwh=Decimal("12.40"),
+        )
+        account = CollectionAccount(channel="wechat", merchant_id=f"M{mark}")
+        account.set_credentials({"secret": mark})
+        account.save()
+        no = f"R{mark}"
+        order = Order.objects.create(
+            no=no,
+            meter=meter,
+            lease=house.lease,
+            channel="wechat",
+            amount_yuan=Decimal("50.00"),
+            price_yuan_per_kwh=Decimal("0.6500"),
+            quoted_energy_kwh=Decimal("76.92"),
+            created_at=now,
+            expires_at=now,
+        )
+        doors.hang(doors.Kind.ORDER, no, object_id=order.pk)
+        Payment.objects.create(
+            order=order,
+            account=account,
+            channel="wechat",
+            out_trade_no=f"{no}01",
+            amount_yuan=Decimal("50.00"),
+            state="CLOSED",
+            review_reason=f"Review {mark}",
+            created_at=now,
+        )
+    return {
+        "meter_id": str(meter.pk),
+        "command_id": str(command.pk),
+        "token": meter.qr_token,
+        "no": no,
+        "account_id": str(uuid7()),
+        "channel": "wechat",
+        "anything": "no/such/thing",
+    }
+
+
+@pytest.fixture
+def town(street: Street) -> Town:
+    li = street.li
+    values = _furnish(li, CANARY)
+    secrets = [CANARY, li.meter.serial, li.vacant_meter.serial, li.meter.qr_token, li.vacant_meter.qr_token]
+    secrets += [str(row.pk) for row in (li.landlord, li.meter, li.vacant_meter, li.room, li.lease, li.renter)]
+    callers = {
+        "anonymous": {},
+        "renter": _token(_login_of(li.renter)),
+        "owner": _token(li.owner),
+        "manager": _token(street.zhou),
+        "viewer": _token(street.viewer),
+        "foreign_owner": _token(street.wang.owner),
+        "operator": _token(street.operator),
+        "expired": _token(li.owner, -timedelta(seconds=1)),
+    }
+    return Town(street, values, callers, [*secrets, values["command_id"]])
+
+
+@cache
+def _client() -> Client:
+    """One client for all: making one loads every middleware anew."""
+    return Client(raise_request_exception=False)
+
+
+class _Undo(Exception):
+    pass
+
+
+def _asked(route: Route, values: dict[str, str], headers: dict[str, str]) -> tuple[int, bytes]:
+    """Ask once and undo whatever it wrote; returns status and every byte of the answer."""
+    client = _client()
+    url = "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: values[found[1]], route.path)
+    client.cookies.clear()
+    seen = (0, b"")
+    try:
+        with transaction.atomic():
+            response = client.generic(
+                route.method,
+                url,
+                b"" if route.body is None else _json(route.body),
+                content_type="application/json",
+                headers=headers,
+            )
+            seen = (response.status_code, response.content)
+            raise _Undo
+    except _Undo:
+        return seen
+
+
+def _json(body: dict[str, Any]) -> bytes:
+
+    return json.dumps(body).encode()
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_every_kind_of_person_gets_what_the_table_says(town: Town, route: Route) -> None:
+    got = {kind: _asked(route, town.values, town.callers[kind])[0] for kind in KINDS}
+    assert got == dict(zip(KINDS, route.expected, strict=True))
+
+
+def test_foreign_and_missing_answer_alike_to_the_byte(town: Town) -> None:
+    """Whatever Wang gets for a thing of Li's, she gets for a thing nobody has."""
+    nobodys = {**town.values, "meter_id": str(uuid7()), "command_id": str(uuid7())}
+    wang = town.callers["foreign_owner"]
+    asked = [route for route in REST if "_id>" in route.path]
+    assert len(asked) > 10
+    for route in asked:
+        foreign, missing = _asked(route, town.values, wang), _asked(route, nobodys, wang)
+        assert foreign == missing, route
+        assert foreign[0] == 404, route
+
+
+def test_nothing_of_li_is_in_any_byte_that_wang_gets(town: Town) -> None:
+    wang = town.callers["foreign_owner"]
+    own = _furnish(town.street.wang, "MARK")
+    marked = 0
+    for route in (route for route in REST if route.method == "GET"):
+        asked_for = [own] if re.search("<str:(token|no)>", route.path) else [own, town.values]
+        for values in asked_for:
+            for query in ("", "?from=2000-01-01&to=2100-01-01&limit=500"):
+                status, body = _asked(Route("GET", f"{route.path}{query}", ()), values, wang)
+                assert status < 500, route
+                leaked = [secret for secret in town.secrets if secret.encode() in body]
+                assert not leaked, (route, query)
+                marked += b"MARK" in body
+    # The marks prove that such strings are shown at all, to whom they belong.
+    assert marked > 20
+
+
+def test_a_member_of_another_landlord_may_not_name_li(town: Town) -> None:
+    headers = {**town.callers["foreign_owner"], "X-Landlord": str(town.street.li.landlord.pk)}
+    for route in (route for route in REST if route.expected[KINDS.index("foreign_owner")] == 404):
+        if "meter_id" in route.path:
+            assert _asked(route, town.values, headers)[0] == 403, route
+
+
+def test_a_member_of_several_landlords_must_say_for_which(town: Town) -> None:
+    street = town.street
+    accounts.take_on_member(landlord=street.wang.landlord, user=street.zhou, role="VIEWER")
+    zhou = town.callers["manager"]
+    read = Route("GET", "api/v1/meters/<uuid:meter_id>", ())
+    assert _asked(read, town.values, zhou)[0] == 400
+    assert _asked(read, town.values, {**zhou, "X-Landlord": str(street.li.landlord.pk)})[0] == 200
+    assert _asked(read, town.values, {**zhou, "X-Landlord": str(street.wang.landlord.pk)})[0] == 404
+    assert _asked(read, town.values, {**zhou, "X-Landlord": "no id"})[0] == 403
+
+
+def _routes(resolver: Any, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in resolver.url_patterns:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _routes(pattern, path)
+        else:
+            yield path, pattern
+
+
+def _methods(pattern: URLPattern) -> set[str] | None:
+    """The methods a class answers; None for a plain function, which has to be asked."""
+    callback: Any = pattern.callback
+    view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
+    if view is None:
+        return None
+    # HEAD is GET without a body; OPTIONS is refused everywhere, see below.
+    return {name.upper() for name in view.http_method_names if hasattr(view, name)} - {"HEAD", "OPTIONS"}
+
+
+def test_no_route_is_missing_from_the_table_and_none_is_made_up(town: Town) -> None:
+    listed: dict[str, set[str]] = {}
+    for route in ROUTES:
+        listed.setdefault(route.path, set()).add(route.method)
+    there: dict[str, set[str]] = {}
+    for path, pattern in _routes(get_resolver()):
+        methods = _methods(pattern)
+        if methods is None:
+            others = {"GET", "POST", "PUT", "PATCH", "DELETE"} - listed.get(path, set())
+            refused = {m for m in others if _asked(Route(m, path, ()), town.values, {})[0] == 405}
+            methods = listed.get(path, set()) | (others - refused)
+        there[path] = methods
+    assert listed == there
+
+
+def test_options_tells_nobody_anything(town: Town) -> None:
+    for route in REST:
+        status, body = _asked(Route("OPTIONS", route.path, ()), town.values, {})
+        assert status in (401, 404, 405), route
+        assert CANARY.encode() not in body
+
+
+def test_every_view_that_opens_its_own_scopes_says_so() -> None:
+    """Whoever finds the landlord through a door, or calls a platform, must not be inside a member's scope."""
+    for path, pattern in _routes(get_resolver()):
+        callback: Any = pattern.callback
+        if re.search("^(api/v1/(q|orders|my|auth/(wechat|alipay))|pay/notify)", path):
+            view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
+            assert view.opens_own_scopes, path

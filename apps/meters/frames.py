@@ -20,9 +20,9 @@ def reads(serial: str, dis: list[str]) -> tuple[str, ...]:
     return tuple(_hex(read_request(serial, di)) for di in dis)
 
 
-def count_reads(profile: Profile, serial: str) -> tuple[str, ...]:
+def count_reads(profile: Profile, serial: str, *, with_customer: bool = True) -> tuple[str, ...]:
     """Return what must be known before a credit is numbered: count, purchased energy, customer number."""
-    customer = [profile.customer_di] if profile.needs_customer_no else []
+    customer = [profile.customer_di] if with_customer and profile.needs_customer_no else []
     return reads(serial, [profile.count_di, profile.purchased_di, *customer])
 
 
@@ -38,9 +38,12 @@ def state_reads(profile: Profile, serial: str) -> tuple[str, ...]:
     return reads(serial, [profile.status_di, profile.remaining_di, profile.total_di])
 
 
-def full_reads(profile: Profile, serial: str) -> tuple[str, ...]:
-    """Return the reads of a plain reading, with count and purchased energy as its free daily proof."""
-    return state_reads(profile, serial) + reads(serial, [profile.count_di, profile.purchased_di])
+def full_reads(profile: Profile, serial: str, *, with_customer: bool) -> tuple[str, ...]:
+    """Return the reads of a plain reading, with count and purchased energy as its free daily proof.
+
+    `with_customer` asks for the customer number too, where the model's credits carry it.
+    """
+    return state_reads(profile, serial) + count_reads(profile, serial, with_customer=with_customer)
 
 
 def recharge(profile: Profile, serial: str, *, energy_kwh: Decimal, number: int, customer_no: str) -> str:

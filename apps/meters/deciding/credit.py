@@ -111,12 +111,8 @@ def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Ev
     if command.number is None:
         if evidence.count is None or evidence.purchased_kwh is None:
             turn.later(command, "the purchase count could not be read")
-        elif turn.state.count is None:
-            turn.learn_count(evidence)
         else:
             compare_with_books(turn, evidence)
-            if evidence.customer_no and not turn.state.customer_no:
-                turn.learn_count(evidence)
         return
     verdict = judge(command, evidence)
     if verdict is Verdict.APPLIED:
@@ -179,9 +175,11 @@ def compare_with_books(turn: Turn, evidence: Evidence) -> None:
     head = turn.state.head_credit
     if head is not None and head.number is not None:
         return
-    if turn.state.count is None:
-        turn.learn_count(evidence)
-    elif (evidence.count, evidence.purchased_kwh) != (turn.state.count, turn.state.purchased_kwh):
+    is_news = turn.state.count is None
+    if is_news or (evidence.count, evidence.purchased_kwh) == (turn.state.count, turn.state.purchased_kwh):
+        if is_news or (evidence.customer_no and not turn.state.customer_no):
+            turn.learn_count(evidence)
+    else:
         turn.freeze(
             Frozen.FOREIGN_PURCHASE,
             known_count=turn.state.count,

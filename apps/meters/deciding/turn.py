@@ -257,5 +257,7 @@ def _ask_next(turn: Turn) -> None:
             if command.state != CommandState.SENT:
                 turn.step(command, CommandState.SENT, "asked the meter")
                 command = turn.state.command(command.id) or command
-            turn.send(command, Purpose.READ, frames.full_reads(turn.state.profile, turn.state.serial))
+            state = turn.state
+            questions = frames.full_reads(state.profile, state.serial, with_customer=not state.customer_no)
+            turn.send(command, Purpose.READ, questions)
             return

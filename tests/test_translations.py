@@ -208,7 +208,7 @@ def test_what_people_read_is_calm_and_in_their_units() -> None:
         if not message.id:
             continue
         english = " ".join([message.id] if isinstance(message.id, str) else message.id)
-        chinese = message.string if isinstance(message.string, str) else message.string[0]
+        chinese = message.string if isinstance(message.string, str) else "".join(message.string or ())
         assert not set("!！") & set(english + chinese), english
         assert chinese == typeset(chinese), english
         assert not re.search(r"kWh|千瓦时|电池", chinese), english
@@ -230,6 +230,31 @@ def test_chinese_words_stand_in_the_catalogue_alone() -> None:
         if re.search("[\u4e00-\u9fff]", own_name.sub("", path.read_text(encoding="utf-8")))
     ]
     assert wrong == []
+
+
+def bare_words(template: str) -> set[str]:
+    """Return the English that a template shows without having it translated: text, labels, titles."""
+    gone = r"{#.*?#}|{%\s*comment.*?endcomment\s*%}|{%\s*blocktrans.*?endblocktrans\w*\s*%}|{%.*?%}|{{.*?}}"
+    markup = re.sub(gone, "", template, flags=re.S)
+    markup = re.sub(
+        r"<(script|style|svg)\b.*?</\1>|<span class=\"material-symbols.*?</span>", "", markup, flags=re.S
+    )
+    labels = re.findall(r'\b(?:aria-label|title|placeholder|alt)="([^"]*)"', markup)
+    text = re.sub(r"<[^>]*>|&\w+;", " ", markup)
+    return set(re.findall(r"[A-Za-z]{2,}", " ".join([text, *labels])))
+
+
+def test_templates_show_no_word_that_is_not_translated() -> None:
+    assert bare_words('<p title="Now">{% if x %}Pay{% endif %} {{ amount }} {% translate "yuan" %}</p>') == {
+        "Now",
+        "Pay",
+    }
+    names_and_formats = {"RentMeter", "EN", "SVG", "PNG"}
+    shown = {
+        path.name: bare_words(path.read_text(encoding="utf-8"))
+        for path in (ROOT / "templates").rglob("*.html")
+    }
+    assert {name: words for name, words in shown.items() if words - names_and_formats} == {}
 
 
 def test_django_finds_the_catalogue() -> None:

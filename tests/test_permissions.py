@@ -273,6 +273,15 @@ def test_options_tells_nobody_anything(town: Town) -> None:
         assert CANARY.encode() not in body
 
 
+def test_a_method_that_is_not_in_the_table_is_refused_as_such(town: Town) -> None:
+    listed: dict[str, set[str]] = {}
+    for route in REST:
+        listed.setdefault(route.path, set()).add(route.method)
+    for path, methods in listed.items():
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - methods:
+            assert _asked(Route(method, path, ()), town.values, town.callers["owner"])[0] == 405, path
+
+
 def test_every_view_that_opens_its_own_scopes_says_so() -> None:
     """Whoever finds the landlord through a door, or calls a platform, must not be inside a member's scope."""
     for path, pattern in _routes(get_resolver()):

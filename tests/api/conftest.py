@@ -1,0 +1,52 @@
+"""The pretend platforms beside the street, with accounts of Li's and Wang's."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from apps.income.states import Channel
+from apps.sandbox.merchants import make_merchants
+from apps.sandbox.server import SandboxServer
+from tests.landing.scene import takes_payments
+from tests.people import Street
+
+
+@pytest.fixture(scope="session")
+def sandbox_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sandbox")
+
+
+@pytest.fixture(scope="session")
+def book(sandbox_state: Path) -> dict[str, Any]:
+    return make_merchants(sandbox_state, ["li", "wang"])
+
+
+@pytest.fixture(scope="session")
+def sandbox_server(sandbox_state: Path, book: dict[str, Any]) -> Iterator[SandboxServer]:
+    server = SandboxServer(sandbox_state, 0)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def sandbox(sandbox_server: SandboxServer, book: dict[str, Any], settings: Any) -> Iterator[str]:
+    """The pretend platforms' address, in force, with the app that logs payers in; notifies go nowhere."""
+    settings.SANDBOX_URL = sandbox_server.url
+    settings.NOTIFY_BASE_URL = "http://127.0.0.1:9"
+    settings.WECHAT_APP_ID = book["wechat_app"]["appid"]
+    settings.WECHAT_APP_SECRET = book["wechat_app"]["app_secret"]
+    yield sandbox_server.url
+    sandbox_server.faults.clear()
+
+
+@pytest.fixture
+def paying_street(real_street: Street, sandbox: str, book: dict[str, Any]) -> Street:
+    """The street with real commits, where Li and Wang take payments on both channels."""
+    now = timezone.now()
+    takes_payments(real_street.li, book, "li", Channel.WECHAT, Channel.ALIPAY, at=now)
+    takes_payments(real_street.wang, book, "wang", Channel.WECHAT, at=now)
+    return real_street

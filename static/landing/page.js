@@ -157,24 +157,11 @@
     if (button) payInApp(button);
   }
 
-  const cancel = async (button) => {
-    button.disabled = true;
-    try {
-      const answer = await ask(button.dataset.cancel, "POST");
-      if (answer.ok) await showAgain();
-      else say(await refusalOf(answer));
-    } catch {
-      say("offline");
-    }
-    button.disabled = false;
-  };
-
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
     if (button.dataset.read) readNow(button);
     else if (button.dataset.bridge) payInApp(button);
-    else if (button.dataset.cancel) cancel(button);
   });
   let hiddenAt = 0;
   document.addEventListener("visibilitychange", () => {

@@ -1,12 +1,13 @@
 """An order's own page: how far it is, what to do when it is still dark, and the recharges of this browser."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
-from apps.common.errors import NotFound
+from apps.common.errors import NotFound, Refused
+from apps.income.services.cancelling import cancel_order
 from apps.income.services.orders import find_order
 from apps.landing.page.edge import page
 from apps.landing.page.payer import app_that_opened
@@ -28,6 +29,18 @@ def order(request: HttpRequest, token: str, no: str) -> HttpResponse:
 def still_dark(request: HttpRequest, token: str, no: str) -> HttpResponse:
     """Answer "Paid, still dark?": the number to name, what is happening, what to do."""
     return _show(request, "landing/help.html", _progress(token, no))
+
+
+@require_POST
+@page
+def cancel(request: HttpRequest, token: str, no: str) -> HttpResponse:
+    """Take the order back while nothing is paid; too late is said on the order's page."""
+    _progress(token, no)
+    try:
+        cancel_order(found=find_order(no), now=timezone.now())
+    except Refused as refusal:
+        return _show(request, "landing/order.html", _progress(token, no), refusal)
+    return redirect("page:order", token=token, no=no)
 
 
 @require_GET
@@ -53,6 +66,9 @@ def _progress(token: str, no: str) -> OrderProgress:
     return progress
 
 
-def _show(request: HttpRequest, template: str, progress: OrderProgress) -> HttpResponse:
+def _show(
+    request: HttpRequest, template: str, progress: OrderProgress, refusal: Refused | None = None
+) -> HttpResponse:
     context = order_screen(progress, app=app_that_opened(request), now=timezone.now())
-    return render(request, template, context | {"token": progress.qr_token})
+    context |= {"token": progress.qr_token, "refusal": refusal}
+    return render(request, template, context, status=refusal.status if refusal else 200)

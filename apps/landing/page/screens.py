@@ -127,7 +127,8 @@ def _balance_words(shown: MeterPage, now: datetime) -> str:
         when = wording.when(shown.read_at, now, shown.time_zone)
         return _("No signal from the meter. This is what it showed at %(when)s.") % {"when": when}
     if shown.remaining_kwh is not None and shown.remaining_kwh <= 0:
-        return _("Nothing left. Recharge, and the light comes back.")
+        # The power line below says the rest; a landlord's switch is not undone by a recharge.
+        return "" if shown.power.state == "off" else _("Nothing left. Recharge, and the light comes back.")
     return _("Running low. Recharge soon.") if shown.is_low else ""
 
 
@@ -150,8 +151,8 @@ def steps_of(progress: OrderProgress) -> list[Step]:
     reached = progress.steps
     named = (
         (_("Paid"), reached.paid_at),
-        (_("On its way"), reached.delivering_at or reached.credited_at),
-        (_("In the meter"), reached.credited_at),
+        (_("Sending"), reached.delivering_at or reached.credited_at),
+        (_("In meter"), reached.credited_at),
         (_("Light on"), reached.light_on_at),
     )
     steps: list[Step] = []

@@ -12,5 +12,6 @@ urlpatterns = [
     path("<str:token>/recent", orders.recent, name="recent"),
     path("<str:token>/orders", views.order, name="new_order"),
     path("<str:token>/orders/<str:no>", orders.order, name="order"),
+    path("<str:token>/orders/<str:no>/cancel", orders.cancel, name="cancel"),
     path("<str:token>/orders/<str:no>/help", orders.still_dark, name="still_dark"),
 ]

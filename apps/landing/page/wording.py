@@ -58,5 +58,6 @@ def short_amount(amount_yuan: Decimal) -> str:
 
 
 def grouped(number: str) -> str:
-    """Return an order number in groups of four, for reading it aloud."""
-    return " ".join(number[i : i + 4] for i in range(0, len(number), 4))
+    """Return an order number in its date and groups of five, for reading it aloud."""
+    dated, code = number[:7], number[7:]
+    return " ".join([dated, *(code[i : i + 5] for i in range(0, len(code), 5))])

@@ -52,9 +52,13 @@
   const say = (name) => {
     const box = one(".script-words");
     if (!box) return;
-    const words = name && (box.dataset[name] || name);
-    box.textContent = words || "";
-    box.hidden = !words;
+    box.dataset.said = name;
+    box.textContent = box.dataset[name] || "";
+    box.hidden = !name;
+  };
+  const unsay = (name) => {
+    const box = one(".script-words");
+    if (box && box.dataset.said === name) say("");
   };
   const ask = (address, method = "GET") => {
     const token = one("[name=csrfmiddlewaretoken]");
@@ -94,7 +98,7 @@
         const order = await answer.json();
         const reached = Object.values(order.steps).filter(Boolean).length;
         if (`${order.state} ${reached} ${order.detail}` !== part.dataset.seen) await showAgain();
-        say("");
+        unsay("offline");
       }
     } catch {
       say("offline");

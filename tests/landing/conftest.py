@@ -1,0 +1,44 @@
+"""The pretend platforms beside the street, so that the page's orders are real ones."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from apps.sandbox.merchants import make_merchants
+from apps.sandbox.server import SandboxServer
+
+
+@pytest.fixture(scope="session")
+def sandbox_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sandbox")
+
+
+@pytest.fixture(scope="session")
+def book(sandbox_state: Path) -> dict[str, Any]:
+    """The merchant accounts of Li and Wang."""
+    return make_merchants(sandbox_state, ["li", "wang"])
+
+
+@pytest.fixture(scope="session")
+def sandbox_server(sandbox_state: Path, book: dict[str, Any]) -> Iterator[SandboxServer]:
+    server = SandboxServer(sandbox_state, 0)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def sandbox(sandbox_server: SandboxServer, settings: Any) -> str:
+    """The pretend platforms' address, in force."""
+    settings.SANDBOX_URL = sandbox_server.url
+    return str(sandbox_server.url)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The page asks the machine's clock, so its tests do too."""
+    return timezone.now()

@@ -1,0 +1,250 @@
+"""The page behind the QR code: each state of a meter has its own sentence and its own next step."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.utils.html import strip_tags
+
+from apps.accounts.models import Landlord
+from apps.common.scoping import landlord_scope
+from apps.income.states import Channel
+from apps.meters.models import Command, StockedMeter
+from apps.meters.services import registry
+from apps.tariffs.models import Price
+from tests.browser.chromium import ALIPAY_AGENT, WECHAT_AGENT
+from tests.landing import scene
+from tests.people import House, Street
+
+BOTH = (Channel.WECHAT, Channel.ALIPAY)
+
+
+@pytest.fixture
+def renter(client: Client) -> Client:
+    client.cookies["django_language"] = "en"
+    return client
+
+
+@pytest.fixture
+def li(street: Street) -> House:
+    return street.li
+
+
+def _open(renter: Client, house: House, **headers: str) -> HttpResponse:
+    return renter.get(f"/q/{house.meter.qr_token}", headers=headers)
+
+
+def _words(answer: Any) -> str:
+    return " ".join(strip_tags(answer.content.decode()).split())
+
+
+def test_it_shows_the_room_a_masked_landlord_and_what_is_left(renter: Client, li: House, now: Any) -> None:
+    scene.used_a_day(li, kwh="5.10", at=now - timedelta(minutes=10))
+    scene.power(li, on=True, at=now)
+    words = _words(_open(renter, li))
+    for part in ("3 302", "L**'s meter", "12.40 kWh", "about 2 days left", "read 10 min ago", "Power is on"):
+        assert part in words
+    assert li.landlord.name not in words
+    assert li.meter.serial not in words
+    assert li.renter.name not in words
+
+
+def test_nothing_of_the_other_landlord_is_on_the_page(renter: Client, street: Street, now: Any) -> None:
+    scene.read(street.wang, at=now, remaining="77.77")
+    scene.read(street.li, at=now, remaining="12.40")
+    page = _open(renter, street.li).content.decode()
+    assert "12.40" in page
+    assert "77.77" not in page
+    assert street.wang.landlord.phone not in page
+
+
+def test_days_left_are_not_guessed_from_a_single_reading(renter: Client, li: House, now: Any) -> None:
+    scene.read(li, at=now)
+    assert "left ·" not in _words(_open(renter, li))
+    assert "days left" not in _words(_open(renter, li))
+
+
+def test_a_meter_never_read_says_so_and_can_be_recharged(
+    renter: Client, li: House, book: dict[str, Any], now: Any
+) -> None:
+    scene.takes_payments(li, book, "li", *BOTH, at=now)
+    words = _words(_open(renter, li))
+    assert "never read" in words
+    assert "The meter has not reported yet. You can recharge already" in words
+    assert "WeChat Pay" in words
+
+
+def test_a_stale_reading_is_grey_and_shows_its_time_not_days(renter: Client, li: House, now: Any) -> None:
+    scene.used_a_day(li, kwh="5.10", at=now - timedelta(hours=3))
+    answer = _open(renter, li)
+    assert "No signal from the meter. This is what it showed at" in _words(answer)
+    assert 'class="card balance stale"' in answer.content.decode()
+    assert "days left" not in _words(answer)
+
+
+def test_low_energy_is_said_before_it_is_gone(renter: Client, li: House, now: Any) -> None:
+    scene.read(li, at=now, remaining="3.00")
+    assert "Running low. Recharge soon." in _words(_open(renter, li))
+
+
+def test_zero_balance_promises_that_a_recharge_brings_the_light_back(
+    renter: Client, li: House, now: Any
+) -> None:
+    scene.read(li, at=now, remaining="0.00")
+    scene.power(li, on=False, at=now, reason="ZERO_BALANCE")
+    words = _words(_open(renter, li))
+    assert "Power is off: no energy left" in words
+    assert "It comes back by itself after a recharge." in words
+
+
+def test_forced_off_names_the_landlords_reason_and_promises_nothing(
+    renter: Client, li: House, now: Any
+) -> None:
+    scene.read(li, at=now, remaining="0.00")
+    scene.power(li, on=False, at=now, reason="FORCED_OFF")
+    with landlord_scope(li.landlord.pk):
+        Command.objects.create(
+            meter=li.meter,
+            kind="POWER_OFF",
+            state="DONE",
+            reason="wiring is being mended",
+            created_at=now,
+            next_at=now,
+            final_at=now,
+            device_epoch=1,
+        )
+    words = _words(_open(renter, li))
+    assert "Power is off: switched off by the landlord" in words
+    assert "Reason: wiring is being mended" in words
+    assert "A recharge does not switch it on again. Call the landlord." in words
+    assert "the light comes back" not in words
+
+
+def test_a_removed_meter_answers_gone_with_the_landlords_phone(renter: Client, li: House, now: Any) -> None:
+    scene.archive(li, at=now)
+    answer = _open(renter, li)
+    assert answer.status_code == 410
+    assert "This meter has been removed." in _words(answer)
+    assert f'href="tel:{li.landlord.phone}"' in answer.content.decode()
+
+
+def test_an_unknown_code_is_a_page_of_its_own(renter: Client, street: Street) -> None:
+    answer = renter.get("/q/nobody-printed-this")
+    assert answer.status_code == 404
+    assert "There is no such meter." in _words(answer)
+    assert "Scan the code on the meter again" in _words(answer)
+
+
+def test_a_meter_in_stock_asks_whether_it_is_yours(renter: Client, street: Street) -> None:
+    stocked = registry.stock_meter(serial="000000000999", profile="dtsy-4g-ble")
+    answer = renter.get(f"/q/{stocked.qr_token}")
+    assert answer.status_code == 200
+    assert "Yours? No landlord has added this meter yet." in _words(answer)
+    assert b"<form" not in answer.content
+
+
+def test_a_barred_device_in_stock_is_not_offered(renter: Client, street: Street, now: Any) -> None:
+    stocked = registry.stock_meter(serial="000000000998", profile="dtsy-4g-ble")
+    StockedMeter.objects.filter(pk=stocked.pk).update(barred_at=now)
+    assert renter.get(f"/q/{stocked.qr_token}").status_code == 404
+
+
+def test_a_landlord_without_a_channel_is_to_be_asked(renter: Client, li: House) -> None:
+    answer = _open(renter, li)
+    assert "The landlord does not take payments here yet. Ask them how to recharge." in _words(answer)
+    assert b"data-pay" not in answer.content
+
+
+def test_a_meter_without_a_price_takes_no_order(
+    renter: Client, li: House, book: dict[str, Any], now: Any
+) -> None:
+    scene.takes_payments(li, book, "li", Channel.WECHAT, at=now)
+    with landlord_scope(li.landlord.pk):
+        Price.objects.filter(meter=li.meter).delete()
+    assert "has not set a price for this meter yet" in _words(_open(renter, li))
+
+
+@pytest.mark.parametrize(
+    ("agent", "offered", "absent"),
+    [
+        (WECHAT_AGENT, b'value="wechat"', b'value="alipay"'),
+        (ALIPAY_AGENT, b'value="alipay"', b'value="wechat"'),
+    ],
+)
+def test_the_app_that_opened_the_page_decides_the_button(
+    renter: Client, li: House, book: dict[str, Any], now: Any, agent: str, offered: bytes, absent: bytes
+) -> None:
+    scene.takes_payments(li, book, "li", *BOTH, at=now)
+    page = renter.get(f"/q/{li.meter.qr_token}?login=failed", headers={"user-agent": agent}).content
+    assert offered in page
+    assert absent not in page
+
+
+def test_an_ordinary_browser_is_offered_both_channels(
+    renter: Client, li: House, book: dict[str, Any], now: Any
+) -> None:
+    scene.takes_payments(li, book, "li", *BOTH, at=now)
+    page = _open(renter, li).content
+    assert b'value="wechat"' in page
+    assert b'value="alipay"' in page
+
+
+def test_the_wrong_app_is_told_which_one_to_use(
+    renter: Client, li: House, book: dict[str, Any], now: Any
+) -> None:
+    scene.takes_payments(li, book, "li", Channel.ALIPAY, at=now)
+    words = _words(_open(renter, li, **{"user-agent": WECHAT_AGENT}))
+    assert "The landlord takes no WeChat Pay here. Scan the code with Alipay instead." in words
+
+
+@pytest.mark.parametrize(
+    ("minimum", "offered"),
+    [
+        ("20.00", ["20.00", "50.00", "100.00", "200.00"]),
+        ("10.00", ["10.00", "20.00", "50.00", "100.00"]),
+        ("0.01", ["0.01", "20.00", "50.00", "100.00"]),
+        ("5000.00", ["5000.00"]),
+    ],
+)
+def test_the_minimum_is_one_of_the_amounts_and_none_is_below_it(
+    renter: Client, li: House, book: dict[str, Any], now: Any, minimum: str, offered: list[str]
+) -> None:
+    scene.takes_payments(li, book, "li", Channel.WECHAT, at=now)
+    Landlord.objects.filter(pk=li.landlord.pk).update(minimum_recharge_yuan=Decimal(minimum))
+    answer = _open(renter, li)
+    assert [preset.value for preset in answer.context["presets"]] == offered
+    assert sum(preset.is_chosen for preset in answer.context["presets"]) == 1
+
+
+def test_every_amount_says_what_it_buys(renter: Client, li: House, book: dict[str, Any], now: Any) -> None:
+    scene.takes_payments(li, book, "li", Channel.WECHAT, at=now)
+    bought = {p.value: p.energy_kwh for p in _open(renter, li).context["presets"]}
+    assert bought == {"10.00": "15.38", "20.00": "30.76", "50.00": "76.92", "100.00": "153.84"}
+
+
+def test_the_language_is_chosen_once_and_leaves_the_address(client: Client, li: House) -> None:
+    address = f"/q/{li.meter.qr_token}"
+    assert 'lang="zh-Hans"' in client.get(address).content.decode()
+    answer = client.get(f"{address}?lang=en")
+    assert answer["Location"] == address
+    assert 'lang="en"' in client.get(address).content.decode()
+    client.get(f"{address}?lang=zh-hans")
+    assert 'lang="zh-Hans"' in client.get(address).content.decode()
+
+
+def test_a_language_nobody_translated_changes_nothing(renter: Client, li: House) -> None:
+    answer = renter.get(f"/q/{li.meter.qr_token}?lang=../../x")
+    assert answer.status_code == 302
+    assert "django_language" not in answer.cookies
+
+
+def test_large_type_is_kept_until_it_is_taken_back(renter: Client, li: House) -> None:
+    address = f"/q/{li.meter.qr_token}"
+    assert 'class="large"' not in renter.get(address).content.decode()
+    renter.get(f"{address}?type=large")
+    assert 'class="large"' in renter.get(address).content.decode()
+    renter.get(f"{address}?type=normal")
+    assert 'class="large"' not in renter.get(address).content.decode()

@@ -15,6 +15,14 @@ def env_str(name: str, default: str | None = None) -> str:
     return value
 
 
+def env_required(name: str) -> str:
+    """Return a variable that a server cannot do without; empty is as missing as missing."""
+    value = os.environ.get(name, "")
+    if not value:
+        raise EnvError(f"{name} must be set and must not be empty.")
+    return value
+
+
 def env_bool(name: str, default: bool = False) -> bool:
     value = os.environ.get(name)
     if value is None or value == "":

@@ -13,4 +13,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"queue": "readings", "expires": 60},
     },
+    "readings.close_days": {
+        "task": "readings.close_days",
+        "schedule": 600.0,
+        "options": {"queue": "readings", "expires": 600},
+    },
 }

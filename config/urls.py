@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from apps.landing.desk.sites import landlord_site, operator_site
 from apps.landing.page.payer import come_back
 
 urlpatterns = [
@@ -11,5 +12,7 @@ urlpatterns = [
     path("api/v1/", include("apps.landing.api.urls")),
     path("q/", include("apps.landing.page.urls")),
     path("pay/return/<str:channel>", come_back, name="page_return"),
+    path("admin/", landlord_site.urls),
+    path("ops/", operator_site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
 ]

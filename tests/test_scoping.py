@@ -214,10 +214,12 @@ def _places_that_say_everything() -> set[str]:
 
 # Every place that looks over both walls, with its reason. A place nobody uses any more fails too.
 EVERYTHING = {
+    "apps/alerts/sweeping.py": "which landlords have messages to send",
     "apps/accounts/middleware.py": "the operator's desk",
     "apps/income/sweeping.py": "which landlords have payments to poll or recharges to settle",
     "apps/meters/services/schedules.py": "which landlords' meters are due for a reading",
     "apps/meters/sweeping.py": "which landlords have a meter whose turn is due",
+    "apps/readings/daily.py": "which landlords' meters have days to close",
     "apps/readings/sweeping.py": "which landlords' meters answered lately",
 }
 

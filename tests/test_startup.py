@@ -23,7 +23,7 @@ def test_the_owners_login_may_not_serve(transactional_db: None) -> None:
 
 
 def _settings(**variables: str) -> subprocess.CompletedProcess[str]:
-    kept = {k: v for k, v in os.environ.items() if k not in ("SECRET_KEY", "FIELD_KEYS", "SANDBOX_URL")}
+    kept = {k: v for k, v in os.environ.items() if k not in ("SECRET_KEY", "FIELD_KEYS", "SANDBOX_URL", "BROKER_URL")}
     return subprocess.run(
         [sys.executable, "-c", "import config.settings.production"],
         cwd=ROOT,
@@ -41,6 +41,9 @@ def _settings(**variables: str) -> subprocess.CompletedProcess[str]:
         ({"FIELD_KEYS": "1:x"}, "SECRET_KEY"),
         ({"SECRET_KEY": "s", "DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
         ({"SECRET_KEY": "s"}, "FIELD_KEYS"),
+        ({"SECRET_KEY": "s", "FIELD_KEYS": ""}, "FIELD_KEYS"),
+        ({"SECRET_KEY": "s", "FIELD_KEYS": "1:x"}, "PUBLIC_BASE_URL"),
+        ({"SECRET_KEY": "s", "FIELD_KEYS": "1:x", "PUBLIC_BASE_URL": "https://a.example"}, "BROKER_URL"),
     ],
 )
 def test_production_refuses_what_belongs_to_the_demo_or_is_missing(

@@ -142,6 +142,24 @@ class AccessToken(models.Model):
         return f"{self.user} until {self.expires_at:%Y-%m-%d}"
 
 
+class PhoneCode(models.Model):
+    """A six-digit code sent to a phone, stored as a keyed hash; good for five minutes, five tries, one use."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    phone = models.CharField(max_length=20)
+    code_hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    tries_left = models.PositiveSmallIntegerField(default=5)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["phone", "-created_at"], name="accounts_code_by_phone")]
+
+    def __str__(self) -> str:
+        return f"…{self.phone[-4:]}"
+
+
 class Door(models.Model):
     """What is looked up before a scope exists: a key's hash opens on one landlord's object, nothing more.
 

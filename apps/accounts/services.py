@@ -5,9 +5,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts import codes
 from apps.accounts.models import AccessToken, Landlord, Member, PayerIdentity, Renter, User
 from apps.accounts.roles import Role
 from apps.common.errors import Refused
@@ -126,3 +129,44 @@ def user_of_payer(identity: PayerIdentity, *, now: datetime) -> User:
 
 def _token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def register_landlord(
+    *, phone: str, code: str, password: str, name: str, now: datetime
+) -> tuple[User, Landlord]:
+    """Return a new login and her landlord's account, once the phone's code has proved that it is hers.
+
+    A login that exists already (a renter of others, say) proves itself with its own password and becomes an owner.
+
+    :raises Refused: `code_refused`, `password_weak`, `phone_invalid`, or `phone_taken` with another password.
+    """
+    phone = codes.checked_phone(phone)
+    if not name.strip():
+        raise Refused(
+            _("Say how your renters know you."), code="name_missing", fields={"name": _("Required.")}
+        )
+    _check_password(password)
+    codes.use_code(phone=phone, code=code, now=now)
+    with transaction.atomic():
+        user = User.objects.filter(username=phone).first()
+        if user is None:
+            user = create_user(username=phone, password=password, name=name.strip(), now=now)
+        elif user.has_usable_password() and not check_password(password, user.password):
+            raise Refused(
+                _("There is an account with this phone already; use its password."),
+                code="phone_taken",
+                fields={"password": _("Not this account's password.")},
+            )
+        landlord = open_landlord(name=name.strip(), owner=user, phone=phone, now=now)
+    return user, landlord
+
+
+def _check_password(password: str) -> None:
+    try:
+        validate_password(password)
+    except ValidationError as error:
+        raise Refused(
+            _("This password is too easy to guess; use at least 8 characters that are not a common word."),
+            code="password_weak",
+            fields={"password": " ".join(error.messages)},
+        ) from None

@@ -18,7 +18,7 @@ from apps.common.scoping import landlord_scope
 
 log = logging.getLogger(__name__)
 
-# Urgency, most urgent first; `config.celery` routes by the task's own name.
+# Urgency, most urgent first; whoever rings names the queue.
 QUEUES = ("money", "delivery", "readings", "alerts")
 
 _BACKLOG = 1_000

@@ -3,11 +3,13 @@
 import logging
 from datetime import datetime
 
+from django.db.models import Q
+
 from apps.common.scoping import everything, landlord_scope
 from apps.income.models import Payment, Recharge
 from apps.income.services import payments, recharges
-from apps.income.states import UNDECIDED, RechargeState
-from apps.meters.states import FINAL
+from apps.income.states import UNDECIDED, RechargeKind, RechargeState
+from apps.meters.states import CommandState
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +25,12 @@ def sweep(now: datetime) -> int:
             .values_list("landlord_id", "pk")[:_BATCH]
         )
         ended = list(
-            Recharge.objects.filter(state=RechargeState.OPEN, command__state__in=sorted(FINAL)).values_list(
-                "landlord_id", "command_id"
-            )[:_BATCH]
+            Recharge.objects.filter(state=RechargeState.OPEN)
+            .filter(
+                Q(command__state=CommandState.DONE)
+                | Q(command__state=CommandState.CANCELLED) & ~Q(kind=RechargeKind.PAYMENT)
+            )
+            .values_list("landlord_id", "command_id")[:_BATCH]
         )
     for landlord_id, payment_id in due:
         try:

@@ -1,6 +1,6 @@
 """The frames of our questions, composed from a profile; pure. Everything returned is hex, ready to be stored."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -44,6 +44,15 @@ def full_reads(profile: Profile, serial: str, *, with_customer: bool) -> tuple[s
     `with_customer` asks for the customer number too, where the model's credits carry it.
     """
     return state_reads(profile, serial) + count_reads(profile, serial, with_customer=with_customer)
+
+
+def freeze_dis(freeze_date: date, today: date) -> tuple[str, str] | None:
+    """Return the identifiers (time, forward energy) of the midnight that closes `freeze_date`; both dates local.
+
+    None for a day that has not closed, or is past the 62 midnights a meter keeps (05060001…3E).
+    """
+    days_back = (today - freeze_date).days
+    return (f"050600{days_back:02X}", f"050601{days_back:02X}") if 1 <= days_back <= 62 else None
 
 
 def recharge(profile: Profile, serial: str, *, energy_kwh: Decimal, number: int, customer_no: str) -> str:

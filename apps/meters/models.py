@@ -18,12 +18,19 @@ from apps.meters.states import FINAL, CommandKind, CommandState, Frozen, Outcome
 
 
 class StockedMeter(models.Model):
-    """A device the operator has handled: its printed serial, its model's profile, the token in its QR code."""
+    """A device the operator has handled: its printed serial, its model's profile, the token in its QR code.
+
+    The QR code is public, it hangs on a wall; claiming needs the second secret, the code on the card in the box.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     serial = models.CharField(_("serial"), max_length=12, unique=True)
     profile = models.CharField(_("profile"), max_length=40)
     qr_token = models.CharField(max_length=64, unique=True)
+    claim_code_hash = models.CharField(max_length=64, blank=True)
+    claim_tries = models.PositiveSmallIntegerField(default=0)
+    claim_blocked_until = models.DateTimeField(null=True, blank=True)
+    stocked_at = models.DateTimeField(_("stocked"), null=True, blank=True)
     barred_at = models.DateTimeField(_("barred"), null=True, blank=True)
 
     class Meta:
@@ -244,6 +251,7 @@ class Command(ScopedModel):
     customer_no = models.CharField(max_length=12, blank=True)
     purchased_before_kwh = energy_field(null=True)
     wish_version = models.PositiveIntegerField(null=True)
+    freeze_date = models.DateField(null=True)
     result = models.JSONField(default=dict)
 
     class Meta(ScopedModel.Meta):

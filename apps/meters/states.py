@@ -16,6 +16,7 @@ from enum import StrEnum
 
 class CommandKind(StrEnum):
     READ = "READ"
+    READ_FREEZE = "READ_FREEZE"
     POWER_ON = "POWER_ON"
     POWER_OFF = "POWER_OFF"
     CREDIT = "CREDIT"
@@ -34,6 +35,7 @@ class CommandState(StrEnum):
 
 FINAL = frozenset({CommandState.DONE, CommandState.REJECTED, CommandState.EXPIRED, CommandState.CANCELLED})
 OPEN = frozenset(CommandState) - FINAL
+READ_KINDS = frozenset({CommandKind.READ, CommandKind.READ_FREEZE})
 POWER_KINDS = frozenset({CommandKind.POWER_ON, CommandKind.POWER_OFF})
 
 _S = CommandState
@@ -60,6 +62,7 @@ class Purpose(StrEnum):
     SWITCH = "SWITCH"
     CHECK = "CHECK"
     READ = "READ"
+    FREEZE = "FREEZE"
 
 
 class Outcome(StrEnum):

@@ -237,4 +237,5 @@ def _open_command(command: Command) -> d.OpenCommand:
         frames=tuple(command.frames),
         purchased_before_kwh=command.purchased_before_kwh,
         wish_version=command.wish_version,
+        freeze_date=command.freeze_date,
     )

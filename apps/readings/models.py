@@ -40,3 +40,37 @@ class Reading(ScopedModel):
 
     def __str__(self) -> str:
         return f"{self.remaining_kwh} kWh"
+
+
+class DailyReading(ScopedModel):
+    """Where a meter's total stood at the midnight that closed a local date; one per meter and date.
+
+    What the day used is the difference to the day before, and is not stored. A day nobody can vouch for has no
+    row: a gap stays a gap and is never a zero. `remaining_kwh` is NULL where only the meter's own freeze is
+    known, which holds totals alone.
+    """
+
+    class Source(models.TextChoices):
+        FREEZE = "FREEZE", _("the meter's midnight freeze")
+        NEAREST = "NEAREST", _("the reading nearest to midnight")
+
+    meter = models.ForeignKey(
+        Meter, on_delete=models.PROTECT, related_name="daily_readings", verbose_name=_("meter")
+    )
+    date = models.DateField(_("date"))
+    device_epoch = models.PositiveIntegerField()
+    total_kwh = energy_field(verbose_name=_("total energy"))
+    remaining_kwh = energy_field(verbose_name=_("remaining energy"), null=True)
+    taken_at = models.DateTimeField(_("taken"))
+    source = models.CharField(_("source"), max_length=8, choices=Source.choices)
+
+    class Meta(ScopedModel.Meta):
+        abstract = False
+        verbose_name = _("daily reading")
+        verbose_name_plural = _("daily readings")
+        constraints = [
+            models.UniqueConstraint(fields=["landlord", "meter", "date"], name="readings_day_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.date}"

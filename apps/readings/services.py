@@ -3,9 +3,12 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from apps.common.queue import ring_after_commit
 from apps.meters.evidence import Evidence, weigh
 from apps.meters.models import Letter, Meter
-from apps.readings.models import Reading
+from apps.meters.states import Purpose
+from apps.readings import daily
+from apps.readings.models import DailyReading, Reading
 from meter_gateway.protocol.frames import Frame, FrameError
 from meter_gateway.protocol.profiles import load_profile
 from meter_gateway.protocol.replies import ReadReply, parse_reply
@@ -15,7 +18,7 @@ from meter_gateway.protocol.supply_report import SupplyReport
 def pull_letter(*, command_id: UUID, attempt: int) -> bool:
     """Make a reading of one answered letter; say whether there was one to make. May run twice."""
     letter = (
-        Letter.objects.select_related("meter")
+        Letter.objects.select_related("meter__room__site", "command")
         .filter(command_id=command_id, attempt=attempt, state=Letter.State.ANSWERED)
         .first()
     )
@@ -24,20 +27,32 @@ def pull_letter(*, command_id: UUID, attempt: int) -> bool:
 
 def pull_missed_letters(*, now: datetime, limit: int = 200) -> int:
     """Make readings of answers of the last hour whose doorbell was lost; returns how many were made."""
-    recent = Letter.objects.select_related("meter").filter(
+    recent = Letter.objects.select_related("meter__room__site", "command").filter(
         state=Letter.State.ANSWERED, answered_at__gt=now - timedelta(hours=1)
     )
     made = 0
     for letter in recent.order_by("-id")[:limit]:
-        if not Reading.objects.filter(meter=letter.meter, taken_at=letter.answered_at).exists():
+        if not _is_recorded(letter):
             made += _record(letter)
     return made
+
+
+def _is_recorded(letter: Letter) -> bool:
+    if letter.purpose == Purpose.FREEZE:
+        day = letter.command.freeze_date
+        return DailyReading.objects.filter(meter=letter.meter, date=day).exists()
+    return Reading.objects.filter(meter=letter.meter, taken_at=letter.answered_at).exists()
 
 
 def _record(letter: Letter) -> bool:
     profile = load_profile(letter.meter.profile)
     evidence = weigh(profile, letter.frames, letter.replies)
     assert letter.answered_at is not None
+    if letter.purpose == Purpose.FREEZE:
+        assert letter.command.freeze_date is not None
+        return daily.keep_freeze(
+            meter=letter.meter, freeze_date=letter.command.freeze_date, evidence=evidence
+        )
     return record(
         meter=letter.meter,
         evidence=evidence,
@@ -100,5 +115,8 @@ def record(
             )
         ],
         ignore_conflicts=True,
+    )
+    ring_after_commit(
+        "alerts.look_at_meter", queue_name="alerts", landlord_id=meter.landlord_id, meter_id=meter.pk
     )
     return True

@@ -10,13 +10,22 @@ from django.utils import timezone
 from apps.accounts import doors
 from apps.common.queue import LandlordTask
 from apps.common.scoping import landlord_scope
-from apps.readings import services
+from apps.readings import daily, services
 
 
 @shared_task(base=LandlordTask, name="readings.pull_letter")
 def pull_letter(*, command_id: str, attempt: int, **_: Any) -> None:
     """Make a reading of an answered letter."""
     services.pull_letter(command_id=UUID(command_id), attempt=attempt)
+
+
+@shared_task(name="readings.close_days")
+def close_days(**_: Any) -> None:
+    """Close the days that have ended, meter by meter."""
+    now = timezone.now()
+    for landlord_id, meter_id in daily.meters_with_open_days(now=now):
+        with landlord_scope(landlord_id):
+            daily.close_days(meter_id=meter_id, now=now)
 
 
 @shared_task(name="meters.frames_pushed")

@@ -158,7 +158,7 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-BROKER_URL = env_url("BROKER_URL", "redis://127.0.0.1:6454/0", schemes=("redis", "rediss", "amqp"))
+BROKER_URL = env_url("BROKER_URL", "redis://127.0.0.1:6454/0", schemes=("redis", "rediss"))
 CELERY_BROKER_URL = BROKER_URL
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -189,12 +189,15 @@ NOTIFY_BASE_URL = env_url("NOTIFY_BASE_URL", PUBLIC_BASE_URL, schemes=("http", "
 WECHAT_APP_ID = env_str("WECHAT_APP_ID", "")
 WECHAT_APP_SECRET = env_str("WECHAT_APP_SECRET", "")
 FIELD_KEYS = env_str("FIELD_KEYS", "")
+SMS_BACKEND = env_str("SMS_BACKEND", "apps.accounts.messaging.ConsoleBackend")
+SMS_OUTBOX = env_str("SMS_OUTBOX", "")
 LETTER_DEADLINE_S = env_int("LETTER_DEADLINE_S", 20)
 # What the sweeper does, and how many seconds apart.
 SWEEPS = [
     ("apps.meters.sweeping.sweep", 1),
     ("apps.income.sweeping.sweep", 1),
     ("apps.readings.sweeping.sweep", 15),
+    ("apps.alerts.sweeping.sweep", 10),
 ]
 OFFLINE_AFTER_S = env_int("OFFLINE_AFTER_S", 240)
 SECURE_PROXY = env_bool("BEHIND_TLS_PROXY")

@@ -7,12 +7,16 @@ if os.environ.get("SANDBOX_URL"):
 
     raise EnvError("SANDBOX_URL must be empty in production: the sandbox platforms pay with play money.")
 
-from config.env import env_str
+from config.env import env_required
 from config.settings.base import *  # noqa: F403
 
-SECRET_KEY = env_str("SECRET_KEY")
-FIELD_KEYS = env_str("FIELD_KEYS")
+SECRET_KEY = env_required("SECRET_KEY")
+FIELD_KEYS = env_required("FIELD_KEYS")
+PUBLIC_BASE_URL = env_required("PUBLIC_BASE_URL")
+BROKER_URL = CELERY_BROKER_URL = env_required("BROKER_URL")
 SECURE_SSL_REDIRECT = True
+# A supervisor on the machine itself asks over plain http.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
@@ -85,18 +86,21 @@ def quote_for(meter: Meter, amount_yuan: Decimal, now: datetime) -> Quote:
     if price is None:
         raise PriceMissing()
     lease = current_lease(meter, now)
-    holder = postings.holder_of(lease_id=lease.pk if lease else None, meter_id=meter.pk)
-    step_kwh = load_profile(meter.profile).credit_step_kwh
-    if amount_yuan < price.price_yuan_per_kwh * step_kwh:
+    if amount_yuan < price.price_yuan_per_kwh * load_profile(meter.profile).credit_step_kwh:
         raise AmountInvalid(
             _("This amount does not buy the meter's smallest step of energy."),
             fields={"amount_yuan": _("Too small.")},
         )
+    return _quote(meter, amount_yuan, price.price_yuan_per_kwh, lease.pk if lease else None)
+
+
+def _quote(meter: Meter, amount_yuan: Decimal, price_yuan_per_kwh: Decimal, lease_id: UUID | None) -> Quote:
+    holder = postings.holder_of(lease_id=lease_id, meter_id=meter.pk)
     return quote(
         amount_yuan=amount_yuan,
         carried_in_yuan=balance(postings.Asset.CNY, postings.remainder(holder)),
-        price_yuan_per_kwh=price.price_yuan_per_kwh,
-        step_kwh=step_kwh,
+        price_yuan_per_kwh=price_yuan_per_kwh,
+        step_kwh=load_profile(meter.profile).credit_step_kwh,
     )
 
 
@@ -184,7 +188,7 @@ def _existing(
     if (order.meter_id, order.amount_yuan, order.channel) != (meter.pk, amount_yuan, channel):
         raise Refused(_("This Idempotency-Key was used for another order."), code="idempotency_mismatch")
     payment = order.payments.select_related("account").order_by("id").first()
-    return Opened(order, payment, quote_for(meter, amount_yuan, now))
+    return Opened(order, payment, _quote(meter, amount_yuan, order.price_yuan_per_kwh, order.lease_id))
 
 
 def _new(

@@ -160,12 +160,32 @@ def settle(*, command_id: UUID, now: datetime) -> bool:
         )
         book(reference=f"recharge:{recharge.pk}:credited", kind="credited", moves=moves, now=now)
         return True
+    if recharge.command.state == CommandState.CANCELLED and recharge.kind != RechargeKind.PAYMENT:
+        return _take_back(recharge, spent, now)
     return False
 
 
-def _advance(recharge: Recharge, to: RechargeState, now: datetime) -> bool:
+def _take_back(recharge: Recharge, spent_yuan: Decimal, now: datetime) -> bool:
+    """Undo a member's recharge whose command was cancelled: the cash goes back, the remainder stands as before."""
+    if not _advance(recharge, RechargeState.CANCELLED, None):
+        return False
+    bought = Quote(
+        amount_yuan=recharge.amount_yuan,
+        carried_in_yuan=recharge.carried_in_yuan,
+        price_yuan_per_kwh=recharge.price_yuan_per_kwh,
+        energy_kwh=recharge.energy_kwh,
+        spent_yuan=spent_yuan,
+        carried_out_yuan=recharge.carried_out_yuan,
+    )
+    moves = postings.cancelled(source=postings.CASH, holder=recharge.holder, quote=bought)
+    if moves:
+        book(reference=f"recharge:{recharge.pk}:cancelled", kind="cancelled", moves=moves, now=now)
+    return True
+
+
+def _advance(recharge: Recharge, to: RechargeState, credited_at: datetime | None) -> bool:
     rows = Recharge.objects.filter(pk=recharge.pk, state=RechargeState.OPEN)
-    return rows.update(state=to, credited_at=now) == 1
+    return rows.update(state=to, credited_at=credited_at) == 1
 
 
 def _quote(meter: Meter, holder: str, amount_yuan: Decimal, price_yuan_per_kwh: Decimal) -> Quote:

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -193,7 +192,4 @@ def take_back(turn: Turn, command_id: UUID) -> None:
     command = turn.state.command(command_id)
     if command is None or command.number is not None or command.state != CommandState.QUEUED:
         return
-    letter = turn.state.letter
     turn.step(command, CommandState.CANCELLED, "taken back before anything left")
-    if letter is not None and letter.command_id == command_id:
-        turn.state = replace(turn.state, letter=letter)

@@ -1,7 +1,7 @@
 """What is known about a meter when a decision is made: frozen values, loaded under the meter's row lock."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -47,6 +47,7 @@ class OpenCommand:
     frames: tuple[str, ...] = ()
     purchased_before_kwh: Decimal | None = None
     wish_version: int | None = None
+    freeze_date: date | None = None
 
     @property
     def is_power(self) -> bool:

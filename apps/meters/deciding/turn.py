@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
-from apps.meters import frames
-from apps.meters.deciding import credit, power
+from apps.meters.deciding import credit, power, reading
 from apps.meters.deciding.events import (
     Answered,
     CancelAsked,
@@ -32,7 +30,16 @@ from apps.meters.deciding.events import (
 )
 from apps.meters.deciding.state import LetterOut, MeterState, OpenCommand
 from apps.meters.evidence import Evidence, weigh
-from apps.meters.states import FINAL, CommandKind, CommandState, Frozen, Outcome, PowerReason, Purpose
+from apps.meters.states import (
+    FINAL,
+    READ_KINDS,
+    CommandKind,
+    CommandState,
+    Frozen,
+    Outcome,
+    PowerReason,
+    Purpose,
+)
 
 _RETRY_MAX_S = 60
 
@@ -110,6 +117,10 @@ class Turn:
             ),
         )
 
+    def tell_reading(self, command: OpenCommand) -> None:
+        """Let the layer above make a reading of the answer that has just come in."""
+        self.do(NoteReading(command.id, command.attempts))
+
     def freeze(self, reason: Frozen, **evidence: Any) -> None:
         if not self.state.frozen:
             self.do(Freeze(reason, {key: str(value) for key, value in evidence.items()}, self.now))
@@ -142,7 +153,7 @@ def decide(state: MeterState, event: Event) -> tuple[MeterState, list[Effect]]:
         assert isinstance(event, Rung)
     _give_up_lost_letter(turn)
     power.retire(turn)
-    _expire_reads(turn)
+    reading.expire(turn)
     if turn.state.letter is None and turn.state.session is not None:
         _ask_next(turn)
     return turn.state, turn.effects
@@ -204,7 +215,7 @@ def _take_answer(turn: Turn, event: Answered) -> None:
     elif command.is_power:
         power.take_answer(turn, command, event.purpose, evidence)
     else:
-        _take_reading(turn, command, evidence)
+        reading.take_answer(turn, command, event.purpose, evidence)
 
 
 def _note_what_it_says(turn: Turn, event: Answered, evidence: Evidence) -> None:
@@ -225,22 +236,6 @@ def _why_open(state: MeterState, evidence: Evidence) -> PowerReason:
     return PowerReason.OTHER
 
 
-def _take_reading(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:
-    if evidence.total_kwh is None or evidence.remaining_kwh is None:
-        turn.later(command, "no answer")
-        return
-    credit.compare_with_books(turn, evidence)
-    turn.step(command, CommandState.DONE, "read", facts=evidence.facts())
-
-
-def _expire_reads(turn: Turn) -> None:
-    busy: UUID | None = turn.state.letter.command_id if turn.state.letter else None
-    for command in turn.state.commands:
-        due = command.expires_at is not None and command.expires_at <= turn.now
-        if command.kind == CommandKind.READ and due and command.id != busy:
-            turn.step(command, CommandState.EXPIRED, "the meter did not answer in time")
-
-
 def _ask_next(turn: Turn) -> None:
     waiting = [c for c in turn.state.commands if c.next_at <= turn.now]
     for command in waiting:
@@ -253,11 +248,7 @@ def _ask_next(turn: Turn) -> None:
         if turn.state.letter is not None:
             return
     for command in waiting:
-        if command.kind == CommandKind.READ:
-            if command.state != CommandState.SENT:
-                turn.step(command, CommandState.SENT, "asked the meter")
-                command = turn.state.command(command.id) or command
-            state = turn.state
-            questions = frames.full_reads(state.profile, state.serial, with_customer=not state.customer_no)
-            turn.send(command, Purpose.READ, questions)
-            return
+        if command.kind in READ_KINDS:
+            reading.ask(turn, command)
+            if turn.state.letter is not None:
+                return

@@ -1,6 +1,6 @@
 """Ask something of a meter: a row first, bytes later. Each returns at once; the command's life is on its row."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from meter_gateway.protocol.profiles import load_profile
 
 READ_LIFE = timedelta(seconds=60)
 POWER_LIFE = timedelta(minutes=10)
+FREEZE_LIFE = timedelta(hours=12)
 
 
 class MeterArchived(Conflict):
@@ -45,6 +46,22 @@ def ask_read(*, meter: Meter, by_id: UUID | None, now: datetime) -> Command:
     if open_read is not None:
         return open_read
     return _queue(meter, CommandKind.READ, by_id=by_id, now=now, expires_at=now + READ_LIFE)
+
+
+def ask_freeze(*, meter: Meter, freeze_date: date, now: datetime) -> Command | None:
+    """Return the read of the midnight that closes a local date, None if it was asked for before or is not kept."""
+    if not load_profile(meter.profile).freeze_di:
+        return None
+    if Command.objects.filter(meter=meter, kind=CommandKind.READ_FREEZE, freeze_date=freeze_date).exists():
+        return None
+    return _queue(
+        meter,
+        CommandKind.READ_FREEZE,
+        by_id=None,
+        now=now,
+        expires_at=now + FREEZE_LIFE,
+        freeze_date=freeze_date,
+    )
 
 
 def ask_power(
@@ -125,6 +142,7 @@ def _queue(
     reason: str = "",
     energy_kwh: Decimal | None = None,
     wish_version: int | None = None,
+    freeze_date: date | None = None,
 ) -> Command:
     command = Command.objects.create(
         meter=meter,
@@ -137,6 +155,7 @@ def _queue(
         device_epoch=meter.device_epoch,
         energy_kwh=energy_kwh,
         wish_version=wish_version,
+        freeze_date=freeze_date,
     )
     CommandEvent.objects.create(command=command, at=now, state=CommandState.QUEUED, note="asked")
     ring(meter)

@@ -58,6 +58,21 @@ def hang_meter(*, stocked: StockedMeter, room: Room, by_id: UUID | None, now: da
     return meter
 
 
+def end_lease(*, lease: Lease, ends_at: datetime, by_id: UUID | None, now: datetime) -> None:
+    """End a lease; from `ends_at` on its renter sees nothing new, and the next one nothing of hers. Audited.
+
+    May run twice: an ended lease stays as it is.
+
+    :raises Refused: if it would end before it began.
+    """
+    if ends_at <= lease.starts_at:
+        raise Refused(
+            _("A lease ends after it began."), code="lease_end_invalid", fields={"ends_at": _("Too early.")}
+        )
+    if Lease.objects.filter(pk=lease.pk, ends_at=None).update(ends_at=ends_at):
+        audit.record("lease.end", on=lease, by_id=by_id, now=now, ends_at=ends_at)
+
+
 def begin_lease(
     *, meter: Meter, renter: Renter, starts_at: datetime, by_id: UUID | None, now: datetime
 ) -> Lease:

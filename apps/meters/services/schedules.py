@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from math import ceil
 from uuid import UUID
 
+from django.db.models import F, OuterRef, Subquery
+
 from apps.common.scoping import everything
 from apps.meters.models import Command, Meter, Presence
 from apps.meters.services import commands
@@ -23,10 +25,14 @@ def meters_to_read(*, now: datetime) -> list[tuple[UUID, UUID]]:
         )
         for profile in online.values_list("profile", flat=True).distinct():
             interval = timedelta(seconds=load_profile(profile).reading_interval_s)
-            asked = Command.objects.filter(kind=CommandKind.READ, created_at__gt=now - interval)
+            last = Command.objects.filter(meter=OuterRef("pk"), kind=CommandKind.READ).order_by("-id")
             of_model = online.filter(profile=profile)
             share = ceil(of_model.count() * CALL_EVERY_S / interval.total_seconds())
-            waiting = of_model.exclude(pk__in=asked.values("meter_id")).order_by("count_proved_at", "id")
+            waiting = (
+                of_model.annotate(asked_at=Subquery(last.values("created_at")[:1]))
+                .exclude(asked_at__gt=now - interval)
+                .order_by(F("asked_at").asc(nulls_first=True), "id")
+            )
             due += list(waiting.values_list("landlord_id", "pk")[:share])
     return due
 

@@ -15,6 +15,8 @@ from django.db.utils import Error as DatabaseError
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from apps.common.startup import refuse_wrong_login
+
 log = logging.getLogger(__name__)
 
 
@@ -31,6 +33,7 @@ class Command(BaseCommand):
             for _interval_s, sweep in _sweeps():
                 sweep(timezone.now())
             return
+        refuse_wrong_login()
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())

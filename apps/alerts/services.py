@@ -1,0 +1,132 @@
+"""Look at a meter after each reading; raise, clear and send, each crossing once."""
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from apps.accounts import messaging
+from apps.alerts import rules
+from apps.alerts.models import Alert, Message, Subscription
+from apps.common.queue import ring_after_commit
+from apps.common.scoping import landlord_scope
+from apps.income.services.recharges import current_lease
+from apps.meters.models import Lease, Meter
+from apps.readings.selectors import latest
+
+log = logging.getLogger(__name__)
+
+TRIES = 5
+
+
+def look_at_meter(*, meter_id: UUID, now: datetime) -> list[Alert]:
+    """Raise and clear what the newest reading and the relay mean; returns the alerts raised. May run twice.
+
+    At most one alert of a kind is open per meter; the database holds it, so two lookers raise one.
+    """
+    meter = Meter.objects.filter(pk=meter_id, archived_at=None).first()
+    reading = latest(meter) if meter else None
+    if meter is None or reading is None:
+        return []
+    is_open = dict.fromkeys(
+        Alert.objects.filter(meter=meter, cleared_at=None).values_list("kind", flat=True), True
+    )
+    verdicts = {
+        Alert.Kind.LOW_BALANCE: rules.low_balance(
+            remaining_kwh=reading.remaining_kwh,
+            threshold_kwh=meter.low_below_kwh,
+            is_open=Alert.Kind.LOW_BALANCE in is_open,
+        ),
+        Alert.Kind.SWITCHED_OFF: rules.switched_off(
+            power_on=meter.power_on,
+            is_zero=reading.remaining_kwh <= 0,
+            is_open=Alert.Kind.SWITCHED_OFF in is_open,
+        ),
+    }
+    raised = []
+    for kind, verdict in verdicts.items():
+        if verdict is rules.Verdict.CLEAR:
+            Alert.objects.filter(meter=meter, kind=kind, cleared_at=None).update(cleared_at=now)
+        elif verdict is rules.Verdict.RAISE:
+            alert = _raise(meter, kind, reading.remaining_kwh, now)
+            if alert is not None:
+                raised.append(alert)
+    return raised
+
+
+def _raise(meter: Meter, kind: Alert.Kind, remaining_kwh: object, now: datetime) -> Alert | None:
+    try:
+        with transaction.atomic():
+            alert = Alert.objects.create(meter=meter, kind=kind, remaining_kwh=remaining_kwh, raised_at=now)
+    except IntegrityError:
+        return None
+    lease = current_lease(meter, now)
+    phones = Subscription.objects.filter(lease=lease, ended_at=None).values_list("phone", flat=True)
+    for phone in phones if lease else ():
+        message = Message.objects.create(alert=alert, phone=phone, next_at=now)
+        ring_after_commit(
+            "alerts.send_message",
+            queue_name="alerts",
+            landlord_id=meter.landlord_id,
+            message_id=message.pk,
+        )
+    return alert
+
+
+def send_message(*, landlord_id: UUID, message_id: UUID, now: datetime) -> bool:
+    """Send one waiting message; opens short scopes of its own. A message claimed by another sender is left alone.
+
+    The try is counted before sending: a crash in between costs a try, and never sends twice in parallel.
+    """
+    with landlord_scope(landlord_id):
+        rows = Message.objects.filter(pk=message_id, state=Message.State.WAITING, next_at__lte=now)
+        if not rows.update(tries=F("tries") + 1, next_at=now + timedelta(minutes=5)):
+            return False
+        message = Message.objects.select_related("alert__meter__room").get(pk=message_id)
+        text = _sentence(message.alert)
+    try:
+        messaging.send(message.phone, text)
+    except messaging.MessageNotSent as error:
+        log.warning("message %s was not sent: %s", message_id, error)
+        with landlord_scope(landlord_id):
+            Message.objects.filter(pk=message_id, tries__gte=TRIES).update(state=Message.State.FAILED)
+        return False
+    with landlord_scope(landlord_id):
+        Message.objects.filter(pk=message_id).update(state=Message.State.SENT, sent_at=now)
+    return True
+
+
+def _sentence(alert: Alert) -> str:
+    room = str(alert.meter.room)
+    with override("zh-hans"):
+        if alert.kind == Alert.Kind.SWITCHED_OFF:
+            return _(
+                "%(room)s: the energy is used up and the power is off. Recharge and the light comes on."
+            ) % {"room": room}
+        return _("%(room)s: %(remaining)s kWh left. Please recharge in time.") % {
+            "room": room,
+            "remaining": alert.remaining_kwh,
+        }
+
+
+def acknowledge(*, alert: Alert, by_id: UUID, now: datetime) -> None:
+    """Note that a member has seen an alert; may run twice, the first time stands."""
+    Alert.objects.filter(pk=alert.pk, acknowledged_at=None).update(acknowledged_at=now, acknowledged_by=by_id)
+
+
+def subscribe(*, lease: Lease, phone: str, now: datetime) -> Subscription:
+    """Have low-balance messages of this lease sent to a phone; a new phone replaces the old one. May run twice."""
+    current = Subscription.objects.filter(lease=lease, ended_at=None).first()
+    if current is not None and current.phone == phone:
+        return current
+    unsubscribe(lease=lease, now=now)
+    return Subscription.objects.create(lease=lease, phone=phone, since=now)
+
+
+def unsubscribe(*, lease: Lease, now: datetime) -> None:
+    """Send nothing more for this lease; may run twice."""
+    Subscription.objects.filter(lease=lease, ended_at=None).update(ended_at=now)

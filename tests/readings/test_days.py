@@ -1,0 +1,95 @@
+"""A day is local, closes at its own midnight, and is a gap where nobody can vouch for it."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from apps.common.scoping import landlord_scope
+from apps.meters.evidence import Evidence
+from apps.meters.models import Command
+from apps.meters.states import CommandKind, CommandState
+from apps.readings import daily
+from apps.readings.days import closed_days, closing_midnight, nearest, uses
+from apps.readings.models import DailyReading, Reading
+from meter_gateway.protocol.profiles import load_profile
+from tests.people import NOON, Street
+
+SHANGHAI = "Asia/Shanghai"
+TODAY = date(2026, 11, 23)
+MIDNIGHT = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
+"""The instant at which the 23rd ends in Shanghai."""
+
+
+def test_a_day_ends_at_midnight_in_shanghai() -> None:
+    assert closing_midnight(TODAY, SHANGHAI) == MIDNIGHT
+
+
+def test_closed_days_start_with_yesterday_and_end_with_the_first() -> None:
+    since = datetime(2026, 11, 20, 15, 59, tzinfo=UTC)
+    assert closed_days(since=since, now=NOON, zone=SHANGHAI, at_most=7) == [
+        date(2026, 11, 22),
+        date(2026, 11, 21),
+        date(2026, 11, 20),
+    ]
+    assert closed_days(since=NOON, now=NOON, zone=SHANGHAI, at_most=7) == []
+    assert len(closed_days(since=NOON - timedelta(days=90), now=NOON, zone=SHANGHAI, at_most=7)) == 7
+
+
+def test_the_nearest_moment_within_reach_is_taken() -> None:
+    moments = [MIDNIGHT - timedelta(minutes=20), MIDNIGHT + timedelta(minutes=10)]
+    assert nearest(moments, MIDNIGHT, timedelta(minutes=30)) == moments[1]
+    assert nearest(moments, MIDNIGHT, timedelta(minutes=5)) is None
+
+
+def test_a_day_without_its_neighbour_or_with_another_body_is_a_gap_not_a_zero() -> None:
+    days = [date(2026, 11, day) for day in (20, 21, 22, 23)]
+    standings = {
+        date(2026, 11, 19): (1, Decimal("10.00")),
+        date(2026, 11, 20): (1, Decimal("12.50")),
+        date(2026, 11, 22): (1, Decimal("20.00")),
+        date(2026, 11, 23): (2, Decimal("0.30")),
+    }
+    assert [use.used_kwh for use in uses(days, standings)] == [Decimal("2.50"), None, None, None]
+
+
+def _reading(street: Street, at: datetime, total: str) -> None:
+    Reading.objects.create(
+        meter=street.li.meter,
+        taken_at=at,
+        received_at=at,
+        source=Reading.Source.NETWORK,
+        device_epoch=1,
+        total_kwh=Decimal(total),
+        remaining_kwh=Decimal("30.00"),
+    )
+
+
+MORNING = MIDNIGHT + timedelta(hours=8)
+
+
+def test_the_meters_own_freeze_is_asked_for_first_and_once(street: Street) -> None:
+    with landlord_scope(street.li.landlord.pk):
+        _reading(street, MIDNIGHT - timedelta(minutes=12), "100.00")
+        assert daily.close_days(meter_id=street.li.meter.pk, now=MORNING) == 0
+        assert daily.close_days(meter_id=street.li.meter.pk, now=MORNING) == 0
+        command = Command.objects.get(kind=CommandKind.READ_FREEZE)
+        assert command.freeze_date == TODAY
+        profile = load_profile(street.li.meter.profile)
+        evidence = Evidence(profile, {"05060101": (Decimal("100.20"),)}, None, ())
+        assert daily.keep_freeze(meter=street.li.meter, freeze_date=TODAY, evidence=evidence)
+        record = DailyReading.objects.get()
+        assert (record.total_kwh, record.source) == (Decimal("100.20"), DailyReading.Source.FREEZE)
+        assert record.taken_at == MIDNIGHT
+
+
+def test_without_a_freeze_the_nearest_half_hour_stands_in_and_late_data_fills_its_day(street: Street) -> None:
+    meter = street.li.meter
+    with landlord_scope(street.li.landlord.pk):
+        daily.close_days(meter_id=meter.pk, now=MORNING)
+        Command.objects.update(state=CommandState.REJECTED)
+        assert daily.close_days(meter_id=meter.pk, now=MORNING) == 0
+        _reading(street, MIDNIGHT + timedelta(minutes=9), "100.00")
+        _reading(street, MIDNIGHT - timedelta(minutes=21), "99.00")
+        assert daily.close_days(meter_id=meter.pk, now=MORNING) == 1
+        assert daily.close_days(meter_id=meter.pk, now=MORNING) == 0
+        record = DailyReading.objects.get()
+        assert (record.date, record.total_kwh) == (TODAY, Decimal("100.00"))

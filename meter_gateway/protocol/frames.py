@@ -175,7 +175,7 @@ class Frame:
         return Frame(address or self.address, control, data)
 
 
-def checksum(body: bytes) -> int:
+def checksum(body: bytes | bytearray) -> int:
     """The sum of the bytes from the first 68H to the last data byte, modulo 256."""
     return sum(body) & 0xFF
 

@@ -15,10 +15,12 @@ Work per received byte is bounded: every position is judged as a start at most o
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from meter_gateway.protocol.foreign import NotForeign, foreign_length, recognise
 from meter_gateway.protocol.frames import (
+    END,
     FILLER,
     HEADER_LENGTH,
     OVERHEAD,
@@ -27,12 +29,15 @@ from meter_gateway.protocol.frames import (
     Frame,
     FrameError,
     Truncated,
+    checksum,
 )
 from meter_gateway.protocol.openings import KEEPALIVES, TEXT_BYTES, TEXT_MAX, TEXT_MIN, Opening, OpeningSeen
 
 MAX_PENDING = 512
 _SLICE = 128
 _LINE_END = b"\r\n"
+_HEAD = re.compile(rb"\x68(?:[%b\xaa]{6})\x68" % b"".join(b"\\x%d0-\\x%d9" % (n, n) for n in range(10)))
+"""68H, six bytes that make an address, 68H."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,10 @@ StreamEvent = FrameSeen | FrameRejected | BytesSkipped | OpeningSeen
 
 
 class _Wait(Exception):
-    """The bytes at hand may still become something."""
+    """The bytes at hand may still become something; not before ``needed`` of them are pending."""
+
+    def __init__(self, needed: int) -> None:
+        self.needed = needed
 
 
 class FrameStream:
@@ -85,6 +93,7 @@ class FrameStream:
         self._events: list[StreamEvent] = []
         self._skipped = bytearray()
         self._evidence = 0
+        self._needed = 0
         self._openings_possible = True
         self._at_boundary = True
 
@@ -104,7 +113,8 @@ class FrameStream:
         """Take what the link gave, in any portion, and return what it amounts to, in order."""
         for start in range(0, len(data), _SLICE):
             self._buffer += data[start : start + _SLICE]
-            self._scan(final=False)
+            if len(self._buffer) >= self._needed:
+                self._scan(final=False)
         return self._take_events()
 
     def flush(self) -> list[StreamEvent]:
@@ -118,12 +128,12 @@ class FrameStream:
         return events
 
     def _scan(self, *, final: bool) -> None:
-        position = 0
+        position = self._needed = 0
         try:
             while position < len(self._buffer):
                 position += self._step(position, final)
-        except _Wait:
-            pass
+        except _Wait as wait:
+            self._needed = wait.needed
         del self._buffer[:position]
 
     def _step(self, at: int, final: bool) -> int:
@@ -146,17 +156,27 @@ class FrameStream:
         return 1
 
     def _try_frame(self, at: int, final: bool) -> int:
-        plausible = plausible_head(self._buffer[at : at + HEADER_LENGTH])
-        if plausible is False:
-            return 0
-        length = OVERHEAD + self._buffer[at + 9] if len(self._buffer) - at >= HEADER_LENGTH else OVERHEAD
-        raw = bytes(self._buffer[at : at + length])
-        if len(raw) < length:
+        here = len(self._buffer) - at
+        if here < HEADER_LENGTH:
+            plausible = plausible_head(self._buffer[at:])
+            if plausible is False:
+                return 0
             if not final:
-                raise _Wait
+                raise _Wait(HEADER_LENGTH if plausible else here + 1)
             if plausible:
-                self._reject(Truncated(f"{len(raw)} of {length} bytes came"), raw)
+                self._reject(Truncated(f"{here} bytes of a frame's head came"), bytes(self._buffer[at:]))
             return 0
+        if not _HEAD.match(self._buffer, at):
+            return 0
+        length = OVERHEAD + self._buffer[at + 9]
+        if here < length:
+            if not final:
+                raise _Wait(length)
+            self._reject(Truncated(f"{here} of {length} bytes came"), bytes(self._buffer[at:]))
+            return 0
+        if self._evidence and not self._is_sound(at, length):
+            return 0
+        raw = bytes(self._buffer[at : at + length])
         try:
             frame = Frame.decode(raw)
         except FrameError as error:
@@ -165,6 +185,16 @@ class FrameStream:
         self._accept(FrameSeen(frame, raw))
         self._openings_possible = False
         return length
+
+    def _is_sound(self, at: int, length: int) -> bool:
+        """Whether end byte and sum fit: the cheap way where a rejection would not be told of anyway.
+
+        A damaged frame full of 68H would otherwise cost an error object for each of its bytes.
+        """
+        end = at + length - 1
+        if self._buffer[end] != END:
+            return False
+        return checksum(self._buffer[at : end - 1]) == self._buffer[end - 1]
 
     def _try_foreign(self, at: int, final: bool) -> int:
         """A link frame of another protocol; looked for only before the first 645 frame."""
@@ -175,7 +205,7 @@ class FrameStream:
             if length is None or len(self._buffer) - at < length:
                 if final:
                     return 0
-                raise _Wait
+                raise _Wait(length or len(self._buffer) - at + 1)
             seen = recognise(bytes(self._buffer[at : at + length]))
         except NotForeign:
             return 0
@@ -192,19 +222,19 @@ class FrameStream:
                 if head:
                     break
                 if head is None and not final:
-                    raise _Wait
+                    raise _Wait(len(self._buffer) - at + 1)
             end += 1
         text = bytes(self._buffer[at:end])
         if len(text) > TEXT_MAX:
             return 0
         if end == len(self._buffer) and not final:
-            raise _Wait
+            raise _Wait(end - at + 1)
         tail = 0
         if end < len(self._buffer):
             after = bytes(self._buffer[end : end + 2])
             if after == _LINE_END[: len(after)]:
                 if len(after) < 2 and not final:
-                    raise _Wait
+                    raise _Wait(end - at + 2)
                 tail = len(after)
             elif after[0] not in (PREAMBLE, START):
                 return 0

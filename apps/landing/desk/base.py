@@ -1,0 +1,128 @@
+"""What every list and page of both desks shares: read-mostly, own rows only, the project's audit."""
+
+from typing import Any
+
+from django.contrib.admin import ShowFacets
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from unfold.admin import ModelAdmin
+
+from apps.accounts.models import AuditLine
+from apps.accounts.roles import Act
+from apps.landing.desk import acts, words
+
+NOBODY: Act | None = None
+
+
+class ScopedModelAdmin(ModelAdmin):
+    """Lists and shows rows of the open scope; adds and changes only where a subclass names the act for it.
+
+    `seen_with` is the act a role needs to see the model at all; `by_parent` names foreign keys of the model by
+    which a list may be narrowed through its address. Nothing is ever deleted here.
+    """
+
+    seen_with = Act.VIEW
+    added_with: Act | None = NOBODY
+    changed_with: Act | None = NOBODY
+    by_parent: tuple[str, ...] = ()
+
+    list_display: Any
+    list_filter: Any
+    list_select_related: Any
+    search_fields: Any
+    fields: Any
+    readonly_fields: Any
+    inlines: Any
+    actions: Any = None
+    list_per_page = 50
+    list_max_show_all = 200
+    list_filter_sheet = False
+    show_facets = ShowFacets.NEVER
+    show_full_result_count = True
+    object_history_template = "desk/history.html"
+
+    def _may(self, request: HttpRequest, act: Act | None) -> bool:
+        return act is not None and self.admin_site.may(request, act)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may(request, self.seen_with)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, self.added_with)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may(request, self.changed_with)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Allow a list to be narrowed by its own filters and parents only; an address is not a query language."""
+        if any(lookup == f"{parent}__id__exact" for parent in self.by_parent):
+            return True
+        if any(lookup == getattr(known, "parameter_name", None) for known in self.list_filter):
+            return True
+        named = {name for name in self.list_filter if isinstance(name, str)}
+        return any(lookup == name or lookup.startswith(f"{name}__") for name in named)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """Write nothing of Django's: its log has no landlord. The services write the project's audit."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """Write nothing of Django's."""
+
+    def log_deletion(self, request: HttpRequest, obj: Any, object_repr: str) -> None:
+        """Write nothing of Django's."""
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+        """Write nothing of Django's."""
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the project's own audit lines of one object."""
+        obj = self.get_object(request, object_id)
+        if obj is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if not self.has_view_permission(request, obj):
+            raise PermissionDenied
+        now = timezone.now()
+        lines = AuditLine.objects.filter(object_id=obj.pk).select_related("by").order_by("-id")[:200]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("History"),
+            "opts": self.opts,
+            "original": obj,
+            "lines": [
+                {
+                    "when": words.moment(line.at, now),
+                    "by": line.by or _("the system"),
+                    "act": acts.name_of(line.act),
+                    "facts": acts.facts_of(line.facts, now),
+                }
+                for line in lines
+            ],
+            **(extra_context or {}),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, self.object_history_template, context)
+
+
+def pretty_facts(facts: dict[str, Any]) -> SafeString:
+    """Evidence as a person reads it: one fact a line."""
+    if not facts:
+        return format_html('<span class="desk-none">{}</span>', words.NOTHING)
+    rows = [
+        format_html("<dt>{}</dt><dd>{}</dd>", capfirst(name.replace("_", " ")), value)
+        for name, value in facts.items()
+    ]
+    return format_html('<dl class="desk-facts">{}</dl>', SafeString("".join(rows)))

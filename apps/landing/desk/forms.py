@@ -1,0 +1,113 @@
+"""What a member fills in. A form asks; the services decide, and their refusals come back to its fields."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import INPUT_CLASSES, UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
+
+from apps.common.errors import Refused
+from apps.income.states import RechargeKind
+from apps.landing.desk.once import new_key
+
+
+def _decimal_box(**attrs: str) -> forms.TextInput:
+    return UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "autocomplete": "off", **attrs})
+
+
+class ActForm(forms.Form):
+    """A form for one act on one meter; its key makes a second submit harmless."""
+
+    key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["initial"] = {"key": new_key(), **(kwargs.get("initial") or {})}
+        super().__init__(*args, **kwargs)
+
+    def take(self, refusal: Refused) -> None:
+        """Put a service's refusal where it belongs: at the field it names, else over the form."""
+        for field, problem in refusal.fields.items():
+            if field in self.fields:
+                self.add_error(field, str(refusal.detail or problem))
+        if not self.errors:
+            self.add_error(None, str(refusal.detail or refusal.code))
+
+
+class ReasonForm(ActForm):
+    reason = forms.CharField(label=_("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget)
+
+
+class PowerForm(ReasonForm):
+    """The renter sees the reason, so the form says so."""
+
+    field_order = ("reason",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = _("The renter will see this.")
+
+
+class RechargeForm(ReasonForm):
+    kind = forms.ChoiceField(
+        label=_("Kind"),
+        choices=[
+            (RechargeKind.CASH.value, _("Cash taken")),
+            (RechargeKind.GIFT.value, _("Gift")),
+            (RechargeKind.CORRECTION.value, _("Correction")),
+        ],
+        initial=RechargeKind.CASH.value,
+        widget=UnfoldAdminRadioSelectWidget,
+    )
+    amount_yuan = forms.DecimalField(
+        label=_("Amount, yuan"),
+        required=False,
+        max_digits=12,
+        decimal_places=2,
+        localize=False,
+        widget=_decimal_box(placeholder="50.00"),
+        help_text=_("For cash: the money you took. The energy follows from today's price."),
+    )
+    energy_kwh = forms.DecimalField(
+        label=_("Energy, kWh"),
+        required=False,
+        max_digits=12,
+        decimal_places=2,
+        localize=False,
+        widget=_decimal_box(placeholder="10.00"),
+        help_text=_("For a gift or a correction: the energy itself. No income is booked."),
+    )
+    field_order = ("kind", "amount_yuan", "energy_kwh", "reason")
+
+
+class PriceForm(ActForm):
+    price_yuan_per_kwh = forms.DecimalField(
+        label=_("Price, yuan/kWh"),
+        max_digits=8,
+        decimal_places=4,
+        min_value=Decimal("0.0001"),
+        localize=False,
+        widget=_decimal_box(placeholder="0.6500"),
+        help_text=_("Energy bought before keeps its price. Renters see the new price and since when."),
+    )
+    active_from = forms.DateTimeField(
+        label=_("From"),
+        required=False,
+        widget=forms.DateTimeInput(
+            attrs={"type": "datetime-local", "class": " ".join(INPUT_CLASSES)}, format="%Y-%m-%dT%H:%M"
+        ),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
+        help_text=_("Empty means now."),
+    )
+    field_order = ("price_yuan_per_kwh", "active_from")
+
+    def clean_active_from(self) -> datetime:
+        now = timezone.now()
+        wanted: datetime | None = self.cleaned_data["active_from"]
+        if wanted is None:
+            return now
+        if wanted < now:
+            raise forms.ValidationError(_("A price cannot start in the past; leave it empty for now."))
+        return wanted

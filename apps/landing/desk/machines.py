@@ -1,0 +1,221 @@
+"""The operator's machines and people. Read-only, but for the stock and the schedules."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db.models import Count, Exists, OuterRef, Q
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_celery_beat.admin import (
+    CrontabScheduleAdmin,
+    IntervalScheduleAdmin,
+    PeriodicTaskAdmin,
+    PeriodicTaskForm,
+)
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from apps.accounts.models import Landlord, Member
+from apps.common.errors import Refused
+from apps.landing.desk import cells, words
+from apps.landing.desk.base import ScopedModelAdmin
+from apps.meters.models import Gateway, Presence, StockedMeter
+from apps.meters.services.registry import stock_meter
+from meter_gateway.protocol.profiles import names
+
+
+class StockForm(forms.ModelForm):
+    class Meta:
+        model = StockedMeter
+        fields = ("serial", "profile")
+
+    profile = forms.ChoiceField(label=gettext_lazy("model"), widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "profile" in self.fields:
+            self.fields["profile"].choices = [(name, name) for name in names()]  # type: ignore[attr-defined]
+
+    def clean_serial(self) -> str:
+        serial = str(self.cleaned_data["serial"])
+        if len(serial) != 12 or not serial.isascii() or not serial.isdigit():
+            raise forms.ValidationError(_("A serial has 12 digits."))
+        return serial
+
+
+class StockAdmin(ScopedModelAdmin):
+    form = StockForm
+    list_display = ("serial", "profile", "online", "barred")
+    list_filter = ("profile",)
+    search_fields = ("serial",)
+    search_help_text = gettext_lazy("Serial")
+    ordering = ("serial",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(self.admin_site.has_permission(request))
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        presence = Presence.objects.filter(serial=OuterRef("serial"), is_online=True)
+        return super().get_queryset(request).annotate(is_online=Exists(presence))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        try:
+            row = stock_meter(serial=obj.serial, profile=obj.profile)
+        except Refused as refusal:
+            raise forms.ValidationError(str(refusal.detail)) from refusal
+        obj.pk, obj.qr_token = row.pk, row.qr_token
+
+    @admin.display(description=gettext_lazy("connection"))
+    def online(self, row: Any) -> SafeString:
+        return cells.said(words.online(row.is_online))
+
+    @admin.display(description=gettext_lazy("barred"), ordering="barred_at")
+    def barred(self, row: Any) -> SafeString:
+        return cells.instant(row.barred_at, timezone.now())
+
+
+class GatewayAdmin(ScopedModelAdmin):
+    list_display = ("name", "node", "alive", "hello", "sessions")
+    ordering = ("-hello_at",)
+    fields = ("name", "node", "alive", "hello")
+    readonly_fields = ("alive", "hello")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+
+        held = Count("presence", filter=Q(presence__is_online=True))
+        return super().get_queryset(request).annotate(held=held)
+
+    @admin.display(description=gettext_lazy("alive"), ordering="is_alive")
+    def alive(self, row: Any) -> SafeString:
+        said = words.Said(_("Alive"), "good") if row.is_alive else words.Said(_("Gone"), "idle")
+        return cells.said(said)
+
+    @admin.display(description=gettext_lazy("last hello"), ordering="hello_at")
+    def hello(self, row: Any) -> str:
+        return words.age(row.hello_at, timezone.now())
+
+    @admin.display(description=gettext_lazy("sessions"), ordering="held")
+    def sessions(self, row: Any) -> int:
+        return int(row.held)
+
+
+class PresenceAdmin(ScopedModelAdmin):
+    list_display = ("serial", "online", "for_long", "seen", "epoch", "gateway_name")
+    list_filter = ("is_online",)
+    search_fields = ("serial",)
+    search_help_text = gettext_lazy("Serial")
+    ordering = ("-since",)
+    list_select_related = ("gateway",)
+    fields = ("serial", "online", "for_long", "seen", "epoch", "gateway_name")
+    readonly_fields = ("online", "for_long", "seen", "gateway_name")
+
+    @admin.display(description=gettext_lazy("connection"), ordering="is_online")
+    def online(self, row: Any) -> SafeString:
+        return cells.said(words.online(row.is_online))
+
+    @admin.display(description=gettext_lazy("for"), ordering="since")
+    def for_long(self, row: Any) -> str:
+        return words.how_long(row.since, timezone.now())
+
+    @admin.display(description=gettext_lazy("last seen"), ordering="seen_at")
+    def seen(self, row: Any) -> str:
+        return words.age(row.seen_at, timezone.now())
+
+    @admin.display(description=gettext_lazy("gateway"))
+    def gateway_name(self, row: Any) -> str:
+        return row.gateway.node if row.gateway else words.NOTHING
+
+
+class LandlordAdmin(ScopedModelAdmin):
+    list_display = ("name", "phone", "minimum", "created")
+    search_fields = ("name", "phone")
+    ordering = ("name",)
+    fields = ("name", "phone", "minimum", "time_zone", "created")
+    readonly_fields = ("minimum", "created")
+
+    @admin.display(description=gettext_lazy("minimum recharge"))
+    def minimum(self, row: Any) -> str:
+        return words.money(row.minimum_recharge_yuan)
+
+    @admin.display(description=gettext_lazy("since"), ordering="created_at")
+    def created(self, row: Any) -> SafeString:
+        return cells.instant(row.created_at, timezone.now())
+
+
+class UserAdmin(ScopedModelAdmin):
+    list_display = ("username", "name", "is_operator", "is_active")
+    list_filter = ("is_operator", "is_active")
+    search_fields = ("username", "name")
+    ordering = ("username",)
+    fields = ("username", "name", "is_operator", "is_active", "last_login")
+
+
+class MemberAdmin(ScopedModelAdmin):
+    list_display = ("user", "landlord", "role")
+    list_filter = ("role",)
+    list_select_related = ("user", "landlord")
+    search_fields = ("user__name", "user__username", "landlord__name")
+    ordering = ("landlord__name", "user__username")
+    fields = ("user", "landlord", "role")
+
+
+class ScheduleDesk(ScopedModelAdmin):
+    """Schedules are the operator's to change."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(self.admin_site.has_permission(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(self.admin_site.has_permission(request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(self.admin_site.has_permission(request))
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        return super().lookup_allowed(lookup, value, request) or lookup.startswith("start_time__")
+
+
+class TaskForm(PeriodicTaskForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "regtask" in self.fields:
+            self.fields["regtask"].widget = UnfoldAdminSelectWidget(choices=self.fields["regtask"].choices)
+        if "task" in self.fields:
+            self.fields["task"].widget = UnfoldAdminTextInputWidget()
+
+
+class PeriodicTaskDesk(ScheduleDesk, PeriodicTaskAdmin):
+    form = TaskForm
+    list_display = ("name", "enabled", "scheduler", "ran")
+    list_filter = ("enabled",)
+    date_hierarchy = None
+    actions = ("enable_tasks", "disable_tasks")
+
+    @admin.display(description=gettext_lazy("last run"), ordering="last_run_at")
+    def ran(self, row: Any) -> str:
+        return words.age(row.last_run_at, timezone.now())
+
+
+class IntervalDesk(ScheduleDesk, IntervalScheduleAdmin):
+    inlines = ()
+
+
+class CrontabDesk(ScheduleDesk, CrontabScheduleAdmin):
+    inlines = ()
+
+
+def register(site: Any) -> None:
+    site.register(StockedMeter, StockAdmin)
+    site.register(Gateway, GatewayAdmin)
+    site.register(Presence, PresenceAdmin)
+    site.register(Landlord, LandlordAdmin)
+    site.register(get_user_model(), UserAdmin)
+    site.register(Member, MemberAdmin)
+    site.register(PeriodicTask, PeriodicTaskDesk)
+    site.register(IntervalSchedule, IntervalDesk)
+    site.register(CrontabSchedule, CrontabDesk)

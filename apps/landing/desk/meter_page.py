@@ -1,0 +1,384 @@
+"""One meter: its two figures, its chart, its buttons, and what became of each command."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import segno
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from apps.accounts.roles import Act
+from apps.common.errors import Refused
+from apps.income.models import Recharge
+from apps.income.services.recharges import current_lease, recharge_by_member
+from apps.income.states import RechargeKind
+from apps.landing.desk import charts, figures, words
+from apps.landing.desk.base import ScopedModelAdmin
+from apps.landing.desk.forms import ActForm, PowerForm, PriceForm, RechargeForm
+from apps.landing.desk.once import do_once
+from apps.meters.models import Command, CommandEvent, Meter
+from apps.meters.services.commands import ask_power, ask_read
+from apps.meters.states import OPEN
+from apps.readings.selectors import is_stale
+from apps.tariffs.services import set_price
+
+DAYS = 14
+COMMANDS = 5
+
+
+class MeterPages(ScopedModelAdmin):
+    """The pages of one meter. Each act is a form with a key of its own, and a service behind it."""
+
+    def get_urls(self) -> list[URLPattern]:
+        pages: list[tuple[str, Callable[..., Any]]] = [
+            ("live", self.live_view),
+            ("read", self.read_view),
+            ("recharge", self.recharge_view),
+            ("power-on", self.power_on_view),
+            ("power-off", self.power_off_view),
+            ("price", self.price_view),
+        ]
+        own = [
+            path(
+                f"<path:object_id>/{name}/",
+                self.admin_site.admin_view(view),
+                name=f"meters_meter_{name.replace('-', '_')}",
+            )
+            for name, view in pages
+        ]
+        return own + super().get_urls()
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        meter = self._find(request, object_id, Act.VIEW)
+        if isinstance(meter, HttpResponse):
+            return meter
+        now, zone = timezone.now(), self.admin_site.zone(request)
+        return self._page(
+            request,
+            "desk/meter.html",
+            meter,
+            title=str(meter),
+            buttons=self._buttons(request, meter),
+            qr=_qr(meter),
+            lease=current_lease(meter, now),
+            recharges=_recharges(meter, now) if self._may(request, Act.SEE_INCOME) else None,
+            low_below=words.energy(meter.low_below_kwh),
+            price=words.price(meter.price_yuan_per_kwh),
+            price_since=words.moment(meter.price_since, now) if meter.price_since else "",
+            **self._live(request, meter, now),
+            **self._charts(request, meter, now, zone),
+        )
+
+    def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The part of the page that changes by itself: figures, power, and the commands' lives."""
+        meter = self._find(request, object_id, Act.VIEW)
+        if isinstance(meter, HttpResponse):
+            return meter
+        return self._page(
+            request, "desk/meter_live.html", meter, **self._live(request, meter, timezone.now())
+        )
+
+    def read_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        meter = self._find(request, object_id, Act.READ_METER)
+        if isinstance(meter, HttpResponse):
+            return meter
+        if request.method == "POST":
+            try:
+                ask_read(meter=meter, by_id=request.user.pk, now=timezone.now())
+            except Refused as refusal:
+                self.message_user(request, str(refusal.detail), messages.ERROR)
+        return redirect(self._address("change", meter))
+
+    def recharge_view(self, request: Any, object_id: str) -> HttpResponse:
+        def act(meter: Meter, form: ActForm) -> None:
+            recharge_by_member(
+                meter=meter,
+                kind=RechargeKind(form.cleaned_data["kind"]),
+                amount_yuan=form.cleaned_data["amount_yuan"],
+                energy_kwh=form.cleaned_data["energy_kwh"],
+                reason=form.cleaned_data["reason"],
+                by_id=request.user.pk,
+                now=timezone.now(),
+            )
+
+        return self._act(
+            request,
+            object_id,
+            Act.RECHARGE,
+            RechargeForm,
+            act,
+            title=_("Recharge by hand"),
+            button=_("Recharge"),
+            explains=_("Money you took yourself, a gift, or a correction. It is sent to the meter at once."),
+        )
+
+    def power_on_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._power(
+            request,
+            object_id,
+            on=True,
+            title=_("Switch on"),
+            explains=_("The meter closes its switch. What is connected may start at once."),
+        )
+
+    def power_off_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._power(
+            request,
+            object_id,
+            on=False,
+            title=_("Switch off"),
+            explains=_(
+                "The renter's light goes out and stays out until you switch it on again. Remaining energy is kept."
+            ),
+        )
+
+    def price_view(self, request: Any, object_id: str) -> HttpResponse:
+        def act(meter: Meter, form: ActForm) -> None:
+            set_price(
+                meter=meter,
+                price_yuan_per_kwh=form.cleaned_data["price_yuan_per_kwh"],
+                active_from=form.cleaned_data["active_from"],
+                by_id=request.user.pk,
+                now=timezone.now(),
+            )
+
+        return self._act(
+            request,
+            object_id,
+            Act.ARRANGE,
+            PriceForm,
+            act,
+            title=_("Change the price"),
+            button=_("Set price"),
+            explains="",
+        )
+
+    def _power(self, request: Any, object_id: str, *, on: bool, title: str, explains: str) -> HttpResponse:
+        def act(meter: Any, form: ActForm) -> None:
+            ask_power(
+                meter=meter,
+                on=on,
+                reason=form.cleaned_data["reason"],
+                by_id=request.user.pk,
+                now=timezone.now(),
+                remaining_kwh=meter.remaining_kwh,
+            )
+
+        return self._act(
+            request,
+            object_id,
+            Act.SWITCH,
+            PowerForm,
+            act,
+            title=title,
+            button=title,
+            explains=explains,
+            is_grave=not on,
+        )
+
+    def _act(
+        self,
+        request: Any,
+        object_id: str,
+        needs: Act,
+        form_class: type[ActForm],
+        act: Callable[[Meter, ActForm], None],
+        *,
+        title: str,
+        button: str,
+        explains: str,
+        is_grave: bool = False,
+    ) -> HttpResponse:
+        """Show the form, or do its act once and go back to the meter; a refusal leaves nothing written."""
+        meter = self._find(request, object_id, needs)
+        if isinstance(meter, HttpResponse):
+            return meter
+        form = form_class(request.POST) if request.method == "POST" else form_class()
+        if request.method == "POST" and form.is_valid():
+            try:
+                done = do_once(
+                    user_id=request.user.pk,
+                    key=form.cleaned_data["key"],
+                    act=lambda: act(meter, form),
+                    now=timezone.now(),
+                )
+            except Refused as refusal:
+                form.take(refusal)
+            else:
+                if not done:
+                    self.message_user(request, _("This form was sent already; nothing was done twice."))
+                return redirect(self._address("change", meter))
+        return self._page(
+            request,
+            "desk/act.html",
+            meter,
+            title=title,
+            form=form,
+            button=button,
+            explains=explains,
+            is_grave=is_grave,
+            remaining=words.energy(meter.remaining_kwh),
+            price=words.price(meter.price_yuan_per_kwh),
+            power=words.power(meter.power_on, meter.power_reason),
+        )
+
+    def _find(self, request: HttpRequest, object_id: str, needs: Act) -> Any:
+        """Return the meter, or the answer to a missing one, which a foreign one gets too."""
+        if not self._may(request, needs):
+            raise PermissionDenied
+        meter = self.get_object(request, object_id)
+        if meter is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return meter
+
+    def _page(self, request: Any, template: str, meter: Any, **context: Any) -> TemplateResponse:
+        request.current_app = self.admin_site.name
+        shared = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": meter,
+            "meter": meter,
+        }
+        shared["meter_url"] = self._address("change", meter)
+        return TemplateResponse(request, template, {**shared, **context})
+
+    def _address(self, page: str, meter: Meter) -> str:
+        return reverse(f"{self.admin_site.name}:meters_meter_{page}", args=[meter.pk])
+
+    def _buttons(self, request: Any, meter: Any) -> list[dict[str, Any]]:
+        """The acts this role may do to this meter, the likeliest first."""
+        wanted = [
+            (Act.RECHARGE, "recharge", _("Recharge"), "bolt", "primary"),
+            (Act.SWITCH, "power_off", _("Switch off"), "power_settings_new", "grave"),
+            (Act.SWITCH, "power_on", _("Switch on"), "power", "plain"),
+            (Act.ARRANGE, "price", _("Change price"), "sell", "plain"),
+        ]
+        if meter.archived_at is not None:
+            return []
+        skipped = "power_on" if meter.power_on else "power_off" if meter.power_on is False else ""
+        return [
+            {"href": self._address(page, meter), "text": text, "icon": icon, "kind": kind}
+            for act, page, text, icon, kind in wanted
+            if page != skipped and self._may(request, act)
+        ]
+
+    def _live(self, request: Any, meter: Any, now: Any) -> dict[str, Any]:
+        commands = list(
+            Command.objects.filter(meter=meter).select_related("requested_by").order_by("-id")[:COMMANDS]
+        )
+        events: dict[Any, list[CommandEvent]] = {}
+        for event in CommandEvent.objects.filter(command__in=commands).order_by("id"):
+            events.setdefault(event.command_id, []).append(event)
+        stale = is_stale(meter.profile, meter.read_at, now)
+        return {
+            "remaining": words.energy(meter.remaining_kwh),
+            "total": words.energy(meter.total_kwh),
+            "is_low": meter.remaining_kwh is not None and meter.remaining_kwh <= meter.low_below_kwh,
+            "age": words.age(meter.read_at, now),
+            "read_at": words.moment(meter.read_at, now),
+            "is_stale": stale,
+            "power": words.power(meter.power_on, meter.power_reason),
+            "power_since": words.moment(meter.power_at, now) if meter.power_at else "",
+            "online": words.online(meter.is_online),
+            "frozen": words.frozen(meter.frozen),
+            "frozen_since": words.moment(meter.frozen_at, now) if meter.frozen_at else "",
+            "commands": [
+                _told(command, events.get(command.pk, []), meter.is_online, now) for command in commands
+            ],
+            "open_commands": " ".join(str(c.pk) for c in commands if c.state in OPEN),
+            "can_read": meter.archived_at is None and self._may(request, Act.READ_METER),
+            "live_url": self._address("live", meter),
+            "read_url": self._address("read", meter),
+        }
+
+    def _charts(self, request: Any, meter: Meter, now: Any, zone: ZoneInfo) -> dict[str, Any]:
+        today = now.astimezone(zone).date()
+        days = figures.energy_by_day(DAYS, now, zone, meter)
+        chosen = _day(request.GET.get("day", ""), [day for day, _used in days]) or today
+        halves = figures.half_hours_of(meter, chosen, zone)
+        return {
+            "chosen_day": charts.day_label(chosen),
+            "half_hours": charts.draw(
+                [
+                    charts.Value(start.astimezone(zone).strftime("%H:%M"), used, is_ahead=start > now)
+                    for start, used in halves
+                ]
+            ),
+            "days": charts.draw(
+                [
+                    charts.Value(charts.day_label(day), used, f"?day={day}#chart", day == chosen)
+                    for day, used in days
+                ]
+            ),
+            "records": self._records(request, meter),
+        }
+
+    def _records(self, request: Any, meter: Meter) -> list[dict[str, str]]:
+        pages = [
+            (Act.VIEW, "readings_reading", _("Readings")),
+            (Act.SEE_INCOME, "income_recharge", _("Recharges")),
+            (Act.VIEW, "meters_command", _("Commands")),
+            (Act.VIEW, "tariffs_price", _("Prices")),
+            (Act.VIEW, "meters_lease", _("Leases")),
+        ]
+        site = self.admin_site.name
+        links = [
+            {"href": f"{reverse(f'{site}:{page}_changelist')}?meter__id__exact={meter.pk}", "text": text}
+            for act, page, text in pages
+            if self._may(request, act)
+        ]
+        return [*links, {"href": self._address("history", meter), "text": _("History")}]
+
+
+def _told(command: Any, events: list[Any], is_online: bool, now: Any) -> dict[str, Any]:
+    return {
+        "id": command.pk,
+        "is_open": command.state in OPEN,
+        "kind": words.command_kind(command.kind),
+        "energy": words.energy(command.energy_kwh) if command.energy_kwh is not None else "",
+        "by": command.requested_by or "",
+        "when": words.moment(command.created_at, now),
+        "reason": command.reason,
+        "steps": words.command_life(command.state, command.created_at, events, is_online),
+    }
+
+
+def _recharges(meter: Meter, now: Any) -> list[dict[str, Any]]:
+    rows = Recharge.objects.filter(meter=meter).order_by("-id")[:5]
+    return [
+        {
+            "when": words.moment(row.created_at, now),
+            "kind": row.get_kind_display(),
+            "amount": words.money(row.amount_yuan) if row.amount_yuan else "",
+            "energy": words.energy(row.energy_kwh),
+            "state": row.get_state_display(),
+        }
+        for row in rows
+    ]
+
+
+def _qr(meter: Meter) -> dict[str, Any]:
+    address = f"{settings.PUBLIC_BASE_URL}/q/{meter.qr_token}"
+    drawing = segno.make(address, error="m", micro=False).svg_inline(scale=4, border=2, omitsize=True)
+    return {
+        "svg": SafeString(drawing),
+        "address": address,
+        "svg_url": f"/api/v1/meters/{meter.pk}/qr.svg",
+        "png_url": f"/api/v1/meters/{meter.pk}/qr.png",
+    }
+
+
+def _day(text: str, among: list[date]) -> date | None:
+    return next((day for day in among if day.isoformat() == text), None)

@@ -1,0 +1,292 @@
+"""The operator's view of what is under way at every landlord's: read-only, each row with its landlord."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Exists, F, OuterRef
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.accounts.models import AuditLine
+from apps.alerts.selectors import payments_in_review
+from apps.income.models import Payment
+from apps.landing.desk import cells, records, words
+from apps.landing.desk.base import ScopedModelAdmin, pretty_facts
+from apps.landing.desk.stuck import LATE
+from apps.meters.models import Command, Letter, Meter, Presence
+from apps.meters.states import OPEN, Frozen
+
+
+class AgeFilter(admin.SimpleListFilter):
+    """Open commands unless asked for all: this list is about what has not ended."""
+
+    title = gettext_lazy("age")
+    parameter_name = "age"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        return [("late", _("Open for over a minute")), ("all", _("Ended too"))]
+
+    def choices(self, changelist: Any) -> Any:
+        yield {
+            "selected": self.value() is None,
+            "query_string": changelist.get_query_string(remove=[self.parameter_name]),
+            "display": _("Open"),
+        }
+        yield from list(super().choices(changelist))[1:]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        if self.value() == "all":
+            return queryset
+        still_open = queryset.filter(state__in=sorted(OPEN))
+        return (
+            still_open.filter(created_at__lt=timezone.now() - LATE) if self.value() == "late" else still_open
+        )
+
+
+class CommandAdmin(records.CommandAdmin):
+    list_display = ("age", "landlord_name", "place", "what", "state_said", "tries", "number")
+    list_filter = (AgeFilter,)
+    list_select_related = ("meter__room__site", "landlord", "requested_by")
+    ordering = ("id",)
+    fields = (
+        "landlord_name",
+        "place",
+        "what",
+        "number",
+        "state_said",
+        "tries",
+        "reason",
+        "asker",
+        "when",
+        "ended",
+        "life",
+        "result_said",
+    )
+    readonly_fields = ("landlord_name", *records.CommandAdmin.readonly_fields, "tries", "result_said")
+
+    @admin.display(description=gettext_lazy("age"), ordering="id")
+    def age(self, row: Any) -> str:
+        return words.how_long(row.created_at, timezone.now())
+
+    @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
+    def landlord_name(self, row: Any) -> str:
+        return str(row.landlord)
+
+    @admin.display(description=gettext_lazy("tries"), ordering="attempts")
+    def tries(self, row: Any) -> int:
+        return int(row.attempts)
+
+    @admin.display(description=gettext_lazy("evidence"))
+    def result_said(self, row: Any) -> SafeString:
+        return pretty_facts(row.result)
+
+
+class LetterOutFilter(admin.SimpleListFilter):
+    title = gettext_lazy("state")
+    parameter_name = "letters"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        return [("all", _("Closed too"))]
+
+    def choices(self, changelist: Any) -> Any:
+        yield {
+            "selected": self.value() is None,
+            "query_string": changelist.get_query_string(remove=[self.parameter_name]),
+            "display": _("Out"),
+        }
+        yield from list(super().choices(changelist))[1:]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        return queryset if self.value() == "all" else queryset.filter(state=Letter.State.OUT)
+
+
+class LetterAdmin(ScopedModelAdmin):
+    list_display = ("age", "landlord_name", "place", "why", "became", "due", "node")
+    list_filter = (LetterOutFilter,)
+    list_select_related = ("landlord", "meter__room__site")
+    search_fields = ("meter__serial",)
+    search_help_text = gettext_lazy("Serial")
+    ordering = ("-id",)
+    fields = ("landlord_name", "place", "why", "became", "age", "due", "node", "bytes")
+    readonly_fields = fields
+
+    @admin.display(description=gettext_lazy("age"), ordering="id")
+    def age(self, row: Any) -> str:
+        return words.how_long(row.created_at, timezone.now())
+
+    @admin.display(description=gettext_lazy("landlord"))
+    def landlord_name(self, row: Any) -> str:
+        return str(row.landlord)
+
+    @admin.display(description=gettext_lazy("meter"))
+    def place(self, row: Any) -> SafeString:
+        return cells.place(row.meter)
+
+    @admin.display(description=gettext_lazy("purpose"))
+    def why(self, row: Any) -> str:
+        said = {
+            "COUNT": _("read the purchase count"),
+            "DELIVER": _("deliver a credit"),
+            "PROVE": _("prove a credit"),
+            "SWITCH": _("switch"),
+            "CHECK": _("check the switch"),
+            "READ": _("read"),
+        }.get(row.purpose, row.purpose)
+        return f"{said} · {row.attempt}"
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def became(self, row: Any) -> SafeString:
+        return cells.said(
+            {
+                "OUT": words.Said(_("out"), "warn"),
+                "ANSWERED": words.Said(_("answered"), "good"),
+                "LOST": words.Said(_("lost"), "bad", str(row.outcome)),
+            }.get(row.state, words.Said(row.state))
+        )
+
+    @admin.display(description=gettext_lazy("deadline"), ordering="deadline_at")
+    def due(self, row: Any) -> SafeString:
+        return cells.instant(row.deadline_at, timezone.now())
+
+    @admin.display(description=gettext_lazy("gateway"))
+    def node(self, row: Any) -> str:
+        return str(row.gateway).partition("-")[0]
+
+    @admin.display(description=gettext_lazy("bytes asked and answered"))
+    def bytes(self, row: Any) -> SafeString:
+        pairs = enumerate(zip(row.frames, [*row.replies, *[None] * len(row.frames)], strict=False), start=1)
+        return pretty_facts({f"{n}": f"{asked} → {answer or words.NOTHING}" for n, (asked, answer) in pairs})
+
+
+class FrozenFilter(admin.SimpleListFilter):
+    title = gettext_lazy("recharges on hold")
+    parameter_name = "frozen"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        return [(reason.value, words.frozen(reason.value).text) for reason in Frozen]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        return queryset.filter(frozen=self.value()) if self.value() else queryset
+
+
+class MeterAdmin(ScopedModelAdmin):
+    list_display = ("serial", "landlord_name", "place", "held", "held_for", "count", "online")
+    list_filter = (FrozenFilter,)
+    list_select_related = ("landlord", "room__site")
+    search_fields = ("serial", "landlord__name", "room__name")
+    search_help_text = gettext_lazy("Serial, landlord or room")
+    ordering = ("-frozen_at", "serial")
+    fields = (
+        "serial",
+        "profile",
+        "landlord_name",
+        "place",
+        "held",
+        "held_for",
+        "what_to_do",
+        "evidence",
+        "count",
+        "purchased_kwh",
+        "device_epoch",
+        "online",
+    )
+    readonly_fields = (
+        "landlord_name",
+        "place",
+        "held",
+        "held_for",
+        "what_to_do",
+        "evidence",
+        "count",
+        "purchased_kwh",
+        "online",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        presence = Presence.objects.filter(serial=OuterRef("serial"), is_online=True)
+
+        rows = super().get_queryset(request).annotate(is_online=Exists(presence))
+        return rows.order_by(F("frozen_at").asc(nulls_last=True), "serial")
+
+    @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
+    def landlord_name(self, row: Any) -> str:
+        return str(row.landlord)
+
+    @admin.display(description=gettext_lazy("room"))
+    def place(self, row: Any) -> SafeString:
+        return cells.place(row)
+
+    @admin.display(description=gettext_lazy("recharges on hold"), ordering="frozen")
+    def held(self, row: Any) -> SafeString:
+        said = words.frozen(row.frozen)
+        return cells.said(words.Said(said.text, said.tone)) if row.frozen else SafeString(words.NOTHING)
+
+    @admin.display(description=gettext_lazy("for"), ordering="frozen_at")
+    def held_for(self, row: Any) -> str:
+        return words.how_long(row.frozen_at, timezone.now())
+
+    @admin.display(description=gettext_lazy("what to do"))
+    def what_to_do(self, row: Any) -> str:
+        return words.frozen(row.frozen).more or words.NOTHING
+
+    @admin.display(description=gettext_lazy("evidence"))
+    def evidence(self, row: Any) -> SafeString:
+        return pretty_facts(row.frozen_evidence)
+
+    @admin.display(description=gettext_lazy("purchase count"))
+    def count(self, row: Any) -> str:
+        return _("not known") if row.purchase_count is None else str(row.purchase_count)
+
+    @admin.display(description=gettext_lazy("connection"))
+    def online(self, row: Any) -> SafeString:
+        return cells.said(words.online(row.is_online))
+
+
+class ReviewFilter(admin.SimpleListFilter):
+    title = gettext_lazy("needs a look")
+    parameter_name = "review"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", _("Needs a look"))]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        if self.value() != "yes":
+            return queryset
+        return queryset.filter(pk__in=payments_in_review().order_by().values("pk"))
+
+
+class PaymentAdmin(records.PaymentAdmin):
+    list_display = ("when", "landlord_name", "place", "amount", "channel", "state_said", "our_no")
+    list_filter = (ReviewFilter, "channel")
+    list_select_related = ("landlord", "order__meter__room__site")
+    fields = ("landlord_name", *records.PaymentAdmin.fields, "evidence_said")
+    readonly_fields = ("landlord_name", *records.PaymentAdmin.readonly_fields, "evidence_said")
+
+    @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
+    def landlord_name(self, row: Any) -> str:
+        return str(row.landlord)
+
+    @admin.display(description=gettext_lazy("evidence"))
+    def evidence_said(self, row: Any) -> SafeString:
+        return pretty_facts(row.evidence)
+
+
+class AuditAdmin(records.AuditAdmin):
+    list_display = ("when", "landlord_name", "who", "act_said", "facts_said")
+    list_select_related = ("by", "landlord")
+    search_fields = ("act", "by__name", "landlord__name")
+
+    @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
+    def landlord_name(self, row: Any) -> str:
+        return str(row.landlord)
+
+
+def register(site: Any) -> None:
+    site.register(Command, CommandAdmin)
+    site.register(Letter, LetterAdmin)
+    site.register(Meter, MeterAdmin)
+    site.register(Payment, PaymentAdmin)
+    site.register(AuditLine, AuditAdmin)

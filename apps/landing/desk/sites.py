@@ -1,0 +1,252 @@
+"""The two desks. A member's role or being an operator opens them; Django's staff and superuser flags open nothing."""
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.contrib.admin.models import LogEntry
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.template.response import TemplateResponse
+from django.templatetags.static import static
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
+from unfold.sites import UnfoldAdminSite
+
+from apps.accounts import selectors
+from apps.accounts.roles import Act, may
+from apps.landing.desk import machines, meters, operators, places, records
+from apps.landing.desk.home import home
+from apps.landing.desk.login import LandlordLogin, OperatorLogin
+from apps.landing.desk.navigation import Link, landlord_links, operator_links
+from apps.landing.desk.stuck import what_is_stuck
+
+# One accent, 4.5:1 on white at 600 and on the dark ground at 500.
+ACCENT = {
+    "50": "#f0fdfa",
+    "100": "#ccfbf1",
+    "200": "#99f6e4",
+    "300": "#5eead4",
+    "400": "#2dd4bf",
+    "500": "#14b8a6",
+    "600": "#0f766e",
+    "700": "#115e59",
+    "800": "#134e4a",
+    "900": "#0f3f3c",
+    "950": "#042f2e",
+}
+
+
+class DeskSite(UnfoldAdminSite):
+    """What both desks share: the look, the language switch, the local time, a refusal as a page of the desk."""
+
+    site_title = "RentMeter"
+    enable_nav_sidebar = True
+    final_catch_all_view = False
+    login_template = "desk/login.html"
+    site_url = None
+    subtitle: Any = ""
+
+    def may(self, request: Any, act: Act) -> bool:
+        raise NotImplementedError
+
+    def links(self) -> list[tuple[Any, list[Link]]]:
+        raise NotImplementedError
+
+    def zone(self, request: Any) -> ZoneInfo:
+        return ZoneInfo(timezone.get_default_timezone_name())
+
+    def welcome(self, request: Any) -> HttpResponse | None:
+        """Return where a person must go before she may see anything here, or None."""
+        return None
+
+    def get_urls(self) -> list[URLPattern]:
+        return [path("language/", require_POST(set_language), name="language"), *super().get_urls()]
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        inner = super().admin_view(view, cacheable)
+
+        def outer(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+            with timezone.override(self.zone(request)):
+                try:
+                    if self.has_permission(request) and (answer := self.welcome(request)) is not None:
+                        return answer
+                    response: Any = inner(request, *args, **kwargs)
+                    # Rendered here, while the landlord's own time zone is in force.
+                    return response.render() if isinstance(response, TemplateResponse) else response
+                except PermissionDenied:
+                    return self.refuse(request)
+
+        return update_wrapper(outer, view)
+
+    def refuse(self, request: Any) -> HttpResponse:
+        """Answer what a role may not do, in the desk's own look."""
+        request.current_app = self.name
+        context = {**self.each_context(request), "title": _("Your role may not do this")}
+        return render(request, "desk/refused.html", context, status=403)
+
+    def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Find nothing: the base class caches what it finds by user, not by landlord."""
+        return HttpResponse()
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        raise PermissionDenied
+
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> HttpResponse:
+        return redirect(f"{self.name}:index")
+
+    def get_log_entries(self, request: HttpRequest) -> Any:
+        return LogEntry.objects.none()
+
+    def each_context(self, request: Any) -> dict[str, Any]:
+        context = super().each_context(request)
+        context.update(
+            site_title=self.site_title,
+            site_header="RentMeter",
+            site_subheader=self.subtitle_for(request),
+            site_symbol="bolt",
+            site_url=None,
+            show_languages=True,
+            languages_action=reverse(f"{self.name}:language"),
+            colors={**context["colors"], "primary": ACCENT},
+            styles=[static("desk/desk.css")],
+            scripts=[static("desk/desk.js")],
+            show_history=True,
+            show_view_on_site=False,
+            account_links=self.account_links(request),
+        )
+        return context
+
+    def subtitle_for(self, request: Any) -> str:
+        return str(self.subtitle)
+
+    def account_links(self, request: Any) -> list[dict[str, Any]]:
+        return [{"title": _("Change password"), "link": reverse(f"{self.name}:password_change")}]
+
+    def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
+        return [
+            {
+                "title": title,
+                "separator": bool(title),
+                "items": [
+                    {
+                        "title": link.title,
+                        "icon": link.icon,
+                        "link": reverse(f"{self.name}:{link.view}") + link.query,
+                        "active": self._is_at(request, link),
+                        "has_permission": self.may(request, link.seen_with),
+                    }
+                    for link in links
+                ],
+            }
+            for title, links in self.links()
+        ]
+
+    def _is_at(self, request: HttpRequest, link: Link) -> bool:
+        here = reverse(f"{self.name}:{link.view}")
+        return request.path == here if link.view == "index" else request.path.startswith(here)
+
+
+class LandlordSite(DeskSite):
+    """A landlord's own desk. The middleware has opened her scope; `request.membership` says in which role."""
+
+    login_form = LandlordLogin
+    index_template = "desk/home.html"
+    index_title = gettext_lazy("Home")
+    subtitle = gettext_lazy("Landlord's desk")
+
+    def has_permission(self, request: Any) -> bool:
+        return bool(request.user.is_active and getattr(request, "membership", None))
+
+    def may(self, request: Any, act: Act) -> bool:
+        return self.has_permission(request) and may(request.membership.role, act)
+
+    def zone(self, request: Any) -> ZoneInfo:
+        membership = getattr(request, "membership", None)
+        return ZoneInfo(membership.landlord.time_zone) if membership else super().zone(request)
+
+    def links(self) -> list[tuple[Any, list[Link]]]:
+        return landlord_links()
+
+    def subtitle_for(self, request: Any) -> str:
+        return request.membership.landlord.name if self.has_permission(request) else str(self.subtitle)
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path("landlord/", self.admin_view(self.choose_landlord), name="choose_landlord")
+        return [own, *super().get_urls()]
+
+    def welcome(self, request: Any) -> HttpResponse | None:
+        """A member of several landlords says which one first; otherwise a link would open on the wrong one."""
+        if "landlord" in request.session or request.headers.get("X-Landlord"):
+            return None
+        if request.path in (reverse(f"{self.name}:choose_landlord"), reverse(f"{self.name}:logout")):
+            return None
+        if len(selectors.memberships_of(request.user)) < 2:
+            return None
+        return redirect(f"{self.name}:choose_landlord")
+
+    def choose_landlord(self, request: Any) -> HttpResponse:
+        memberships = selectors.memberships_of(request.user)
+        if request.method == "POST":
+            wanted = request.POST.get("landlord", "")
+            if any(str(m.landlord_id) == wanted for m in memberships):
+                request.session["landlord"] = str(UUID(wanted))
+                return redirect(f"{self.name}:index")
+        request.current_app = self.name
+        context = {**self.each_context(request), "title": _("Whose desk?"), "memberships": memberships}
+        return TemplateResponse(request, "desk/choose_landlord.html", context)
+
+    def account_links(self, request: Any) -> list[dict[str, Any]]:
+        links = super().account_links(request)
+        if "landlord" in request.session:
+            links.insert(0, {"title": _("Other landlord"), "link": reverse(f"{self.name}:choose_landlord")})
+        return links
+
+    def login(self, request: Any, extra_context: Any = None) -> HttpResponse:
+        """Forget the choice of a landlord this login no longer works for, or nobody could ever come in again."""
+        if request.user.is_authenticated and request.membership is None and "landlord" in request.session:
+            del request.session["landlord"]
+            if selectors.memberships_of(request.user):
+                return HttpResponseRedirect(reverse(f"{self.name}:index"))
+        return super().login(request, extra_context)
+
+    def index(self, request: Any, extra_context: Any = None) -> TemplateResponse:
+        return super().index(request, {**home(request, self), **(extra_context or {})})
+
+
+class OperatorSite(DeskSite):
+    """The platform's own desk; the middleware has opened everything for it."""
+
+    login_form = OperatorLogin
+    index_template = "desk/stuck.html"
+    index_title = gettext_lazy("What is stuck")
+    subtitle = gettext_lazy("Operator's desk")
+
+    def has_permission(self, request: Any) -> bool:
+        user = request.user
+        return bool(user.is_authenticated and user.is_active and user.is_operator)
+
+    def may(self, request: Any, act: Act) -> bool:
+        return self.has_permission(request)
+
+    def links(self) -> list[tuple[Any, list[Link]]]:
+        return operator_links()
+
+    def index(self, request: Any, extra_context: Any = None) -> TemplateResponse:
+        return super().index(request, {"report": what_is_stuck(timezone.now()), **(extra_context or {})})
+
+
+landlord_site = LandlordSite("admin")
+operator_site = OperatorSite("ops")
+
+for page in (meters, records, places):
+    page.register(landlord_site)
+for page in (machines, operators):
+    page.register(operator_site)

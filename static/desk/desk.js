@@ -1,0 +1,74 @@
+// Two small things: a form is sent once, and an open command's line goes on by itself.
+(function () {
+    "use strict";
+
+    function sendOnce(event) {
+        const form = event.target;
+        if (!form.matches("form[data-once]")) return;
+        if (form.dataset.sent) return event.preventDefault();
+        form.dataset.sent = "1";
+        form.querySelectorAll("button[type=submit]").forEach((button) => { button.disabled = true; });
+    }
+
+    // A page that comes back from the browser's memory must not stay locked.
+    function unlock() {
+        document.querySelectorAll("form[data-sent]").forEach((form) => {
+            delete form.dataset.sent;
+            form.querySelectorAll("button").forEach((button) => { button.disabled = false; });
+        });
+    }
+
+    function pause(startedAt) {
+        const age = Date.now() - startedAt;
+        return age < 30000 ? 1000 : age < 300000 ? 5000 : 30000;
+    }
+
+    async function commandsMoved(live, known) {
+        let moved = false;
+        for (const id of live.dataset.commands.split(" ").filter(Boolean)) {
+            const answer = await fetch(live.dataset.commandUrl + id, { headers: { Accept: "application/json" } });
+            if (!answer.ok) return true;
+            const command = await answer.json();
+            const seen = command.state + "/" + (command.events || []).length;
+            if (known.has(id) && known.get(id) !== seen) moved = true;
+            known.set(id, seen);
+        }
+        return moved;
+    }
+
+    async function refresh(live) {
+        const answer = await fetch(live.dataset.live, { headers: { "X-Requested-With": "XMLHttpRequest" } });
+        if (!answer.ok || answer.redirected) return null;
+        const holder = document.createElement("div");
+        holder.innerHTML = await answer.text();
+        const fresh = holder.querySelector("#desk-live");
+        if (!fresh) return null;
+        live.replaceWith(fresh);
+        return fresh;
+    }
+
+    async function watch(live) {
+        const startedAt = Date.now();
+        const known = new Map();
+        // The reading of a finished command arrives a moment after it.
+        let after = 3;
+        while (live && (live.dataset.commands || after > 0)) {
+            await new Promise((done) => setTimeout(done, pause(startedAt)));
+            if (document.hidden) continue;
+            try {
+                const wasOpen = Boolean(live.dataset.commands);
+                if (!wasOpen || await commandsMoved(live, known)) live = await refresh(live) || live;
+                if (!wasOpen) after -= 1;
+            } catch (error) {
+                // No network for a moment: the next round asks again.
+            }
+        }
+    }
+
+    document.addEventListener("submit", sendOnce);
+    window.addEventListener("pageshow", unlock);
+    document.addEventListener("DOMContentLoaded", () => {
+        const live = document.getElementById("desk-live");
+        if (live && live.dataset.commands) watch(live);
+    });
+})();

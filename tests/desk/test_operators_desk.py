@@ -1,0 +1,182 @@
+"""What is stuck, since when and what to do; and every list behind it."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from apps.common.scoping import landlord_scope
+from apps.meters.models import Command, Gateway, Letter, Meter, StockedMeter
+from tests.desk import scene
+from tests.people import Street
+
+ComeIn = Callable[[Any], Client]
+LISTS = (
+    "meters/stockedmeter",
+    "meters/gateway",
+    "meters/presence",
+    "meters/command",
+    "meters/letter",
+    "meters/meter",
+    "income/payment",
+    "accounts/auditline",
+    "accounts/landlord",
+    "accounts/user",
+    "accounts/member",
+    "django_celery_beat/periodictask",
+    "django_celery_beat/intervalschedule",
+    "django_celery_beat/crontabschedule",
+)
+
+
+@pytest.fixture
+def ops(furnished: Street, at_desk: ComeIn) -> Client:
+    return at_desk(furnished.operator)
+
+
+def stuck(client: Client) -> dict[str, tuple[int, str]]:
+    return {row.what: (row.count, row.since) for row in client.get("/ops/").context["report"].stuck}
+
+
+def test_the_desk_says_what_is_stuck_since_when_and_what_to_do(
+    ops: Client, furnished: Street, now: datetime
+) -> None:
+    with landlord_scope(furnished.li.landlord.pk):
+        Meter.objects.filter(pk=furnished.li.meter.pk).update(
+            frozen="CONTRADICTION", frozen_at=now - timedelta(hours=3), frozen_evidence={"meter_count": "6"}
+        )
+        asked = scene.command(furnished.li.meter, kind="READ", steps=[("SENT", 1, "")], now=now)
+        scene.letter_out(asked, now=now - timedelta(minutes=10))
+    with landlord_scope(furnished.wang.landlord.pk):
+        Command.objects.filter(kind="CREDIT").update(created_at=now - timedelta(minutes=5))
+    found = stuck(ops)
+    assert found["Recharges on hold: The meter's purchase record contradicts ours"] == (1, "3 hours")
+    assert found["Payments that do not agree with their order"][0] == 2
+    assert found["Credits waiting for a meter to come online"] == (1, "5 minutes")
+    assert found["Letters past their deadline"] == (1, "10 minutes")
+    page = ops.get("/ops/").content.decode()
+    assert "compare both records" in page
+    assert "Start one: no meter can be reached." in page
+
+
+def test_a_credit_that_waits_although_its_meter_is_online_is_told_apart(
+    ops: Client, furnished: Street, now: datetime
+) -> None:
+    scene.go_online(furnished.wang.meter.serial, now=now)
+    with landlord_scope(furnished.wang.landlord.pk):
+        Command.objects.filter(kind="CREDIT").update(created_at=now - timedelta(minutes=5))
+    assert stuck(ops)["Credits waiting though the meter is online"] == (1, "5 minutes")
+
+
+def test_nothing_stuck_is_said_so(street: Street, at_desk: ComeIn, now: datetime) -> None:
+    scene.go_online(street.li.meter.serial, now=now)
+    page = at_desk(street.operator).get("/ops/").content.decode()
+    assert "Nothing is stuck." in page
+    assert "1 alive" in page
+
+
+def test_a_gateway_that_fell_silent_is_not_called_alive(
+    ops: Client, furnished: Street, now: datetime
+) -> None:
+    scene.go_online(furnished.li.meter.serial, now=now)
+    Gateway.objects.update(hello_at=now - timedelta(minutes=2))
+    assert "None alive" in ops.get("/ops/").content.decode()
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_every_list_opens_and_finds(ops: Client, furnished: Street, now: datetime, kind: str) -> None:
+    scene.go_online(furnished.li.meter.serial, now=now)
+    for query in ("", "?q=Li"):
+        assert ops.get(f"/ops/{kind}/{query}").status_code == 200
+
+
+def test_the_operator_sees_both_landlords_with_their_names(ops: Client, furnished: Street) -> None:
+    listed = ops.get("/ops/meters/meter/").content.decode()
+    assert "WANGROOM" in listed
+    assert "LIROOM" in listed
+    assert "Wang Rooms" in listed
+    assert "?frozen=REFUSED" in listed
+    answer = ops.get("/ops/income/payment/?review=yes")
+    only_review = answer.context["cl"].result_count
+    assert (only_review, ops.get("/ops/income/payment/").context["cl"].result_count) == (2, 4)
+
+
+def test_open_commands_stand_oldest_first_and_ended_ones_only_on_request(
+    ops: Client, furnished: Street, now: datetime
+) -> None:
+    with landlord_scope(furnished.li.landlord.pk):
+        scene.command(furnished.li.meter, kind="READ", steps=[("DONE", 2, "read")], now=now)
+    still_open = ops.get("/ops/meters/command/").context["cl"].result_list
+    assert all(command.state != "DONE" for command in still_open)
+    assert [c.pk for c in still_open] == sorted(c.pk for c in still_open)
+    assert ops.get("/ops/meters/command/?age=all").context["cl"].result_count == len(still_open) + 1
+
+
+def test_one_page_of_each_shows_its_evidence(ops: Client, furnished: Street, now: datetime) -> None:
+    with landlord_scope(furnished.li.landlord.pk):
+        Meter.objects.filter(pk=furnished.li.meter.pk).update(
+            frozen="REFUSED", frozen_at=now, frozen_evidence={"meter_refusal": "<wrong customer>"}
+        )
+        asked = scene.command(furnished.li.meter, kind="READ", steps=[("SENT", 1, "")], now=now)
+        letter = scene.letter_out(asked, now=now)
+    meter = ops.get(f"/ops/meters/meter/{furnished.li.meter.pk}/change/").content.decode()
+    assert "&lt;wrong customer&gt;" in meter
+    assert "swap it" in meter
+    assert "68010000000000681104" in ops.get(f"/ops/meters/letter/{letter.pk}/change/").content.decode()
+    assert ops.get(f"/ops/meters/command/{asked.pk}/change/").status_code == 200
+
+
+def test_a_stocked_meter_is_added_through_the_service(ops: Client) -> None:
+    refused = ops.post("/ops/meters/stockedmeter/add/", {"serial": "12", "profile": "ddsy-4g"})
+    assert "12 digits" in refused.content.decode()
+    taken = ops.post("/ops/meters/stockedmeter/add/", {"serial": "000000000101", "profile": "ddsy-4g"})
+    assert taken.status_code == 200
+    unknown = ops.post("/ops/meters/stockedmeter/add/", {"serial": "000000000999", "profile": "nobody's"})
+    assert unknown.status_code == 200
+    assert (
+        ops.post(
+            "/ops/meters/stockedmeter/add/", {"serial": "000000000999", "profile": "ddsy-4g"}
+        ).status_code
+        == 302
+    )
+    assert len(StockedMeter.objects.get(serial="000000000999").qr_token) > 20
+
+
+def test_schedules_are_the_operators_to_change_and_djangos_log_stays_empty(ops: Client) -> None:
+    sent = {"every": "30", "period": "seconds"}
+    assert ops.post("/ops/django_celery_beat/intervalschedule/add/", sent).status_code == 302
+    every = IntervalSchedule.objects.get()
+    task = PeriodicTask.objects.create(name="sweep", task="meters.sweep", interval=every)
+    page = ops.get(f"/ops/django_celery_beat/periodictask/{task.pk}/change/")
+    assert page.status_code == 200
+    chosen = {"action": "disable_tasks", "_selected_action": [str(task.pk)], "index": "0"}
+    ops.post("/ops/django_celery_beat/periodictask/", chosen)
+    task.refresh_from_db()
+    assert task.enabled is False
+    ops.post(f"/ops/django_celery_beat/periodictask/{task.pk}/delete/", {"post": "yes"})
+    assert not PeriodicTask.objects.filter(pk=task.pk).exists()
+    assert LogEntry.objects.count() == 0
+
+
+def test_people_and_rows_of_landlords_cannot_be_changed_by_the_operator(
+    ops: Client, furnished: Street
+) -> None:
+    for kind, key in (
+        ("accounts/user", furnished.li.owner.pk),
+        ("accounts/landlord", furnished.li.landlord.pk),
+        ("meters/meter", furnished.li.meter.pk),
+    ):
+        assert ops.get(f"/ops/{kind}/{key}/change/").status_code == 200, kind
+        assert ops.post(f"/ops/{kind}/{key}/change/", {"name": "x"}).status_code == 403, kind
+        assert ops.post(f"/ops/{kind}/{key}/delete/", {"post": "yes"}).status_code == 403, kind
+        assert ops.get(f"/ops/{kind}/add/").status_code == 403, kind
+    assert Letter._meta.db_table == "meters_letter"
+
+
+def test_no_password_or_key_stands_on_an_operators_page(ops: Client, furnished: Street) -> None:
+    page = ops.get(f"/ops/accounts/user/{furnished.li.owner.pk}/change/").content.decode()
+    assert furnished.li.owner.password not in page

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from meter_gateway.protocol import bcd
 from meter_gateway.protocol.relay import StatusWord3, decode_moment, encode_moment
+from meter_gateway.protocol.status_words import StatusWord
 from meter_gateway.protocol.supply_report import SupplyReport
 
 Value = (
@@ -18,9 +19,11 @@ Value = (
     | datetime
     | date
     | time
+    | StatusWord
     | StatusWord3
     | SupplyReport
     | tuple[Decimal | None, ...]
+    | tuple[StatusWord | StatusWord3, ...]
     | None
 )
 """What a register can hold. None: the meter has nothing to say there (an absent phase, an empty record)."""
@@ -30,11 +33,14 @@ class Codec(Protocol):
     """Turns the bytes of one register (without its DI) into a value and back.
 
     ``decode`` gets exactly the register's length and raises InvalidBcd; ``encode`` raises ValueDoesNotFit.
+    ``picture`` is the format as the standard prints it, "XXXXXX.XX" or "YYMMDDhhmm", highest digit first.
     """
 
     def decode(self, data: bytes) -> Value: ...
 
     def encode(self, value: Any, length: int) -> bytes: ...
+
+    def picture(self, length: int) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +67,25 @@ class Fixed:
             raise bcd.ValueDoesNotFit("this register is never absent")
         return bcd.encode_decimal(value, length, self.places, signed=self.signed)
 
+    def picture(self, length: int) -> str:
+        return "X" * (2 * length - self.places) + "." + "X" * self.places
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Several numbers of ``width`` bytes one after another, as FF identifiers answer them."""
+    """Several numbers of ``width`` bytes one after another, as FF identifiers answer them.
+
+    ``parts`` names them, in order::
+
+        0201FF00     A A | B B | C C                              XXX.X each, low byte first
+        0001FF00     total (4) | tariff 1 (4) | ... | tariff 4 (4)
+
+    Source: DL/T 645-2007 annex A, block identifiers.
+    """
 
     width: int
     item: Fixed
+    parts: tuple[str, ...]
 
     def decode(self, data: bytes) -> tuple[Decimal | None, ...]:
         return tuple(self.item.decode(data[at : at + self.width]) for at in range(0, len(data), self.width))
@@ -77,6 +95,9 @@ class Block:
         if len(data) != length:
             raise bcd.ValueDoesNotFit(f"{len(value)} values do not make {length} bytes")
         return data
+
+    def picture(self, length: int) -> str:
+        return f"{len(self.parts)} x {self.item.picture(self.width)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +110,9 @@ class Count:
     def encode(self, value: int, length: int) -> bytes:
         return bcd.encode_bcd(value, length)
 
+    def picture(self, length: int) -> str:
+        return "N" * (2 * length)
+
 
 @dataclass(frozen=True, slots=True)
 class Digits:
@@ -99,6 +123,9 @@ class Digits:
 
     def encode(self, value: str, length: int) -> bytes:
         return bcd.encode_digits(value, length)
+
+    def picture(self, length: int) -> str:
+        return "N" * (2 * length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +142,9 @@ class Ascii:
         if not value.isascii() or len(value) > length or "\x00" in value:
             raise bcd.ValueDoesNotFit(f"{value!r} is not {length} letters of ASCII")
         return value.encode("ascii").ljust(length, b"\x00")[::-1]
+
+    def picture(self, length: int) -> str:
+        return f"{length} letters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +164,9 @@ class Day:
         moment = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the meter's own zone
         return bytes((value.isoweekday() % 7,)) + encode_moment(moment)[3:]
 
+    def picture(self, length: int) -> str:
+        return "YYMMDDWW"
+
 
 @dataclass(frozen=True, slots=True)
 class TimeOfDay:
@@ -149,6 +182,9 @@ class TimeOfDay:
     def encode(self, value: time, length: int) -> bytes:
         return bcd.encode_digits(value.strftime("%H%M%S"), 3)
 
+    def picture(self, length: int) -> str:
+        return "hhmmss"
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -162,6 +198,9 @@ class Clock:
             return bytes(length)
         moment = encode_moment(value)
         return moment[:3] + bytes((value.isoweekday() % 7,)) + moment[3:]
+
+    def picture(self, length: int) -> str:
+        return "YYMMDDWWhhmmss"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +216,23 @@ class Minute:
     def encode(self, value: datetime | None, length: int) -> bytes:
         return encode_moment(value)[1:] if value else bytes(length)
 
+    def picture(self, length: int) -> str:
+        return "YYMMDDhhmm"
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """An event's time: ``ss mm hh DD MM YY``, naive, the meter's own zone; all zero where nothing happened."""
+
+    def decode(self, data: bytes) -> datetime | None:
+        return decode_moment(data)
+
+    def encode(self, value: datetime | None, length: int) -> bytes:
+        return encode_moment(value) if value else bytes(length)
+
+    def picture(self, length: int) -> str:
+        return "YYMMDDhhmmss"
+
 
 @dataclass(frozen=True, slots=True)
 class Status3:
@@ -188,16 +244,50 @@ class Status3:
     def encode(self, value: StatusWord3, length: int) -> bytes:
         return value.encode()
 
+    def picture(self, length: int) -> str:
+        return "16 bits"
+
 
 @dataclass(frozen=True, slots=True)
-class Bits:
-    """A status word whose bits nobody here reads: a plain number, low byte first."""
+class Status:
+    """04000501, 02, 04 to 07; see :class:`~meter_gateway.protocol.status_words.StatusWord`.
 
-    def decode(self, data: bytes) -> int:
-        return bcd.decode_binary(data)
+    A meter may also give the plain number.
+    """
 
-    def encode(self, value: int, length: int) -> bytes:
-        return bcd.encode_binary(value, length)
+    number: int
+
+    def decode(self, data: bytes) -> StatusWord:
+        return StatusWord.decode(self.number, data)
+
+    def encode(self, value: StatusWord | int, length: int) -> bytes:
+        if isinstance(value, int):
+            value = StatusWord(self.number, value)
+        return value.encode()
+
+    def picture(self, length: int) -> str:
+        return "16 bits"
+
+
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """040005FF: the seven status words one after another, word 1 first; 14 bytes."""
+
+    def decode(self, data: bytes) -> tuple[StatusWord | StatusWord3, ...]:
+        words = (data[at : at + 2] for at in range(0, len(data), 2))
+        return tuple(
+            StatusWord3.decode(word) if number == 3 else StatusWord.decode(number, word)
+            for number, word in enumerate(words, start=1)
+        )
+
+    def encode(self, value: tuple[StatusWord | StatusWord3, ...], length: int) -> bytes:
+        data = b"".join(word.encode() for word in value)
+        if len(data) != length:
+            raise bcd.ValueDoesNotFit(f"{len(value)} words are not seven")
+        return data
+
+    def picture(self, length: int) -> str:
+        return "7 x 16 bits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,3 +299,6 @@ class Supply:
 
     def encode(self, value: SupplyReport, length: int) -> bytes:
         return value.encode()
+
+    def picture(self, length: int) -> str:
+        return "block"

@@ -12,6 +12,7 @@ from decimal import Decimal
 from meter_gateway.protocol import bcd
 from meter_gateway.protocol.frames import Frame, FrameError, Function, decode_di, encode_di
 from meter_gateway.protocol.profiles import Profile
+from meter_gateway.protocol.status_words import bit_names
 
 OPEN_ACCOUNT_DI = "070101FF"
 RECHARGE_DI = "070102FF"
@@ -195,9 +196,3 @@ class SecurityError:
 
     def encode(self) -> bytes:
         return bcd.encode_binary(self.raw, 2)
-
-
-def bit_names(raw: int, names: tuple[str, ...]) -> frozenset[str]:
-    """The names of the bits set in ``raw``."""
-    bits = (bit for bit in range(raw.bit_length()) if raw >> bit & 1)
-    return frozenset(names[bit] if bit < len(names) else f"bit_{bit}" for bit in bits)

@@ -1,7 +1,7 @@
 """What a data identifier means, how wide it is and how its value is written.
 
-Source: DL/T 645-2007 annex A; the widths of the prepaid registers (0090xxxx, 0332xxxx, 04000F0x) from two
-public meter programs that agree.
+Source: DL/T 645-2007 annex A; the widths of the prepaid registers (0090xxxx, 0332xxxx, 0333xxxx, 04000F0x,
+040010xx) and of the trip records (1Dxxxxxx, 1Exxxxxx) from two public meter programs that agree.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from types import MappingProxyType
 from meter_gateway.protocol.bcd import ValueDoesNotFit
 from meter_gateway.protocol.codecs import (
     Ascii,
-    Bits,
     Block,
     Clock,
     Codec,
@@ -22,7 +21,10 @@ from meter_gateway.protocol.codecs import (
     Digits,
     Fixed,
     Minute,
+    Second,
+    Status,
     Status3,
+    Statuses,
     Supply,
     TimeOfDay,
     Value,
@@ -33,6 +35,7 @@ PHASES = ((1, "a"), (2, "b"), (3, "c"))
 SETTLEMENTS = range(1, 0x0D)
 FROZEN_DAYS = range(1, 0x3F)
 PURCHASES = range(1, 0x0B)
+EVENTS = range(1, 0x0B)
 
 
 class RegisterError(ValueError):
@@ -56,6 +59,16 @@ class Register:
     length: int
     unit: str
     codec: Codec
+
+    @property
+    def format(self) -> str:
+        """As the standard prints it: "XXXXXX.XX", "YYMMDDhhmm"."""
+        return self.codec.picture(self.length)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of a block's values in order, empty for a register that holds one value."""
+        return self.codec.parts if isinstance(self.codec, Block) else ()
 
 
 def decode_value(di: str, data: bytes) -> Value:
@@ -95,24 +108,31 @@ def find_register(di: str) -> Register:
         raise UnknownRegister(f"no register {di}") from None
 
 
-_ENERGY = Fixed(2)
-_SIGNED_ENERGY = Fixed(2, signed=True)
+_HUNDREDTHS = Fixed(2)
+_SIGNED_HUNDREDTHS = Fixed(2, signed=True)
+_TARIFFS = range(1, 5)
+_ENERGY_PARTS = ("total", *(f"tariff_{tariff}" for tariff in _TARIFFS))
+_PHASE_PARTS = tuple(phase for _, phase in PHASES)
 
 
 def _energies() -> Iterator[Register]:
+    """``00 gg tt nn``: group, tariff (FF all), settlements back (00 now)."""
+    settlements = ((0, ""), *((nth, f"_settlement_{nth}") for nth in SETTLEMENTS))
     for group, name, codec in (
-        ("0000", "combined_active_energy", _SIGNED_ENERGY),
-        ("0001", "forward_active_energy", _ENERGY),
-        ("0002", "reverse_active_energy", _ENERGY),
+        ("0000", "combined_active_energy", _SIGNED_HUNDREDTHS),
+        ("0001", "forward_active_energy", _HUNDREDTHS),
+        ("0002", "reverse_active_energy", _HUNDREDTHS),
     ):
-        yield Register(f"{group}0000", name, 4, "kWh", codec)
-        yield Register(f"{group}FF00", f"{name}_block", 20, "kWh", Block(4, codec))
-        for tariff in range(1, 5):
-            yield Register(f"{group}{tariff:02X}00", f"{name}_tariff_{tariff}", 4, "kWh", codec)
-        for nth in SETTLEMENTS:
-            yield Register(f"{group}00{nth:02X}", f"{name}_settlement_{nth}", 4, "kWh", codec)
-    for di, phase in (("00150000", "a"), ("00290000", "b"), ("003D0000", "c")):
-        yield Register(di, f"forward_active_energy_{phase}", 4, "kWh", _ENERGY)
+        for nth, when in settlements:
+            yield Register(f"{group}00{nth:02X}", f"{name}{when}", 4, "kWh", codec)
+            block = Block(4, codec, _ENERGY_PARTS)
+            yield Register(f"{group}FF{nth:02X}", f"{name}_block{when}", 20, "kWh", block)
+            for tariff in _TARIFFS:
+                di = f"{group}{tariff:02X}{nth:02X}"
+                yield Register(di, f"{name}_tariff_{tariff}{when}", 4, "kWh", codec)
+    for di, phase in (("001500", "a"), ("002900", "b"), ("003D00", "c")):
+        for nth, when in settlements:
+            yield Register(f"{di}{nth:02X}", f"forward_active_energy_{phase}{when}", 4, "kWh", _HUNDREDTHS)
 
 
 def _instantaneous() -> Iterator[Register]:
@@ -128,10 +148,12 @@ def _instantaneous() -> Iterator[Register]:
             yield Register(f"{group}0000", name, width, unit, item)
         for number, phase in PHASES:
             yield Register(f"{group}{number:02X}00", f"{name}_{phase}", width, unit, item)
-        yield Register(f"{group}FF00", f"{name}_block", width * (3 + has_total), unit, Block(width, item))
+        block = Block(width, item, ("total", *_PHASE_PARTS) if has_total else _PHASE_PARTS)
+        yield Register(f"{group}FF00", f"{name}_block", width * len(block.parts), unit, block)
     yield Register("02800001", "neutral_current", 3, "A", Fixed(3, signed=True))
     yield Register("02800002", "frequency", 2, "Hz", Fixed(2))
     yield Register("02800007", "temperature", 2, "°C", Fixed(1, signed=True))
+    yield Register("0280000A", "battery_time", 4, "min", Count())
     yield Register(SUPPLY_REPORT_DI, "supply_report", SUPPLY_REPORT_LENGTH, "", Supply())
 
 
@@ -139,49 +161,87 @@ def _parameters() -> Iterator[Register]:
     yield Register("04000101", "date", 4, "", Day())
     yield Register("04000102", "time", 3, "", TimeOfDay())
     yield Register("0400010C", "clock", 7, "", Clock())
+    yield Register("04000306", "current_transformer_ratio", 3, "", Count())
+    yield Register("04000307", "voltage_transformer_ratio", 3, "", Count())
     yield Register("04000401", "communication_address", 6, "", Digits())
     yield Register("04000402", "meter_number", 6, "", Digits())
     yield Register("04000404", "rated_voltage", 6, "", Ascii())
     yield Register("0400040E", "customer_number", 6, "", Digits())
     for number in (1, 2, 4, 5, 6, 7):
-        yield Register(f"0400050{number}", f"status_word_{number}", 2, "", Bits())
+        yield Register(f"0400050{number}", f"status_word_{number}", 2, "", Status(number))
     yield Register("04000503", "status_word_3", 2, "", Status3())
+    yield Register("040005FF", "status_words", 14, "", Statuses())
     for number, name in (
         (1, "alarm_1_energy"),
         (2, "alarm_2_energy"),
         (3, "hoarding_limit"),
         (4, "overdraft_limit"),
     ):
-        yield Register(f"04000F0{number}", name, 4, "kWh", _ENERGY)
+        yield Register(f"04000F0{number}", name, 4, "kWh", _HUNDREDTHS)
+    for number, name in (
+        (1, "alarm_1_money"),
+        (2, "alarm_2_money"),
+        (3, "overdraft_limit_money"),
+        (4, "hoarding_limit_money"),
+        (5, "close_permitted_money"),
+    ):
+        yield Register(f"0400100{number}", name, 4, "yuan", _HUNDREDTHS)
+    yield Register("04001401", "trip_delay", 2, "min", Count())
 
 
 def _prepaid() -> Iterator[Register]:
-    yield Register("00900100", "remaining_energy", 4, "kWh", _ENERGY)
-    yield Register("00900101", "overdraft_energy", 4, "kWh", _ENERGY)
-    yield Register("00900102", "purchased_energy", 4, "kWh", _ENERGY)
-    yield Register("00900200", "remaining_money", 4, "yuan", _ENERGY)
-    yield Register("00900201", "overdraft_money", 4, "yuan", _ENERGY)
-    for nth in PURCHASES:
-        yield Register(f"033201{nth:02X}", f"purchase_{nth}_time", 5, "", Minute())
-        yield Register(f"033202{nth:02X}", f"purchase_{nth}_count", 2, "", Count())
-        for number, name in (
-            (3, "energy"),
-            (4, "remaining_before"),
-            (5, "remaining_after"),
-            (6, "purchased_total"),
-        ):
-            yield Register(f"0332{number:02X}{nth:02X}", f"purchase_{nth}_{name}", 4, "kWh", _ENERGY)
+    yield Register("00900100", "remaining_energy", 4, "kWh", _HUNDREDTHS)
+    yield Register("00900101", "overdraft_energy", 4, "kWh", _HUNDREDTHS)
+    yield Register("00900102", "purchased_energy", 4, "kWh", _HUNDREDTHS)
+    yield Register("00900200", "remaining_money", 4, "yuan", _HUNDREDTHS)
+    yield Register("00900201", "overdraft_money", 4, "yuan", _HUNDREDTHS)
+    for group, prefix, sold, unit in (
+        ("0332", "purchase", "energy", "kWh"),
+        ("0333", "money_purchase", "money", "yuan"),
+    ):
+        for nth in PURCHASES:
+            yield Register(f"{group}01{nth:02X}", f"{prefix}_{nth}_time", 5, "", Minute())
+            yield Register(f"{group}02{nth:02X}", f"{prefix}_{nth}_count", 2, "", Count())
+            for number, name in (
+                (3, sold),
+                (4, "remaining_before"),
+                (5, "remaining_after"),
+                (6, "purchased_total"),
+            ):
+                yield Register(
+                    f"{group}{number:02X}{nth:02X}", f"{prefix}_{nth}_{name}", 4, unit, _HUNDREDTHS
+                )
+    yield Register("03330200", "money_purchase_count", 2, "", Count())
 
 
 def _daily_freezes() -> Iterator[Register]:
+    block = Block(4, _HUNDREDTHS, _ENERGY_PARTS)
     for nth in FROZEN_DAYS:
         yield Register(f"050600{nth:02X}", f"freeze_{nth}_time", 5, "", Minute())
-        yield Register(f"050601{nth:02X}", f"freeze_{nth}_forward_energy", 20, "kWh", Block(4, _ENERGY))
-        yield Register(f"050602{nth:02X}", f"freeze_{nth}_reverse_energy", 20, "kWh", Block(4, _ENERGY))
+        yield Register(f"050601{nth:02X}", f"freeze_{nth}_forward_energy", 20, "kWh", block)
+        yield Register(f"050602{nth:02X}", f"freeze_{nth}_reverse_energy", 20, "kWh", block)
+
+
+def _events() -> Iterator[Register]:
+    for di, name in (
+        ("03110000", "power_down_count"),
+        ("03300000", "programming_count"),
+        ("03300100", "meter_clear_count"),
+        ("03300300", "event_clear_count"),
+        ("03300400", "clock_set_count"),
+        ("03300D00", "cover_open_count"),
+        ("03300E00", "terminal_cover_open_count"),
+        ("1D000001", "trip_count"),
+        ("1E000001", "close_count"),
+    ):
+        yield Register(di, name, 3, "", Count())
+    for group, name in (("1D0001", "trip"), ("1E0001", "close")):
+        for nth in EVENTS:
+            yield Register(f"{group}{nth:02X}", f"{name}_{nth}_time", 6, "", Second())
 
 
 def _table() -> Mapping[str, Register]:
-    groups = (_energies(), _instantaneous(), _parameters(), _prepaid(), _daily_freezes())
+    groups = (_energies(), _instantaneous(), _parameters(), _prepaid(), _daily_freezes(), _events())
     return MappingProxyType({register.di: register for group in groups for register in group})
 
 

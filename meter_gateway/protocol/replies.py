@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from meter_gateway.protocol.bcd import InvalidBcd, decode_address
 from meter_gateway.protocol.codecs import Value
 from meter_gateway.protocol.frames import BROADCAST_ADDRESS, Frame, Function, addresses
-from meter_gateway.protocol.prepaid import ACCESS_ERRORS, CreditReport, SecurityError, bit_names
+from meter_gateway.protocol.prepaid import ACCESS_ERRORS, CreditReport, SecurityError
 from meter_gateway.protocol.registers import RegisterError, decode_value
+from meter_gateway.protocol.status_words import bit_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,14 @@ def parse_reply(frame: Frame) -> Reply:
     return Unclassified(frame.address, function, frame.data)
 
 
+def read_reply(address: str, di: str, raw: bytes) -> ReadReply:
+    """The reply that ``raw`` amounts to, which are all the bytes after the DI, of one frame or of several."""
+    try:
+        return ReadReply(address, di, decode_value(di, raw), raw)
+    except (RegisterError, InvalidBcd) as error:
+        return ReadReply(address, di, None, raw, str(error))
+
+
 def matches(request: Frame, reply: Frame) -> bool:
     """Whether ``reply`` can be the answer to ``request``: same address, same function, same identifier.
 
@@ -137,10 +146,7 @@ def _read(frame: Frame, di: str) -> ReadReply:
         raw, sequence = raw[:-1], raw[-1]
     if frame.has_more or sequence:
         return ReadReply(frame.address, di, None, raw, "partial", frame.has_more, sequence)
-    try:
-        return ReadReply(frame.address, di, decode_value(di, raw), raw)
-    except (RegisterError, InvalidBcd) as error:
-        return ReadReply(frame.address, di, None, raw, str(error))
+    return read_reply(frame.address, di, raw)
 
 
 def _refusal(frame: Frame) -> Refused:

@@ -21,6 +21,7 @@ from meter_gateway.protocol.registers import (
     find_register,
 )
 from meter_gateway.protocol.relay import StatusWord3
+from meter_gateway.protocol.status_words import StatusWord
 from meter_gateway.protocol.supply_report import SupplyReport
 
 from .strategies import decimals, moments, quick
@@ -49,7 +50,7 @@ EXAMPLES: list[tuple[str, Value, str]] = [
     ("04000402", "000000219998", "989921000000"),
     ("04000404", "220V", "000056303232"),
     ("0400040E", "000000000001", "010000000000"),
-    ("04000501", 0x8004, "0480"),
+    ("04000501", StatusWord(1, 0x8004), "0480"),
     ("04000503", StatusWord3(0x0150), "5001"),
     ("04000F01", Decimal("20.00"), "00200000"),
     ("04000F02", Decimal("5.00"), "00050000"),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.templatetags.static import static
@@ -74,6 +74,8 @@ class DeskSite(UnfoldAdminSite):
         inner = super().admin_view(view, cacheable)
 
         def outer(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method not in ("GET", "HEAD", "POST"):
+                return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
             with timezone.override(self.zone(request)):
                 try:
                     if self.has_permission(request) and (answer := self.welcome(request)) is not None:

@@ -1,4 +1,4 @@
-"""``python -m meter_gateway serve`` and ``python -m meter_gateway simulator …``."""
+"""``python -m meter_gateway serve | simulator … | decode … | encode …``."""
 
 import asyncio
 import os
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from meter_gateway.log import configure_logging
 from meter_gateway.settings import GatewaySettings, SettingsError
 
-USAGE = "usage: python -m meter_gateway serve | simulator [options]"
+USAGE = "usage: python -m meter_gateway serve | simulator [options] | decode [HEX ...] | encode KIND ..."
 
 
 def main(argv: list[str]) -> int:
-    """Run one of the two programs and return its exit status."""
+    """Run one of the programs and return its exit status."""
     match argv:
         case ["serve"]:
             return _serve()
@@ -20,6 +20,14 @@ def main(argv: list[str]) -> int:
             from meter_gateway.simulator import main as simulate
 
             return int(simulate(options) or 0)
+        case ["decode", *options]:
+            from meter_gateway.wire_tool import decode
+
+            return decode(options, sys.stdin, sys.stdout, sys.stderr)
+        case ["encode", *options]:
+            from meter_gateway.wire_tool import encode
+
+            return encode(options, sys.stdout, sys.stderr)
         case ["-h" | "--help"]:
             print(USAGE)
             return 0

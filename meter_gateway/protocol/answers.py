@@ -26,8 +26,10 @@ from meter_gateway.protocol.reads import (
 )
 from meter_gateway.protocol.registers import encode_value
 from meter_gateway.protocol.relay import RelayRequest, parse_relay_request
+from meter_gateway.protocol.security import PurseStatus
 
 Request = ReadRequest | ReadAddressRequest | RelayRequest | RechargeRequest
+"""What a meter with the count layout is asked in service; every other question: ``questions.parse_question``."""
 
 
 class UnknownRequest(FrameError):
@@ -35,7 +37,7 @@ class UnknownRequest(FrameError):
 
 
 def parse_request(frame: Frame) -> Request:
-    """What the platform asks, whichever it is.
+    """What the platform asks of a meter in service.
 
     :raises UnknownRequest: another function, or another security identifier.
     :raises FrameError: the length does not fit the function.
@@ -86,7 +88,9 @@ def push(address: str, di: str, value: Value) -> Frame:
     return Frame(address, Function.READ).answered_with(encode_di(di) + encode_value(di, value))
 
 
-def accept(request: Frame, report: CreditReport | None = None, *, address: str | None = None) -> Frame:
+def accept(
+    request: Frame, report: CreditReport | PurseStatus | None = None, *, address: str | None = None
+) -> Frame:
     """Done: 9CH or 94H without data, 83H with the identifier and, on some models, the state afterwards."""
     data = encode_di(_di_of(request)) if request.function == Function.SECURITY else b""
     return request.answered_with(data + (report.encode() if report else b""), address=address)

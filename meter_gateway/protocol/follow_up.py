@@ -11,6 +11,9 @@ PART = 200 - 5
 """Bytes of value in one frame: the standard's 200 less identifier and sequence number."""
 
 
+MOST_OPEN = 64
+
+
 class OutOfOrder(FrameError):
     """This frame is not the part that was asked for."""
 
@@ -60,6 +63,30 @@ class LongRead:
         if reply.more:
             return None
         return read_reply(reply.address, self._di, b"".join(self._parts))
+
+
+class Overheard:
+    """Joins long answers as they pass by, for whoever reads a link's log and asked nothing.
+
+    Keeps at most :data:`MOST_OPEN` unfinished answers, the oldest goes first.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, str], list[bytes]] = {}
+
+    def take(self, reply: ReadReply) -> ReadReply | None:
+        """The whole reply once ``reply`` is its last part; None for any other, and for a gap."""
+        key = (reply.address, reply.di)
+        parts = self._open.pop(key, [])
+        if reply.sequence != len(parts):
+            return None
+        parts.append(reply.raw)
+        if reply.more:
+            self._open[key] = parts
+            if len(self._open) > MOST_OPEN:
+                del self._open[next(iter(self._open))]
+            return None
+        return read_reply(reply.address, reply.di, b"".join(parts))
 
 
 def answer_long(request: Frame, raw: bytes, *, part: int = PART, address: str | None = None) -> Frame:

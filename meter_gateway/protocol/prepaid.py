@@ -6,6 +6,7 @@ plus one. A refusal "repeated" therefore proves nothing by itself; read the coun
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from meter_gateway.protocol.status_words import bit_names
 OPEN_ACCOUNT_DI = "070101FF"
 RECHARGE_DI = "070102FF"
 NO_CUSTOMER = "000000000000"
+CREDIT_REPORT_LENGTH = 14
 
 _ENERGY_PLACES = 2
 _NO_MAC = bytes(4)
@@ -58,17 +60,54 @@ def recharge_request(
         is not positive, a customer number is needed and missing, or the model uses another layout.
     """
     if profile.credit_layout != "count_30":
-        raise RechargeNotPossible(f"layout {profile.credit_layout!r} is not built here")
+        raise RechargeNotPossible(
+            f"{profile.name} takes no purchase count, but layout {profile.credit_layout!r}"
+        )
+    return _counted(address, profile, RECHARGE_DI, energy_kwh, purchase_count, customer_no)
+
+
+def open_account_request(
+    address: str, profile: Profile, *, energy_kwh: Decimal, purchase_count: int, customer_no: str | None
+) -> Frame:
+    """The first credit of a meter fresh from the bench, which also gives it its customer number.
+
+    The bytes are those of :func:`recharge_request` with DI 070101FF; a meter in service refuses them.
+
+    Source: prepaid extension of DL/T 645, 03H / 070101FF.
+    :raises RechargeNotPossible: as :func:`recharge_request`.
+    """
+    return _counted(address, profile, OPEN_ACCOUNT_DI, energy_kwh, purchase_count, customer_no)
+
+
+def wire_amount(profile: Profile, energy_kwh: Decimal) -> int:
+    """How many of the model's units ``energy_kwh`` is on the wire: 10.00 kWh is 1000 where the unit is 0.01.
+
+    :raises RechargeNotPossible: the model needs a security module, or the energy is not a positive multiple
+        of its credit step.
+    """
+    if profile.credit_mac != "zero":
+        raise RechargeNotPossible(f"{profile.name} needs a security module to sign its credits")
+    places = profile.credit_places
+    try:
+        amount = bcd.scaled(energy_kwh, places)
+    except bcd.ValueDoesNotFit as error:
+        raise RechargeNotPossible(str(error)) from error
+    if amount <= 0 or amount % bcd.scaled(profile.credit_step_kwh, places):
+        raise RechargeNotPossible(f"{energy_kwh} is no positive multiple of {profile.credit_step_kwh} kWh")
+    return amount
+
+
+def _counted(
+    address: str, profile: Profile, di: str, energy_kwh: Decimal, purchase_count: int, customer_no: str | None
+) -> Frame:
+    amount = wire_amount(profile, energy_kwh)
     if purchase_count < 1:
         raise RechargeNotPossible(f"purchase count {purchase_count} is not positive")
     if profile.needs_customer_no and not customer_no:
         raise RechargeNotPossible(f"{profile.name} needs the customer number")
     try:
-        amount = bcd.scaled(energy_kwh, _ENERGY_PLACES)
-        if amount <= 0 or amount % bcd.scaled(profile.credit_step_kwh, _ENERGY_PLACES):
-            raise RechargeNotPossible(f"{energy_kwh} is no multiple of {profile.credit_step_kwh} kWh")
         data = (
-            encode_di(RECHARGE_DI)
+            encode_di(di)
             + profile.auth.encode_operator()
             + bcd.encode_binary(amount, 4)
             + bcd.encode_binary(purchase_count, 4)
@@ -81,8 +120,10 @@ def recharge_request(
     return Frame(address, Function.SECURITY, data)
 
 
-def parse_recharge(frame: Frame) -> RechargeRequest:
+def parse_recharge(frame: Frame, *, places: int = 2) -> RechargeRequest:
     """What a recharge (070102FF) or account opening (070101FF) asks; for the METER role.
+
+    ``places`` is the model's :attr:`~meter_gateway.protocol.profiles.Profile.credit_places`.
 
     :raises FrameError: not such a request, or not thirty data bytes.
     :raises InvalidBcd: the customer number is not packed decimal.
@@ -96,7 +137,7 @@ def parse_recharge(frame: Frame) -> RechargeRequest:
         address=frame.address,
         di=di,
         operator=data[7:3:-1].hex().upper(),
-        energy_kwh=Decimal(bcd.decode_binary(data[8:12])).scaleb(-_ENERGY_PLACES),
+        energy_kwh=Decimal(bcd.decode_binary(data[8:12])).scaleb(-places),
         purchase_count=bcd.decode_binary(data[12:16]),
         customer_no=bcd.decode_digits(data[20:26]),
         macs=(data[16:20], data[26:30]),
@@ -130,7 +171,7 @@ class CreditReport:
 
         :raises InvalidBcd: the customer number is not packed decimal, or the length differs.
         """
-        if len(data) != 14:
+        if len(data) != CREDIT_REPORT_LENGTH:
             raise bcd.InvalidBcd(f"{len(data)} bytes are no credit report")
         remaining = Decimal(bcd.decode_binary(data[:4])).scaleb(-_ENERGY_PLACES)
         return cls(remaining, bcd.decode_binary(data[4:8]), bcd.decode_digits(data[8:14]))
@@ -160,6 +201,16 @@ ACCESS_ERRORS = (
 """Names of the bits of the one-byte ERR word, from bit 0 (DL/T 645-2007, annex C)."""
 
 
+VENDOR_ERRORS: Mapping[int, str] = {
+    0x80: "count_error",
+    0x81: "customer_mismatch",
+    0x82: "over_hoarding_limit",
+    0x83: "price_limit",
+    0x84: "wrong_length",
+}
+"""Codes, not bits, of meters without security module that refuse with one byte of 80H or more."""
+
+
 @dataclass(frozen=True, slots=True)
 class SecurityError:
     """Why a meter refused a 03H request. A value, not an exception: a refusal is a fact to be kept.
@@ -170,9 +221,11 @@ class SecurityError:
         b0 other   b1 repeated recharge   b2 ESAM   b3 identity   b4 customer   b5 count   b6 hoarding limit
 
     Some meters answer with one byte, which is the plain ERR word and has other names; bit 1 there does
-    **not** mean "repeated". Unnamed bits come out as "bit_7" and so on.
+    **not** mean "repeated". One byte of 80H to 84H is a code of :data:`VENDOR_ERRORS`. Unnamed bits come out
+    as "bit_7" and so on.
 
-    Source: prepaid extension of DL/T 645; vectors C=C3H (two constructed, three from meters).
+    Source: prepaid extension of DL/T 645; vectors C=C3H (two constructed, three from meters); the codes from
+    a public firmware without security module.
     """
 
     raw: int
@@ -181,6 +234,8 @@ class SecurityError:
     @classmethod
     def decode(cls, data: bytes) -> SecurityError:
         raw = bcd.decode_binary(data)
+        if len(data) == 1 and raw in VENDOR_ERRORS:
+            return cls(raw, frozenset((VENDOR_ERRORS[raw],)))
         return cls(raw, bit_names(raw, SECURITY_ERRORS if len(data) >= 2 else ACCESS_ERRORS))
 
     @classmethod
@@ -195,4 +250,5 @@ class SecurityError:
         return cls(raw, frozenset(names))
 
     def encode(self) -> bytes:
+        """``SERR``, two bytes, low byte first."""
         return bcd.encode_binary(self.raw, 2)

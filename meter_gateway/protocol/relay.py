@@ -11,6 +11,7 @@ from enum import Enum, IntEnum
 
 from meter_gateway.protocol import bcd
 from meter_gateway.protocol.frames import Frame, FrameError, Function
+from meter_gateway.protocol.status_words import bit_names
 
 
 class RelayAction(IntEnum):
@@ -159,6 +160,34 @@ class PrepaidKind(Enum):
     RESERVED = 3
 
 
+_WORD_3 = (
+    "second_period_set",
+    "bit_1",
+    "bit_2",
+    "programming_allowed",
+    "relay_open",
+    "second_zone_set",
+    "relay_command_open",
+    "pre_trip_alarm",
+    "bit_8",
+    "bit_9",
+    "second_tariff_set",
+    "second_ladder_set",
+    "keep_power",
+    "identity_auth_valid",
+    "local_account_not_opened",
+    "remote_account_not_opened",
+)
+_SINGLE_BITS = 0xFFFF & ~(0b11 << 1 | 0b11 << 8)
+_SUPPLIES = ("", "supply_auxiliary", "supply_battery", "supply_reserved")
+_KINDS = {
+    PrepaidKind.NONE: "",
+    PrepaidKind.ENERGY: "prepaid_energy",
+    PrepaidKind.MONEY: "prepaid_money",
+    PrepaidKind.RESERVED: "prepaid_reserved",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class StatusWord3:
     """Run status word 3 (DI 04000503), two bytes, low byte first.
@@ -166,12 +195,15 @@ class StatusWord3:
     ::
 
         15 14 13 12 11 10  9 8   7  6 5  4 3  2 1  0
-         |  |  |  |        | |   |  |    |
-         |  |  |  |        | |   |  |    relay state: 1 open
+         |  |  |  |        | |   |  | |  | |  | |  second set of periods
+         |  |  |  |        | |   |  | |  | |  supply: 00 mains, 01 auxiliary, 10 battery
+         |  |  |  |        | |   |  | |  | programming allowed
+         |  |  |  |        | |   |  | |  relay state: 1 open
+         |  |  |  |        | |   |  | second set of year zones
          |  |  |  |        | |   |  relay command state: 1 open
          |  |  |  |        | |   pre-trip alarm
          |  |  |  |        type: 00 not prepaid, 01 energy, 10 money
-         |  |  |  keep power
+         |  |  |  keep power   (11 second ladder set, 10 second tariff set)
          |  |  identity authentication valid
          |  local account: 0 opened
          remote account: 0 opened
@@ -208,6 +240,14 @@ class StatusWord3:
             | keep_power << 12
             | (0 if account_opened else 0b11 << 14)
         )
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What the bits that are set say; mains supply and "not prepaid" are zero bits and go unsaid."""
+        single = bit_names(self.raw & _SINGLE_BITS, _WORD_3)
+        supply = _SUPPLIES[self.raw >> 1 & 0b11]
+        kind = _KINDS[self.prepaid_kind]
+        return single | {name for name in (supply, kind) if name}
 
     def bit(self, number: int) -> bool:
         """One bit, for profiles whose relay bit is not the standard's."""

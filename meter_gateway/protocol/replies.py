@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from meter_gateway.protocol.bcd import InvalidBcd, decode_address
 from meter_gateway.protocol.codecs import Value
 from meter_gateway.protocol.frames import BROADCAST_ADDRESS, Frame, Function, addresses
-from meter_gateway.protocol.prepaid import ACCESS_ERRORS, CreditReport, SecurityError
+from meter_gateway.protocol.prepaid import ACCESS_ERRORS, CREDIT_REPORT_LENGTH, CreditReport, SecurityError
 from meter_gateway.protocol.registers import RegisterError, decode_value
+from meter_gateway.protocol.security import PURSE_STATUS_LENGTH, PurseStatus
 from meter_gateway.protocol.status_words import bit_names
 
 
@@ -39,12 +40,18 @@ class AddressReply:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The meter says that it did it; the read-back decides."""
+    """The meter says that it did it; the read-back decides.
+
+    ``credit`` and ``status`` are what an answer to 03H tells besides; ``raw`` are the bytes of an answer that
+    nothing here decodes (a new password, a module's answer to authentication).
+    """
 
     address: str
     function: int
     di: str | None = None
     credit: CreditReport | None = None
+    status: PurseStatus | None = None
+    raw: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,7 @@ def parse_reply(frame: Frame) -> Reply:
     ::
 
         91 / B1  DI value        92 / B2  DI value SEQ      93  address
-        83  DI [report]          94 9C 95 96 ..  (data ignored)
+        83  DI [report]          94 9C 95 96 ..  [data]
         D1 DC D4 ..  ERR         C3  SERR (2 bytes) or ERR (1 byte)
 
     Source: DL/T 645-2007 section 7; vectors of every control named here.
@@ -107,9 +114,9 @@ def parse_reply(frame: Frame) -> Reply:
         except InvalidBcd:
             return AddressReply(frame.address)
     if function == Function.SECURITY:
-        return Accepted(frame.address, function, frame.di, _credit(frame.data[4:]))
+        return _accepted_security(frame)
     if function in _ACKNOWLEDGED:
-        return Accepted(frame.address, function)
+        return Accepted(frame.address, function, raw=frame.data)
     return Unclassified(frame.address, function, frame.data)
 
 
@@ -157,8 +164,13 @@ def _refusal(frame: Frame) -> Refused:
     return Refused(frame.address, frame.function, names, frame.data)
 
 
-def _credit(data: bytes) -> CreditReport | None:
+def _accepted_security(frame: Frame) -> Accepted:
+    di, body = frame.di, frame.data[4:]
     try:
-        return CreditReport.decode(data)
+        if len(body) == CREDIT_REPORT_LENGTH:
+            return Accepted(frame.address, frame.function, di, credit=CreditReport.decode(body))
+        if len(body) == PURSE_STATUS_LENGTH:
+            return Accepted(frame.address, frame.function, di, status=PurseStatus.decode(body))
     except InvalidBcd:
-        return None
+        pass
+    return Accepted(frame.address, frame.function, di, raw=body)

@@ -15,12 +15,24 @@ from typing import Any, Literal
 from meter_gateway.protocol.openings import Opening
 from meter_gateway.protocol.relay import Auth, RelayAction
 
-CREDIT_LAYOUTS = ("count_30",)
-"""Recharge layouts the codec can write; see :mod:`meter_gateway.protocol.prepaid`."""
+CREDIT_LAYOUTS = ("count_30", "order_34", "write")
+"""Recharge layouts the codec can write; see :mod:`meter_gateway.protocol.credits`."""
+
+DEDUPES = ("count", "order_no", "none")
+"""How a meter knows a credit it already has: by the purchase count, by the order number, or not at all."""
+
+MACS = ("zero", "esam")
+"""Who signs a credit: nobody (four zero bytes), or a security module, which the platform does not have."""
+
+BEARERS = ("4G", "NB-IoT")
 
 
 class UnknownProfile(LookupError):
     """There is no profile of that name."""
+
+
+class ProfileError(ValueError):
+    """A profile file says something the code does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +54,14 @@ class BleService:
 class Profile:
     """One model of meter.
 
-    Currents in amperes, voltage in volts between phase and neutral, times in seconds. ``credit_step_kwh`` is
-    the smallest energy a recharge can carry. ``relay_bit`` is the bit of ``status_di`` that is 1 while the
-    relay is open, ``on_action`` the command that brings the light back. The ``*_di`` fields say what to read
-    to prove an act. ``push_di`` is empty for models that never report unasked.
+    Currents in amperes, voltage in volts between phase and neutral, times in seconds.
+
+    ``credit_step_kwh`` is the smallest energy a recharge can carry, ``credit_unit_kwh`` the energy of one
+    unit on the wire (a power of ten), ``credit_di`` where it is written. ``void_di`` is empty for models that
+    give no energy back. The other ``*_di`` fields say what to read to prove an act; ``push_di`` is empty for
+    models that never report unasked. ``relay_bit`` is the bit of ``status_di`` that is 1 while the relay is
+    open, ``on_action`` the command that brings the light back. ``expiry_factor`` lengthens the life of a
+    command on a bearer whose devices sleep.
     """
 
     name: str
@@ -61,9 +77,13 @@ class Profile:
     time_zone: str
 
     credit_layout: str
+    credit_di: str
+    credit_mac: str
     dedupe: str
+    credit_unit_kwh: Decimal
     credit_step_kwh: Decimal
     needs_customer_no: bool
+    void_di: str
 
     total_di: str
     remaining_di: str
@@ -78,6 +98,8 @@ class Profile:
     on_action: RelayAction
     auth: Auth
 
+    bearer: str
+    expiry_factor: int
     opening: Opening
     heartbeat_s: int
     answer_timeout_s: int
@@ -86,6 +108,11 @@ class Profile:
     answers_read_address: bool
 
     ble: tuple[BleService, ...] = ()
+
+    @property
+    def credit_places(self) -> int:
+        """Digits after the point of energy on the wire: 2 where the unit is 0.01 kWh."""
+        return -int(self.credit_unit_kwh.log10())
 
     @property
     def max_power_kw(self) -> Decimal:
@@ -98,6 +125,7 @@ def load_profile(name: str) -> Profile:
     """The profile called ``name``, e.g. "dtsy-4g-ble"; read once per process.
 
     :raises UnknownProfile: no such file.
+    :raises ProfileError: the file is wrong; a test reads every file.
     """
     if name not in names():
         raise UnknownProfile(f"no meter profile {name!r}; there are {', '.join(names())}")
@@ -113,8 +141,17 @@ def names() -> list[str]:
 
 def _profile(name: str, table: dict[str, Any]) -> Profile:
     credit, readback, link = table["credit"], table["readback"], table["link"]
-    if credit["layout"] not in CREDIT_LAYOUTS:
-        raise ValueError(f"profile {name}: unknown credit layout {credit['layout']!r}")
+    for value, known in (
+        (credit["layout"], CREDIT_LAYOUTS),
+        (credit["dedupe"], DEDUPES),
+        (credit["mac"], MACS),
+        (link["bearer"], BEARERS),
+    ):
+        if value not in known:
+            raise ProfileError(f"profile {name}: {value!r} is none of {', '.join(known)}")
+    unit_kwh = Decimal(credit["unit_kwh"])
+    if unit_kwh.normalize().as_tuple().digits != (1,) or unit_kwh > 1:
+        raise ProfileError(f"profile {name}: a unit of {unit_kwh} kWh is no decimal fraction of 1 kWh")
     return Profile(
         name=name,
         model=table["model"],
@@ -128,13 +165,19 @@ def _profile(name: str, table: dict[str, Any]) -> Profile:
         pulses_per_kwh=table["pulses_per_kwh"],
         time_zone=table["time_zone"],
         credit_layout=credit["layout"],
+        credit_di=credit["di"],
+        credit_mac=credit["mac"],
         dedupe=credit["dedupe"],
+        credit_unit_kwh=unit_kwh,
         credit_step_kwh=Decimal(credit["step_kwh"]),
         needs_customer_no=credit["needs_customer_no"],
+        void_di=credit["void_di"],
         **readback,
         relay_bit=table["relay"]["bit"],
         on_action=RelayAction[table["relay"]["on_action"]],
         auth=Auth(**table["auth"]),
+        bearer=link["bearer"],
+        expiry_factor=link["expiry_factor"],
         opening=Opening(link["opening"]),
         heartbeat_s=link["heartbeat_s"],
         answer_timeout_s=link["answer_timeout_s"],

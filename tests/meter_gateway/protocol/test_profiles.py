@@ -12,8 +12,8 @@ from meter_gateway.protocol.registers import find_register
 from meter_gateway.protocol.relay import RelayAction
 
 
-def test_the_two_models_are_there() -> None:
-    assert names() == ["ddsy-4g", "dtsy-4g-ble"]
+def test_the_models_are_there() -> None:
+    assert names() == ["ddsy-4g", "ddsy-4g-order", "ddsy-4g-write", "dtsy-4g-ble", "dtsy-nb"]
 
 
 def test_the_three_phase_model_is_rated_as_its_document_says() -> None:

@@ -72,14 +72,24 @@
       return "";
     }
   };
+  // A part that is drawn anew is not read aloud; what changed is put into words that stay in place.
+  const tell = (text) => {
+    const told = one("#told");
+    if (told.textContent !== text) told.textContent = text;
+  };
   const showAgain = async () => {
     const answer = await fetch(location.pathname + location.search, { credentials: "same-origin" });
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     document.querySelectorAll("[data-part]").forEach((part) => {
       const newer = fresh.getElementById(part.id);
-      if (newer) part.replaceWith(document.adoptNode(newer));
+      if (!newer) return;
+      const hadFocus = part.contains(document.activeElement);
+      part.replaceWith(document.adoptNode(newer));
+      const target = hadFocus && one("button, a", newer);
+      if (target) target.focus();
     });
+    tell(one("[data-tell]").textContent.trim());
   };
 
   // --- The steps of an order: ask when the server says so, draw only what is new.
@@ -112,28 +122,33 @@
   const readNow = async (button) => {
     const words = one(".read-words");
     const before = words.textContent;
-    button.disabled = true;
-    words.textContent = words.dataset.asking;
+    // Not `disabled`: that would take the keyboard's focus away.
+    if (button.ariaDisabled === "true") return;
+    button.ariaDisabled = "true";
+    const show = (text) => {
+      words.textContent = text;
+      tell(text);
+    };
+    show(words.dataset.asking);
     try {
       const old = (await (await ask(button.dataset.watch)).json()).read_at;
       const answer = await ask(button.dataset.read, "POST");
       if (!answer.ok) {
-        words.textContent = (await refusalOf(answer)) || before;
+        show((await refusalOf(answer)) || before);
       } else {
-        words.textContent = words.dataset.asking;
         const until = Date.now() + 60000;
         let fresh = old;
         while (fresh === old && Date.now() < until) {
           await pause(1.5);
           fresh = (await (await ask(button.dataset.watch)).json()).read_at;
         }
-        if (fresh === old) words.textContent = words.dataset.unanswered;
+        if (fresh === old) show(words.dataset.unanswered);
         else await showAgain();
       }
     } catch {
-      words.textContent = words.dataset.offline;
+      show(words.dataset.offline);
     }
-    button.disabled = false;
+    button.ariaDisabled = "false";
   };
 
   // --- The payment window of the app. What it answers proves nothing; it is only a reason to ask the server.

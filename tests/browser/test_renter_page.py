@@ -145,6 +145,7 @@ def test_from_the_amount_to_the_light_without_touching_the_page_again(
     scene.prove(li, at=now)
     page.wait_for_selector(".steps .done:nth-child(4)")
     assert page.text_content(".detail") == "The energy is in the meter and the power is on."
+    assert page.text_content("#told") == page.text_content(".detail")
     assert page.get_attribute("#progress", "data-poll") is None
     with landlord_scope(li.landlord.pk):
         assert Order.objects.get().no == no
@@ -246,6 +247,7 @@ def test_a_fresh_reading_replaces_the_figure_without_a_reload(
     scene.read(li, at=now, remaining="12.31", total="1005.19")
     until(page, "document.querySelector('#balance .number').textContent === '12.31'")
     assert page.evaluate("window.still") == "here"
+    assert page.evaluate("document.activeElement.className.includes('refresh')")
 
 
 def test_asking_twice_within_a_minute_is_refused_in_words(

@@ -229,6 +229,15 @@ def test_this_browser_lists_its_own_recharges_and_another_sees_none(
     assert no not in renter.get(f"/q/{real_street.wang.meter.qr_token}/recent").content.decode()
 
 
+def test_a_list_of_recharges_that_was_written_by_hand_is_empty(
+    renter: Client, li: House, real_street: Street
+) -> None:
+    no = _no(_ordered(renter, li))
+    thief = Client()
+    thief.cookies["recharges"] = f'[["{li.meter.qr_token}","{no}"]]'
+    assert no not in thief.get(f"/q/{li.meter.qr_token}/recent").content.decode()
+
+
 def test_the_demo_offers_the_pretend_cashier_and_production_does_not(
     renter: Client, li: House, sandbox: str, settings: Any
 ) -> None:

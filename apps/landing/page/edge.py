@@ -69,7 +69,7 @@ def refused(request: HttpRequest, refusal: Refused) -> HttpResponse:
     elif refusal.status == 404:
         title = _("Not found")
         advice = _("Scan the code on the meter again, or ask your landlord for the link.")
-    context = {"title": title, "detail": refusal.detail, "advice": advice, "phone": phone}
+    context: dict[str, Any] = {"title": title, "detail": refusal.detail, "advice": advice, "phone": phone}
     if isinstance(refusal, MeterUnclaimed):
         context["link"] = {"href": "/admin/", "words": _("To the landlord's desk")}
     return render(request, "landing/refused.html", context, status=status)

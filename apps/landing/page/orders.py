@@ -4,27 +4,28 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.common.errors import NotFound, Refused
 from apps.income.services.cancelling import cancel_order
 from apps.income.services.orders import find_order
 from apps.landing.page.edge import page
 from apps.landing.page.payer import app_that_opened
+from apps.landing.page.recent import order_numbers
 from apps.landing.page.screens import order_screen
 from apps.landing.selectors import OrderProgress, find_meter, order_progress
 
 _LISTED = 10
 
 
-@require_GET
+@require_safe
 @page
 def order(request: HttpRequest, token: str, no: str) -> HttpResponse:
     """Show where the order stands; the script fills the steps, without it the page loads itself again."""
     return _show(request, "landing/order.html", _progress(token, no))
 
 
-@require_GET
+@require_safe
 @page
 def still_dark(request: HttpRequest, token: str, no: str) -> HttpResponse:
     """Answer "Paid, still dark?": the number to name, what is happening, what to do."""
@@ -43,15 +44,14 @@ def cancel(request: HttpRequest, token: str, no: str) -> HttpResponse:
     return redirect("page:order", token=token, no=no)
 
 
-@require_GET
+@require_safe
 @page
 def recent(request: HttpRequest, token: str) -> HttpResponse:
     """List the recharges that this browser made at this meter, newest first; nobody else's."""
     found = find_meter(token)
     now = timezone.now()
-    mine = [no for of, no in reversed(request.session.get("orders", [])) if of == token][:_LISTED]
     orders = []
-    for no in mine:
+    for no in order_numbers(request, token)[:_LISTED]:
         order_found = find_order(no)
         if order_found.landlord_id == found.landlord_id:
             orders.append(order_screen(order_progress(order_found, now), app="", now=now))

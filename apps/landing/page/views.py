@@ -6,22 +6,20 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.doors import Found
 from apps.common.errors import Refused
 from apps.common.ids import secret_token
 from apps.income.services.orders import open_order, parse_amount
 from apps.income.states import Channel
-from apps.landing.page import payer
+from apps.landing.page import payer, recent
 from apps.landing.page.edge import page
 from apps.landing.page.screens import meter_screen
 from apps.landing.selectors import find_meter, meter_page
 
-_ORDERS_REMEMBERED = 20
 
-
-@require_GET
+@require_safe
 @page
 def meter(request: HttpRequest, token: str) -> HttpResponse:
     """Show the meter; in WeChat's or Alipay's own browser log the payer in first, once."""
@@ -32,7 +30,7 @@ def meter(request: HttpRequest, token: str) -> HttpResponse:
     return _meter_screen(request, token, found)
 
 
-@require_http_methods(["POST"])
+@require_POST
 @page
 def order(request: HttpRequest, token: str) -> HttpResponse:
     """Open an order out of the form and go to its page; a refusal comes back on the form, in words.
@@ -56,8 +54,8 @@ def order(request: HttpRequest, token: str) -> HttpResponse:
         )
     except Refused as refusal:
         return _meter_screen(request, token, found, refusal)
-    _remember(request, token, opened.order.no)
     response = redirect("page:order", token=token, no=opened.order.no)
+    recent.remember(request, response, token, opened.order.no)
     # The fragment asks the script to open the app's own payment at once; it is never sent to a server.
     response["Location"] += "#pay"
     return response
@@ -90,9 +88,3 @@ def _channel(text: str) -> Channel:
 def _key(request: HttpRequest, token: str, amount: object, channel: str) -> str:
     form_key = request.POST.get("key", "")[:64]
     return f"{form_key}:{token}:{amount}:{channel}" if form_key else ""
-
-
-def _remember(request: HttpRequest, token: str, no: str) -> None:
-    """Keep the order's number in this browser's session, for its list of recharges."""
-    known = [entry for entry in request.session.get("orders", []) if entry != [token, no]]
-    request.session["orders"] = [*known, [token, no]][-_ORDERS_REMEMBERED:]

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from meter_gateway.letters import Ask, Grant, LetterError, Refuse, parse_letter
 from meter_gateway.tray import Item
@@ -63,6 +64,7 @@ class Bridge:
             retry=Retry(NoBackoff(), 0),
             socket_connect_timeout=2,
             socket_timeout=BLOCK_MS / 1000 + 4,
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
         self._stream = stream_key(gateway)
         self._position: bytes | str = "0-0"
@@ -72,19 +74,26 @@ class Bridge:
         self._say_hello = say_hello
         self._map_wanted = asyncio.Event()
         self._map_is_there = True
+        self._stopping = False
 
     def want_map(self) -> None:
         """Somebody new waits for the map: look now instead of at the next second."""
         self._map_wanted.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled; raises what killed a part of it."""
+        parts = [
+            asyncio.create_task(self._hellos()),
+            asyncio.create_task(self._keep_going("letters", self._read_letters)),
+            asyncio.create_task(self._keep_going("serial map", self._read_map)),
+        ]
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._hellos())
-                group.create_task(self._keep_going("letters", self._read_letters))
-                group.create_task(self._keep_going("serial map", self._read_map))
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            for part in done:
+                part.result()
         finally:
+            self._stopping = True
+            await _cancelled(parts)
             await self._redis.aclose()
 
     async def _hellos(self) -> None:
@@ -94,7 +103,7 @@ class Bridge:
 
     async def _keep_going(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
         pause_s = 0.0
-        while True:
+        while not self._stopping:
             try:
                 await step()
             except _AWAY as error:
@@ -146,6 +155,14 @@ class Bridge:
         except TimeoutError:
             # A stream outlives its gateway by a day, then Valkey forgets it.
             await self._redis.expire(self._stream, STREAM_LIFE_S)
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel until every one has ended: a library that is just connecting may swallow a cancellation."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=0.1)
 
 
 def _profile_name(entry: bytes | None) -> str | None:

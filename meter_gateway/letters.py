@@ -19,8 +19,8 @@ class LetterError(ValueError):
 class Outcome(StrEnum):
     """How a letter ended. Its replies hold one entry per frame, in order.
 
-    A frame with a reply was written. With NO_ANSWER the first frame without a reply was written too and what
-    the meter did is unknown; with every other outcome a frame without a reply never left this process.
+    A frame with a reply was written. With NO_ANSWER the first frame without a reply may have been written too,
+    and what the meter did is unknown; with every other outcome a frame without a reply never left this process.
     """
 
     ANSWERED = "answered"

@@ -47,9 +47,14 @@ class Publisher:
         )
 
     @property
-    def dropped(self) -> int:
-        """How many items the full tray has lost since the start."""
-        return sum(self._tray.dropped.values())
+    def dropped(self) -> dict[str, int]:
+        """How many items the full tray has lost since the start, by kind."""
+        return {kind.name.lower(): count for kind, count in self._tray.dropped.items()}
+
+    @property
+    def backlog(self) -> int:
+        """How many items wait to be sent."""
+        return len(self._tray)
 
     def start(self) -> None:
         self._thread.start()

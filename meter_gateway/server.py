@@ -5,28 +5,32 @@ import logging
 import resource
 import signal
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
-from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import cast
 
+from meter_gateway.arrivals import Arrivals
 from meter_gateway.bridge import Bridge, hello
+from meter_gateway.capture import Capture
+from meter_gateway.metrics import LOOPBACK, Figures, serve_metrics
+from meter_gateway.protocol.connection import Event
 from meter_gateway.protocol.profiles import load_profile
 from meter_gateway.publisher import Publisher
 from meter_gateway.questions import Now
+from meter_gateway.session import Line
 from meter_gateway.sessions import Sessions
 from meter_gateway.settings import GatewaySettings
+from meter_gateway.timer import Timer
 from meter_gateway.tray import Kind, instant
 
 log = logging.getLogger(__name__)
 
 WRITE_HIGH_WATER = 8 * 1024
 BACKLOG = 4096
-SPARE_DESCRIPTORS = 128
+SPARE_DESCRIPTORS = 256
 LAST_ANSWER_SECONDS = 3.0
 FLUSH_SECONDS = 3.0
-SOURCES_REMEMBERED = 10_000
 FIGURES_SECONDS = 60.0
 
 
@@ -37,17 +41,19 @@ class StartupError(Exception):
 class MeterSocket(asyncio.Protocol):
     """One accepted socket: the line of a session, with a bounded write buffer."""
 
-    __slots__ = ("_gateway", "_transport")
+    __slots__ = ("_gateway", "_transport", "source")
 
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
         self._transport: asyncio.Transport | None = None
+        self.source = "unknown"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
         peer = self._transport.get_extra_info("peername") or ("unknown", 0)
-        self._gateway.opened(self, str(peer[0]), f"{peer[0]}:{peer[1]}")
+        self.source = str(peer[0])
+        self._gateway.opened(self, f"{peer[0]}:{peer[1]}")
 
     def data_received(self, data: bytes) -> None:
         self._gateway.received(self, data)
@@ -64,6 +70,7 @@ class MeterSocket(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
+            self._gateway.writes(self, data)
             self._transport.write(data)
 
     def close(self) -> None:
@@ -74,53 +81,6 @@ class MeterSocket(asyncio.Protocol):
             self._transport.abort()
         else:
             self._transport.close()
-
-
-class AcceptRate:
-    """How many connections one source network may open per second; 0 lets everybody in."""
-
-    def __init__(self, per_second: int) -> None:
-        self._per_second = per_second
-        self._seconds: OrderedDict[str, tuple[int, int]] = OrderedDict()
-
-    def allows(self, address: str, now: float) -> bool:
-        if not self._per_second:
-            return True
-        source, second = _network(address), int(now)
-        counted_second, count = self._seconds.get(source, (second, 0))
-        count = count + 1 if counted_second == second else 1
-        self._seconds[source] = (second, count)
-        self._seconds.move_to_end(source)
-        if len(self._seconds) > SOURCES_REMEMBERED:
-            self._seconds.popitem(last=False)
-        return count <= self._per_second
-
-
-class Timer:
-    """One timer that fires at the earliest time it was set to; setting it again later changes nothing."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, fire: Callable[[], None]) -> None:
-        self._loop = loop
-        self._fire = fire
-        self._handle: asyncio.Handle | None = None
-        # Kept here, because uvloop's handle of a time already past cannot tell it.
-        self._due = 0.0
-
-    def set(self, due: float | None) -> None:
-        """Fire at ``due`` on the loop's clock, at once if that is past; None leaves it as it is."""
-        if due is None or (self._handle is not None and self._due <= due):
-            return
-        self.cancel()
-        self._handle, self._due = self._loop.call_at(due, self._now), due
-
-    def cancel(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-
-    def _now(self) -> None:
-        self._handle = None
-        self._fire()
 
 
 class Gateway:
@@ -140,7 +100,10 @@ class Gateway:
             new_id=lambda: str(uuid.uuid4()),
             load_profile=load_profile,
             on_unmapped=lambda: self._bridge.want_map(),
+            on_proven=self._proved,
+            on_event=self._captured if settings.capture_dir else None,
             unproven_limit=settings.unproven_limit,
+            asks_clocks=settings.asks_clocks,
         )
         self._bridge = Bridge(
             settings.broker_url,
@@ -152,8 +115,10 @@ class Gateway:
             ),
             say_hello=self._say_hello,
         )
-        self._rate = AcceptRate(settings.accepts_per_second)
+        self._arrivals = Arrivals(settings.accepts_per_second)
+        self._capture: Capture | None = None
         self._server: asyncio.Server | None = None
+        self._metrics_server: asyncio.Server | None = None
         self._timer = Timer(self._loop, lambda: self._act(self.sessions.pass_time))
         self._bridge_task: asyncio.Task[None] | None = None
         self._figures_task: asyncio.Task[None] | None = None
@@ -172,10 +137,25 @@ class Gateway:
             )
         except OSError as error:
             raise StartupError(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from None
+        await self._start_extras()
         self._publisher.start()
         self._bridge_task = self._loop.create_task(self._bridge.run())
         self._figures_task = self._loop.create_task(self._log_figures())
         log.info("gateway %s listens on %s:%d", self.name, host, self.port)
+
+    async def _start_extras(self) -> None:
+        settings = self._settings
+        if settings.capture_dir:
+            try:
+                self._capture = Capture(Path(settings.capture_dir), self.name, self._loop.time())
+            except OSError as error:
+                raise StartupError(f"GATEWAY_CAPTURE_DIR cannot be used: {error.strerror}.") from None
+        if settings.metrics_port:
+            try:
+                self._metrics_server = await serve_metrics(settings.metrics_port, self._figures)
+            except OSError as error:
+                where = f"{LOOPBACK}:{settings.metrics_port}"
+                raise StartupError(f"Cannot show figures on {where}: {error.strerror or error}.") from None
 
     async def run_until(self, stopping: asyncio.Event) -> None:
         """Until told to stop, or until a part of the gateway died of an error of its own, which is raised."""
@@ -200,12 +180,21 @@ class Gateway:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._metrics_server is not None:
+            self._metrics_server.close()
+        if self._capture is not None:
+            self._capture.close()
         flushed = await asyncio.to_thread(self._publisher.stop, FLUSH_SECONDS)
         log.info("gateway %s stopped%s", self.name, "" if flushed else ", with letters unsent")
 
-    def opened(self, line: MeterSocket, source: str, peer: str) -> None:
-        if len(self.sessions) >= self._socket_limit or not self._rate.allows(source, self._loop.time()):
-            self.sessions.counters["connections_refused"] += 1
+    def opened(self, line: MeterSocket, peer: str) -> None:
+        reason = None
+        if not self._arrivals.allows(line.source, self._loop.time()):
+            reason = "accept_rate"
+        elif len(self.sessions) >= self._socket_limit and not self.sessions.make_room(self._now()):
+            reason = "no_descriptors"
+        if reason is not None:
+            self.sessions.counters[f"ended_{reason}"] += 1
             line.close()
             return
         self._act(lambda now: self.sessions.opened(line, peer, now))
@@ -216,6 +205,19 @@ class Gateway:
 
     def lost(self, line: MeterSocket, reason: str) -> None:
         self.sessions.lost(line, self._now(), reason)
+
+    def writes(self, line: MeterSocket, data: bytes) -> None:
+        self.sessions.counters["frames_out"] += 1
+        if self._capture is not None and (session := self.sessions.id_of(line)) is not None:
+            self._capture.written(session, data, self._loop.time())
+
+    def _captured(self, session: str, event: Event) -> None:
+        if self._capture is not None:
+            self._capture.event(session, event, self._loop.time())
+
+    def _proved(self, line: Line) -> None:
+        if isinstance(line, MeterSocket):
+            self._arrivals.proved(line.source, self._loop.time())
 
     def _act(self, event: Callable[[Now], None]) -> None:
         event(self._now())
@@ -231,17 +233,16 @@ class Gateway:
         at = instant(datetime.now(UTC))
         self._publisher.put(Kind.HELLO, hello(self.name, self._settings.node, at))
 
+    def _figures(self) -> Figures:
+        sessions, publisher = self.sessions, self._publisher
+        return Figures(sessions.counters, sessions.states(), publisher.backlog, publisher.dropped)
+
     async def _log_figures(self) -> None:
         while True:
             await asyncio.sleep(FIGURES_SECONDS)
-            counted = " ".join(f"{name}={count}" for name, count in sorted(self.sessions.counters.items()))
-            log.info(
-                "sockets=%d online=%d dropped_letters=%d %s",
-                len(self.sessions),
-                self.sessions.online,
-                self._publisher.dropped,
-                counted,
-            )
+            now = self._figures()
+            counted = {**now.states, "dropped": sum(now.dropped.values()), **now.counters}
+            log.info("%s", " ".join(f"{name}={count}" for name, count in counted.items()))
 
 
 async def serve(settings: GatewaySettings) -> None:
@@ -256,14 +257,6 @@ async def serve(settings: GatewaySettings) -> None:
         await gateway.run_until(stopping)
     finally:
         await gateway.stop()
-
-
-def _network(address: str) -> str:
-    try:
-        host = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    return str(ip_network((host, 24 if host.version == 4 else 48), strict=False))
 
 
 def _raise_descriptor_limit() -> int:

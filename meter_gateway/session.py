@@ -3,7 +3,6 @@
 Pure: bytes and `now` (monotonic seconds) come in, the line is passed in.
 """
 
-from collections.abc import Iterator
 from typing import Protocol
 
 from meter_gateway.login import Login
@@ -13,15 +12,18 @@ from meter_gateway.protocol.openings import Opening, OpeningSeen
 from meter_gateway.protocol.profiles import Profile
 from meter_gateway.protocol.stream import FrameSeen
 from meter_gateway.questions import Finish, Questions
+from meter_gateway.refusals import polite_no
 
 TEXT_SILENCE_S = 0.5
 FRAME_SILENCE_S = 5.0
 HEARTBEATS_MISSED = 3
 HEARTBEAT_UNKNOWN_S = 300.0
-NOISE_LIMIT_UNPROVEN = 512
-NOISE_LIMIT_PROVEN = 4096
+UNSOUND_LIMIT_UNPROVEN = 512
+UNSOUND_LIMIT_PROVEN = 4096
 UNASKED_PER_SECOND = 5.0
 UNASKED_AT_ONCE = 50.0
+SHED_LIMIT = 1000
+PORTION = 1024
 
 
 class Line(Protocol):
@@ -37,19 +39,21 @@ class Session:
 
     ``order`` grows with every socket accepted, so it says which of two logins is the newer one. ``alarm`` is
     the deadline that is on the registry's clock for this session, if any. ``spoke`` is set by every sound
-    frame and heartbeat; the registry resets it.
+    frame and heartbeat; the registry resets it. ``clock_due`` is when its clock is to be asked for.
     """
 
     __slots__ = (
         "_connection",
         "_foreign",
         "_heard_at",
-        "_noise",
+        "_shed",
         "_silence_at",
         "_unasked",
         "_unasked_at",
+        "_unsound",
         "alarm",
         "announced_at",
+        "clock_due",
         "ended",
         "id",
         "line",
@@ -73,12 +77,14 @@ class Session:
         self.profile: Profile | None = None
         self.announced_at: float | None = None
         self.alarm: float | None = None
+        self.clock_due: float | None = None
         self.ended = False
         self.spoke = False
         self._connection = Connection(Role.PLATFORM)
         self._silence_at: float | None = None
         self._heard_at = now
-        self._noise = 0
+        self._unsound = 0
+        self._shed = 0
         self._foreign: Opening | None = None
         self._unasked = UNASKED_AT_ONCE
         self._unasked_at = now
@@ -88,9 +94,10 @@ class Session:
         """The proven meter number."""
         return self.login.serial
 
-    def frames_in(self, data: bytes, now: float) -> Iterator[Frame]:
-        """Feed received bytes; yields the sound frames. Openings and noise are taken note of on the way."""
-        yield from self._frames(self._connection.receive(data), now)
+    def events_in(self, data: bytes, now: float) -> list[Event]:
+        """Feed one portion of received bytes; ``take`` is to be called for each event, in order."""
+        self._unsound += len(data)
+        events = self._connection.receive(data)
         match self._connection.waits_for:
             case None:
                 self._silence_at = None
@@ -98,12 +105,24 @@ class Session:
                 self._silence_at = now + TEXT_SILENCE_S
             case _:
                 self._silence_at = now + FRAME_SILENCE_S
+        return events
 
-    def frames_after_silence(self, now: float) -> Iterator[Frame]:
+    def events_after_silence(self, now: float) -> list[Event]:
         """Judge an unfinished piece once the line has been silent long enough."""
-        if self._silence_at is not None and now >= self._silence_at:
-            self._silence_at = None
-            yield from self._frames(self._connection.flush(), now)
+        if self._silence_at is None or now < self._silence_at:
+            return []
+        self._silence_at = None
+        return self._connection.flush()
+
+    def take(self, event: Event, now: float) -> Frame | None:
+        """Note what came: the frame if it is a sound one of the meter; an opening is acted on here."""
+        if isinstance(event, FrameSeen):
+            self._heard(now)
+            return event.frame
+        if isinstance(event, OpeningSeen):
+            self._heard(now)
+            self._opening(event, now)
+        return None
 
     def may_speak_unasked(self, now: float) -> bool:
         """Take one from the allowance for frames nobody asked for: 5 a second, 50 at once."""
@@ -111,8 +130,10 @@ class Session:
         self._unasked = min(UNASKED_AT_ONCE, self._unasked + refill)
         self._unasked_at = now
         if self._unasked < 1:
+            self._shed += 1
             return False
         self._unasked -= 1
+        self._shed = 0
         return True
 
     def reason_to_end(self, now: float) -> str | None:
@@ -121,8 +142,10 @@ class Session:
             return f"foreign_{self._foreign.value}"
         if self.login.failure is not None:
             return self.login.failure.value
-        if self._noise > (NOISE_LIMIT_UNPROVEN if self.serial is None else NOISE_LIMIT_PROVEN):
+        if self._unsound > (UNSOUND_LIMIT_UNPROVEN if self.login.serial is None else UNSOUND_LIMIT_PROVEN):
             return "noise"
+        if self._shed > SHED_LIMIT:
+            return "flood"
         if self.serial is not None and now >= self._idle_at:
             return "silent"
         return None
@@ -135,41 +158,40 @@ class Session:
 
     def deadline(self, announce_again_s: float) -> float:
         """When this session next needs ``pass_time``."""
-        deadlines = [self.login.deadline, self.questions.deadline, self._silence_at]
-        if self.serial is not None:
-            deadlines.append(self._idle_at)
+        due = self.login.deadline
+        if due is None:
+            due = self._idle_at
             if self.announced_at is not None and self.questions.epoch is None:
-                deadlines.append(self.announced_at + announce_again_s)
-        return min(deadline for deadline in deadlines if deadline is not None)
+                due = min(due, self.announced_at + announce_again_s)
+            if self.clock_due is not None and self.clock_due < due:
+                due = self.clock_due
+        asked_until = self.questions.deadline
+        if asked_until is not None and asked_until < due:
+            due = asked_until
+        if self._silence_at is not None and self._silence_at < due:
+            due = self._silence_at
+        return due
 
     @property
     def _idle_at(self) -> float:
         heartbeat_s = HEARTBEAT_UNKNOWN_S if self.profile is None else float(self.profile.heartbeat_s)
         return self._heard_at + HEARTBEATS_MISSED * heartbeat_s
 
-    def _frames(self, events: list[Event], now: float) -> Iterator[Frame]:
-        for event in events:
-            match event:
-                case FrameSeen():
-                    self._heard(now)
-                    yield event.frame
-                case OpeningSeen():
-                    self._heard(now)
-                    self._opening(event, now)
-                case _:
-                    self._noise += len(event.raw)
-
     def _heard(self, now: float) -> None:
-        self._noise = 0
+        self._unsound = 0
         self._heard_at = now
         self.spoke = True
 
     def _opening(self, opening: OpeningSeen, now: float) -> None:
         if opening.shape.is_foreign:
             self._foreign = opening.shape
+            if (no := polite_no(opening)) is not None:
+                self.line.write(no)
+            return
+        if not self.may_speak_unasked(now):
             return
         answer = opening.answer
-        if answer is not None and self.login.claim in (None, opening.serial) and self.may_speak_unasked(now):
+        if answer is not None and self.login.claim in (None, opening.serial):
             self._send(answer)
         if opening.shape is not Opening.KEEPALIVE:
             self.login.announced(opening.serial, now)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+UNPROVEN_LIMIT = 16_384
+
 
 class SettingsError(ValueError):
     """The environment cannot be used; the text is one sentence for the person who started the process."""
@@ -14,8 +16,10 @@ class GatewaySettings:
     """Addresses and limits of one gateway process.
 
     ``port`` 0 takes any free port (the log names it). ``accepts_per_second`` is per source network (/24 for
-    IPv4, /48 for IPv6) and 0 turns it off, because carriers put thousands of meters behind one address.
+    IPv4, /48 for IPv6), counts only connections that prove nothing, and 0 turns it off.
     ``unproven_limit`` is how many sockets may wait for their login at once; beyond it the oldest one goes.
+    ``metrics_port`` is on the loopback, 0 for none. ``capture_dir`` takes real frames, masked, as test cases;
+    None for none. ``asks_clocks``: meters are asked for their clock once a day.
     """
 
     broker_url: str
@@ -23,8 +27,11 @@ class GatewaySettings:
     port: int = 6450
     node: str = "gw1"
     accepts_per_second: int = 0
-    unproven_limit: int = 4096
+    unproven_limit: int = UNPROVEN_LIMIT
     log_level: str = "INFO"
+    metrics_port: int = 0
+    capture_dir: str | None = None
+    asks_clocks: bool = True
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "GatewaySettings":
@@ -41,8 +48,13 @@ class GatewaySettings:
             port=_whole_number(environ, "GATEWAY_PORT", 6450, 65535),
             node=node,
             accepts_per_second=_whole_number(environ, "GATEWAY_ACCEPTS_PER_SECOND", 0, 1_000_000),
-            unproven_limit=max(1, _whole_number(environ, "GATEWAY_UNPROVEN_LIMIT", 4096, 1_000_000)),
+            unproven_limit=max(
+                1, _whole_number(environ, "GATEWAY_UNPROVEN_LIMIT", UNPROVEN_LIMIT, 1_000_000)
+            ),
             log_level=level,
+            metrics_port=_whole_number(environ, "GATEWAY_METRICS_PORT", 0, 65535),
+            capture_dir=environ.get("GATEWAY_CAPTURE_DIR") or None,
+            asks_clocks=bool(_whole_number(environ, "GATEWAY_CLOCK_CHECKS", 1, 1)),
         )
 
 

@@ -22,6 +22,8 @@ class Kind(Enum):
     ANSWER = ("meters.letters_answered", "delivery", "answers", False)
     PUSH = ("meters.frames_pushed", "readings", "pushes", True)
     SEEN = ("meters.meters_seen", "readings", "seen", True)
+    DRIFT = ("meters.clock_drifted", "readings", "clocks", True)
+    STORM = ("meters.takeover_storm", "alerts", "serials", False)
 
     def __init__(self, task: str, queue: str, list_name: str, early_to_drop: bool) -> None:
         self.task = task
@@ -54,26 +56,41 @@ class Tray:
     def __init__(self, limit: int = TRAY_LIMIT) -> None:
         self._limit = limit
         self._waiting: dict[Kind, deque[Item]] = {kind: deque() for kind in Kind}
+        self._count = 0
         self.dropped: dict[Kind, int] = dict.fromkeys(Kind, 0)
 
     def __len__(self) -> int:
-        return sum(len(items) for items in self._waiting.values())
+        return self._count
 
     def put(self, kind: Kind, item: Item) -> None:
         if kind is Kind.HELLO:
+            self._count -= len(self._waiting[kind])
             self._waiting[kind].clear()
-        elif len(self) >= self._limit:
+        elif self._count >= self._limit:
             victim = next(victim for victim in _DROP_ORDER if self._waiting[victim])
             self._waiting[victim].popleft()
             self.dropped[victim] += 1
+            self._count -= 1
         self._waiting[kind].append(item)
+        self._count += 1
 
     def take(self) -> tuple[Kind, list[Item]] | None:
         """The next batch, urgent kinds first, at most BATCH_LIMIT items of one kind in their own order."""
         for kind, items in self._waiting.items():
             if items:
-                return kind, [items.popleft() for _ in range(min(len(items), BATCH_LIMIT))]
+                batch = [items.popleft() for _ in range(min(len(items), BATCH_LIMIT))]
+                self._count -= len(batch)
+                return kind, batch
         return None
 
 
-_DROP_ORDER = (Kind.SEEN, Kind.PUSH, Kind.ANSWER, Kind.GONE, Kind.LOGIN, Kind.HELLO)
+_DROP_ORDER = (
+    Kind.SEEN,
+    Kind.PUSH,
+    Kind.DRIFT,
+    Kind.ANSWER,
+    Kind.GONE,
+    Kind.LOGIN,
+    Kind.STORM,
+    Kind.HELLO,
+)

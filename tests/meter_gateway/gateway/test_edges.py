@@ -5,7 +5,8 @@ import asyncio
 import pytest
 import uvloop
 
-from meter_gateway.server import AcceptRate, Timer
+from meter_gateway.arrivals import Arrivals
+from meter_gateway.timer import Timer
 
 LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 
@@ -36,12 +37,21 @@ def test_a_timer_set_to_a_past_time_fires_at_once_and_can_be_set_again(new_loop)
 
 
 def test_one_source_network_may_open_only_so_many_connections_a_second():
-    rate = AcceptRate(3)
-    assert [rate.allows(f"192.0.2.{host}", 7.1) for host in range(5)] == [True, True, True, False, False]
-    assert rate.allows("198.51.100.1", 7.2)
-    assert rate.allows("192.0.2.1", 8.0)
-    assert [rate.allows(f"2001:db8:1:{host}::1", 7.1) for host in range(4)] == [True, True, True, False]
+    arrivals = Arrivals(3)
+    assert [arrivals.allows(f"192.0.2.{host}", 7.0) for host in range(5)] == [True, True, True, False, False]
+    assert arrivals.allows("198.51.100.1", 7.1)
+    assert arrivals.allows("192.0.2.1", 7.4)
+    assert not arrivals.allows("192.0.2.1", 7.4)
+    assert [arrivals.allows(f"2001:db8:1:{host}::1", 7.0) for host in range(4)] == [True, True, True, False]
+
+
+def test_meters_that_prove_themselves_do_not_use_up_their_addresss_rate():
+    arrivals = Arrivals(3)
+    for _ in range(10_000):
+        assert arrivals.allows("192.0.2.1", 7.0)
+        arrivals.proved("192.0.2.1", 7.0)
+    assert [arrivals.allows("192.0.2.1", 7.0) for _ in range(4)] == [True, True, True, False]
 
 
 def test_no_rate_lets_everybody_in():
-    assert all(AcceptRate(0).allows("192.0.2.1", 1.0) for _ in range(10_000))
+    assert all(Arrivals(0).allows("192.0.2.1", 1.0) for _ in range(10_000))

@@ -198,6 +198,14 @@ def test_sigterm_waits_for_the_answer_in_flight_and_sends_it_up(valkey, gateway,
     assert gone["reason"] == "gateway_stopped"
 
 
+def test_sigterm_right_after_a_connect_and_close_ends_the_process(valkey):
+    """Sent while the connections to Valkey are being made, when its library swallows a cancellation."""
+    with Gateway(valkey) as gateway:
+        socket.create_connection(("127.0.0.1", gateway.port), 5).close()
+        gateway.process.terminate()
+        assert gateway.process.wait(5) == 0
+
+
 def test_sigterm_does_not_wait_for_ever(valkey, gateway, meter):
     valkey.publish_map(KNOWN)
     gateway.log_in(meter)

@@ -107,9 +107,139 @@ PAGE = [
     _route("POST", "q/<str:token>/orders", "422", {}),
     _route("GET", "q/<str:token>/orders/<str:no>", "200"),
     _route("GET", "q/<str:token>/orders/<str:no>/help", "200"),
+    _route("POST", "q/<str:token>/orders/<str:no>/cancel", "302", {}),
     # No login was begun in this browser.
     _route("GET", "pay/return/<str:channel>", "400"),
-    _route("POST", "i18n/setlang/", "302", {}),
+    *(_route(method, "i18n/setlang/", "302") for method in ("GET", "POST", "PUT", "PATCH", "DELETE")),
 ]
 
-ROUTES = [*REST, *PLATFORMS, *OPERATIONS, *PAGE]
+# The desks send strangers to their login, and answer a foreign thing like a missing one: back to the start.
+_AWAY = "302"
+_EVERY_MEMBER = "302 302 200 200 200 200 302 302"
+_EVERY_ARRANGER = "302 302 200 200 403 200 302 302"
+_NO_MEMBER = "302 302 403 403 403 403 302 302"
+_MEMBERS_OF_LI = "302 302 200 200 200 302 302 302"
+_ARRANGERS_OF_LI = "302 302 200 200 403 302 302 302"
+_OPERATOR = "302 302 302 302 302 302 200 302"
+_NO_OPERATOR = "302 302 302 302 302 302 403 302"
+
+
+def _records(
+    model: str, *, everything: str, add: str, one: str, delete: str, change: str = "", history: str = ""
+) -> list[Route]:
+    """The routes of one kind of record at a desk: the list, a new one, and Li's own."""
+    one_of_li = f"{model}/<path:object_id>"
+    return [
+        _route("GET", f"{model}/", everything),
+        _route("GET", f"{model}/add/", add),
+        _route("GET", f"{one_of_li}/history/", history or one),
+        _route("GET", f"{one_of_li}/delete/", delete),
+        _route("GET", f"{one_of_li}/change/", change or one),
+        # The address without an action leads on to the change page.
+        _route("GET", f"{one_of_li}/", _AWAY),
+    ]
+
+
+_LI_METER = "admin/meters/meter/<path:object_id>"
+
+LANDLORDS_DESK = [
+    _route("GET", "admin/", _EVERY_MEMBER),
+    _route("GET", "admin/landlord/", _EVERY_MEMBER),
+    _route("POST", "admin/language/", _AWAY),
+    _route("GET", "admin/search/", _EVERY_MEMBER),
+    # Who is in already goes home.
+    _route("GET", "admin/login/", "200 200 302 302 302 302 200 200"),
+    _route("GET", "admin/logout/", "302 302 405 405 405 405 302 302"),
+    _route("GET", "admin/password_change/", _EVERY_MEMBER),
+    _route("GET", "admin/password_change/done/", _EVERY_MEMBER),
+    _route("GET", "admin/autocomplete/", _NO_MEMBER),
+    _route("GET", "admin/jsi18n/", _EVERY_MEMBER),
+    _route("GET", "admin/r/<path:content_type_id>/<path:object_id>/", "302 302 404 404 404 404 302 302"),
+    _route("GET", "admin/^(?P<app_label>meters|income|readings|tariffs|accounts)/$", _AWAY),
+    _route("GET", f"{_LI_METER}/live/", _MEMBERS_OF_LI),
+    # Leads back to the meter's page, whose button asks.
+    _route("GET", f"{_LI_METER}/read/", "302 302 302 302 403 302 302 302"),
+    *(
+        _route("GET", f"{_LI_METER}/{act}/", _ARRANGERS_OF_LI)
+        for act in ("recharge", "power-on", "power-off", "price")
+    ),
+    *(
+        route
+        for name in ("meters/meter", "readings/reading", "meters/command", "tariffs/price", "meters/lease")
+        for route in _records(
+            f"admin/{name}", everything=_EVERY_MEMBER, add=_NO_MEMBER, one=_MEMBERS_OF_LI, delete=_NO_MEMBER
+        )
+    ),
+    *(
+        route
+        for name in ("income/recharge", "income/payment", "accounts/auditline")
+        for route in _records(
+            f"admin/{name}",
+            everything=_EVERY_ARRANGER,
+            add=_NO_MEMBER,
+            one=_ARRANGERS_OF_LI,
+            delete=_NO_MEMBER,
+        )
+    ),
+    *(
+        route
+        for name in ("meters/site", "meters/room")
+        for route in _records(
+            f"admin/{name}",
+            everything=_EVERY_MEMBER,
+            add=_EVERY_ARRANGER,
+            one=_MEMBERS_OF_LI,
+            delete=_NO_MEMBER,
+        )
+    ),
+]
+
+OPERATORS_DESK = [
+    _route("GET", "ops/", _OPERATOR),
+    _route("POST", "ops/language/", _AWAY),
+    _route("GET", "ops/search/", _OPERATOR),
+    _route("GET", "ops/login/", "200 200 200 200 200 200 302 200"),
+    _route("GET", "ops/logout/", "302 302 302 302 302 302 405 302"),
+    _route("GET", "ops/password_change/", _OPERATOR),
+    _route("GET", "ops/password_change/done/", _OPERATOR),
+    _route("GET", "ops/autocomplete/", _NO_OPERATOR),
+    _route("GET", "ops/jsi18n/", _OPERATOR),
+    _route("GET", "ops/r/<path:content_type_id>/<path:object_id>/", "302 302 302 302 302 302 404 302"),
+    _route("GET", "ops/^(?P<app_label>meters|accounts|django_celery_beat|income)/$", _AWAY),
+    *(
+        route
+        for name in (
+            "meters/gateway",
+            "meters/presence",
+            "meters/command",
+            "meters/letter",
+            "meters/meter",
+            "income/payment",
+            "accounts/auditline",
+            "accounts/landlord",
+            "accounts/user",
+            "accounts/member",
+        )
+        for route in _records(
+            f"ops/{name}", everything=_OPERATOR, add=_NO_OPERATOR, one=_OPERATOR, delete=_NO_OPERATOR
+        )
+    ),
+    *_records(
+        "ops/meters/stockedmeter", everything=_OPERATOR, add=_OPERATOR, one=_OPERATOR, delete=_NO_OPERATOR
+    ),
+    *(
+        route
+        for name in ("periodictask", "intervalschedule", "crontabschedule")
+        for route in _records(
+            f"ops/django_celery_beat/{name}",
+            everything=_OPERATOR,
+            add=_OPERATOR,
+            one=_OPERATOR,
+            delete=_OPERATOR,
+        )
+    ),
+]
+
+DESKS = [*LANDLORDS_DESK, *OPERATORS_DESK]
+
+ROUTES = [*REST, *PLATFORMS, *OPERATIONS, *PAGE, *DESKS]

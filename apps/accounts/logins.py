@@ -57,13 +57,11 @@ def wechat_app(*, mini_program: bool) -> dict[str, str]:
 
     :raises LoginUnavailable: if it is not configured.
     """
-    prefix = (
-        "WECHAT_MINI_APP" if mini_program and getattr(settings, "WECHAT_MINI_APP_ID", "") else "WECHAT_APP"
-    )
-    app = {
-        "appid": getattr(settings, f"{prefix}_ID", ""),
-        "app_secret": getattr(settings, f"{prefix}_SECRET", ""),
-    }
+    mini_program_id: str = getattr(settings, "WECHAT_MINI_APP_ID", "")
+    if mini_program and mini_program_id:
+        app = {"appid": mini_program_id, "app_secret": str(getattr(settings, "WECHAT_MINI_APP_SECRET", ""))}
+    else:
+        app = {"appid": settings.WECHAT_APP_ID, "app_secret": settings.WECHAT_APP_SECRET}
     if not all(app.values()):
         raise LoginUnavailable()
     return app

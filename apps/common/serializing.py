@@ -77,7 +77,7 @@ class EnergyField(DecimalTextField):
     example = "76.92"
 
 
-class DecimalTextSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+class DecimalTextSchema(OpenApiSerializerFieldExtension):
     target_class = DecimalTextField
     match_subclasses = True
 

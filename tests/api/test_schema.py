@@ -17,6 +17,8 @@ from tests.people import Street
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOT_REST = (
     "apps/sandbox/",
+    "apps/landing/desk/",
+    "apps/landing/page/",
     "apps/income/platforms/",
     "apps/common/platforms.py",
     "apps/common/alipay_gateway.py",

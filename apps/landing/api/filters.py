@@ -80,7 +80,7 @@ class InstantFilter(django_filters.Filter):
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
         if not value:
             return qs
-        return super().filter(qs, instant(value, landlord_zone(self.parent.request)))  # type: ignore[attr-defined]
+        return super().filter(qs, instant(value, landlord_zone(self.parent.request)))
 
 
 class PeriodFilter(django_filters.FilterSet):

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.api.idempotency import idempotent
-from apps.accounts.api.views import parsed
+from apps.accounts.api.views import caller, parsed
 from apps.accounts.roles import Act
 from apps.common.openapi import documented
 from apps.income.models import Recharge
@@ -84,7 +84,7 @@ class ReadView(OfOneMeter):
     )
     @idempotent
     def post(self, request: Request, meter_id: UUID) -> Response:
-        command = commands.ask_read(meter=self.meter, by_id=request.user.pk, now=timezone.now())
+        command = commands.ask_read(meter=self.meter, by_id=caller(request).pk, now=timezone.now())
         return Response(s.CommandOut(command).data, status=202)
 
 
@@ -107,7 +107,7 @@ class PowerView(OfOneMeter):
         meter, on = self.meter, given["state"] == "on"
         reading = latest(meter)
         remaining_kwh = reading.remaining_kwh if reading else None
-        who, now = request.user.pk, timezone.now()
+        who, now = caller(request).pk, timezone.now()
         command = commands.ask_power(
             meter=meter, on=on, reason=given["reason"], by_id=who, now=now, remaining_kwh=remaining_kwh
         )
@@ -150,7 +150,7 @@ class MeterRechargesView(OfOneMeter, ListAPIView):
             amount_yuan=given.get("amount_yuan"),
             energy_kwh=given.get("energy_kwh"),
             reason=given["reason"],
-            by_id=request.user.pk,
+            by_id=caller(request).pk,
             now=timezone.now(),
         )
         return Response(s.RechargeOut(recharge).data, status=202)
@@ -212,7 +212,7 @@ class MeterPricesView(OfOneMeter, ListAPIView):
             meter=self.meter,
             price_yuan_per_kwh=given["price_yuan_per_kwh"],
             active_from=given.get("active_from", now),
-            by_id=request.user.pk,
+            by_id=caller(request).pk,
             now=now,
         )
         return Response(s.PriceOut(price).data, status=201)

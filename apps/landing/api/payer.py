@@ -6,7 +6,6 @@ from django.conf import settings
 from rest_framework.request import Request
 
 from apps.accounts.models import PayerIdentity
-from apps.landing.page.payer import payer_of as payer_of_session
 
 
 def payer_of(request: Request, channel: str) -> PayerIdentity | None:
@@ -18,7 +17,9 @@ def payer_of(request: Request, channel: str) -> PayerIdentity | None:
         known = PayerIdentity.objects.filter(user=request.user, channel=channel).order_by("-id").first()
         if known is not None:
             return known
-    return payer_of_session(request._request, channel)
+    session: Any = request._request.session
+    named = session.get(f"payer:{channel}")
+    return PayerIdentity.objects.filter(pk=named, channel=channel).first() if named else None
 
 
 def caller_of(request: Request) -> str:

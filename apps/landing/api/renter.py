@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.api.views import parsed
+from apps.accounts.api.views import caller, parsed
 from apps.common.openapi import documented
 from apps.common.scoping import landlord_scope, own_scopes
 from apps.income.services.cancelling import cancel_order
@@ -137,7 +137,7 @@ class MyMetersView(APIView):
 
     @documented("The meters I rent", name="my_meters", gives=s.MyMetersOut, refuses=(401,), of_landlord=False)
     def get(self, request: Request) -> Response:
-        return Response(s.MyMetersOut({"results": rented.meters_of(request.user, timezone.now())}).data)
+        return Response(s.MyMetersOut({"results": rented.meters_of(caller(request), timezone.now())}).data)
 
 
 @own_scopes
@@ -154,7 +154,7 @@ class MyRechargesView(APIView):
     )
     def get(self, request: Request) -> Response:
         before, limit = _cursor(request)
-        mine = rented.recharges_of(request.user, before=before, limit=limit + 1)
+        mine = rented.recharges_of(caller(request), before=before, limit=limit + 1)
         older = f"?before={mine[limit - 1].pk}&limit={limit}" if len(mine) > limit else None
         next_page = request.build_absolute_uri(f"{request.path}{older}") if older else None
         page = {"next": next_page, "previous": None, "results": mine[:limit]}

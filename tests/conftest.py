@@ -94,3 +94,11 @@ def real_street(transactional_db: None) -> Any:
     from tests.people import build_street
 
     return build_street()
+
+
+@pytest.fixture
+def quiet_doorbells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ring nobody: for tests that take every turn themselves."""
+    from apps.common import queue
+
+    monkeypatch.setattr(queue, "_put", lambda *_: None)

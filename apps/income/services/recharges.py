@@ -14,7 +14,7 @@ from apps.income.services.ledger import balance, book
 from apps.income.states import RechargeKind, RechargeState
 from apps.meters.models import Lease, Meter
 from apps.meters.services import commands
-from apps.meters.states import CommandState
+from apps.meters.states import CommandState, PowerReason
 from apps.tariffs.pricing import Quote, quote
 from apps.tariffs.selectors import price_at
 from meter_gateway.protocol.profiles import load_profile
@@ -83,7 +83,11 @@ def recharge_by_member(
     if meter.archived_at is not None:
         raise commands.MeterArchived()
     if kind not in (RechargeKind.CASH, RechargeKind.GIFT, RechargeKind.CORRECTION):
-        raise Refused(code="kind_invalid", fields={"kind": _("Cash, gift or correction.")})
+        raise Refused(
+            _("Choose cash, a gift or a correction."),
+            code="kind_invalid",
+            fields={"kind": _("Cash, gift or correction.")},
+        )
     if not reason.strip():
         raise commands.ReasonMissing(fields={"reason": _("Required.")})
     if (amount_yuan is None) == (energy_kwh is None):
@@ -159,10 +163,17 @@ def settle(*, command_id: UUID, now: datetime) -> bool:
             device_epoch=recharge.command.device_epoch,
         )
         book(reference=f"recharge:{recharge.pk}:credited", kind="credited", moves=moves, now=now)
+        _look_for_the_light(recharge.meter, now)
         return True
     if recharge.command.state == CommandState.CANCELLED and recharge.kind != RechargeKind.PAYMENT:
         return _take_back(recharge, spent, now)
     return False
+
+
+def _look_for_the_light(meter: Meter, now: datetime) -> None:
+    """Ask again of a meter whose relay was still open in the credit's own read-back; it may close a moment later."""
+    if meter.power_on is False and meter.power_reason != PowerReason.FORCED_OFF:
+        commands.ask_read(meter=meter, by_id=None, now=now)
 
 
 def _take_back(recharge: Recharge, spent_yuan: Decimal, now: datetime) -> bool:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import F, OuterRef, Q, Subquery
 
 from apps.common.scoping import everything
 from apps.meters.models import Command, Meter, Presence
@@ -12,12 +12,16 @@ from apps.meters.services import commands
 from apps.meters.states import CommandKind
 from meter_gateway.protocol.profiles import load_profile
 
-# How often the caller comes; what is due is divided by the calls that fit into an interval.
+# How often beat calls; what is due is divided by the calls that fit into an interval.
 CALL_EVERY_S = 60
 
 
-def meters_to_read(*, now: datetime) -> list[tuple[UUID, UUID]]:
-    """Return (landlord, meter) of the meters to ask now: those due longest, at most this call's share."""
+def meters_to_read(*, now: datetime, call_every_s: int = CALL_EVERY_S) -> list[tuple[UUID, UUID]]:
+    """Return (landlord, meter) of the meters to ask now: those due longest, at most this call's share.
+
+    After a standstill the share is the same, so a fleet that was away is caught up with over one interval and
+    not in a burst.
+    """
     due: list[tuple[UUID, UUID]] = []
     with everything("schedule: meters due for a reading"):
         online = Meter.objects.filter(
@@ -27,10 +31,10 @@ def meters_to_read(*, now: datetime) -> list[tuple[UUID, UUID]]:
             interval = timedelta(seconds=load_profile(profile).reading_interval_s)
             last = Command.objects.filter(meter=OuterRef("pk"), kind=CommandKind.READ).order_by("-id")
             of_model = online.filter(profile=profile)
-            share = ceil(of_model.count() * CALL_EVERY_S / interval.total_seconds())
+            share = ceil(of_model.count() * call_every_s / interval.total_seconds())
             waiting = (
                 of_model.annotate(asked_at=Subquery(last.values("created_at")[:1]))
-                .exclude(asked_at__gt=now - interval)
+                .filter(Q(asked_at=None) | Q(asked_at__lte=now - interval))
                 .order_by(F("asked_at").asc(nulls_first=True), "id")
             )
             due += list(waiting.values_list("landlord_id", "pk")[:share])

@@ -8,7 +8,7 @@ VENV := .venv/bin
 # The first Python of these that can make a virtual environment; PYTHON=… names another one.
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 
-.PHONY: help setup demo test check lock fix
+.PHONY: help setup demo test check bench lock fix
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1 ·/p' Makefile
@@ -49,6 +49,9 @@ check: setup  ## Style, types, import contracts, migrations, translations
 	@$(VENV)/python manage.py makemigrations --check --dry-run
 	@echo '— translations'
 	@$(VENV)/python -m config.translations check
+
+bench: setup  ## What the gateway costs, against a floor of the same run
+	@$(VENV)/python -m bench
 
 fix: setup  ## Let ruff mend style and format
 	@$(VENV)/ruff check --fix

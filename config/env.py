@@ -1,6 +1,8 @@
 """Read a variable of the environment, or stop with one clear sentence."""
 
+import json
 import os
+from typing import Any
 from urllib.parse import urlsplit
 
 
@@ -21,6 +23,24 @@ def env_required(name: str) -> str:
     if not value:
         raise EnvError(f"{name} must be set and must not be empty.")
     return value
+
+
+def env_json_file(name: str) -> dict[str, Any]:
+    """Return the object in the JSON file whose path is in `name`; an unset variable is an empty object.
+
+    :raises EnvError: if the file cannot be read, or holds something else.
+    """
+    path = os.environ.get(name, "")
+    if not path:
+        return {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        raise EnvError(f"{name} must name a readable JSON file.") from None
+    if not isinstance(found, dict):
+        raise EnvError(f"{name} must name a file with one JSON object.")
+    return found
 
 
 def env_bool(name: str, default: bool = False) -> bool:

@@ -43,6 +43,7 @@ ERROR_CODES: dict[str, int] = {
     "not_acceptable": 406,
     "already_paid": 409,
     "channel_missing": 409,
+    "account_broken": 409,
     "conflict": 409,
     "in_review": 409,
     "lease_overlaps": 409,

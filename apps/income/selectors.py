@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from apps.income import postings
-from apps.income.models import CollectionAccount, Posting
-from apps.income.states import Channel
+from apps.income.models import CollectionAccount, Payment, Posting
+from apps.income.states import Channel, PaymentState
 
 _FEN = Decimal("0.01")
 
@@ -74,3 +74,17 @@ def _came_in(
         .annotate(sum=Sum("amount"), entries=Count("entry", distinct=True))
         .values_list("source", "sum", "entries")
     )
+
+
+def payments_in_review() -> QuerySet[Payment]:
+    """Return the payments that do not agree with their order, oldest first; nothing was credited for them."""
+    return (
+        Payment.objects.filter(Q(state=PaymentState.REVIEW) | ~Q(review_reason=""))
+        .select_related("order__meter__room")
+        .order_by("id")
+    )
+
+
+def can_be_paid() -> bool:
+    """Say whether a renter has any channel to pay through."""
+    return CollectionAccount.objects.filter(is_active=True).exists()

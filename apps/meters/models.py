@@ -76,6 +76,9 @@ class Presence(models.Model):
     is_online = models.BooleanField(_("online"), default=False)
     since = models.DateTimeField(_("since"), null=True)
     seen_at = models.DateTimeField(_("last seen"), null=True)
+    clock_drift_s = models.IntegerField(_("clock ahead by seconds"), null=True)
+    clock_seen_at = models.DateTimeField(null=True)
+    stormed_at = models.DateTimeField(_("fought over"), null=True)
 
     class Meta:
         verbose_name = _("session")

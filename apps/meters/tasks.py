@@ -59,6 +59,18 @@ def meters_seen(*, gateway: str, seen: list[dict[str, Any]], **_: Any) -> None:
     presence.meters_were_seen(gateway=gateway, seen=seen, now=timezone.now())
 
 
+@shared_task(name="meters.clock_drifted")
+def clock_drifted(*, clocks: list[dict[str, Any]], **_: Any) -> None:
+    """Note clocks that are wrong."""
+    presence.clocks_drifted(clocks=clocks, now=timezone.now())
+
+
+@shared_task(name="meters.takeover_storm")
+def takeover_storm(*, serials: list[dict[str, Any]], **_: Any) -> None:
+    """Note serials that are fought over."""
+    presence.meters_were_fought_over(serials=serials, now=timezone.now())
+
+
 @shared_task(name="meters.letters_answered")
 def letters_answered(*, answers: list[dict[str, Any]], **_: Any) -> None:
     """Take in what became of letters, each in its own landlord's scope; one that fails does not stop the rest."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from config.demo.ports import Ports
 from config.demo.processes import CannotStart, Service
+from config.demo.secret_file import write_private
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LANDLORDS = ("li", "wang", "zhao")
@@ -167,7 +168,18 @@ class Plan:
             app = json.loads((self.sandbox_state / "merchants.json").read_text("utf-8"))["wechat_app"]
         except FileNotFoundError:
             return {}
-        return {"WECHAT_APP_ID": app["appid"], "WECHAT_APP_SECRET": app["app_secret"]}
+        return {
+            "WECHAT_APP_ID": app["appid"],
+            "WECHAT_APP_SECRET": app["app_secret"],
+            "ALIPAY_APP_FILE": str(self._alipay_app_file()),
+        }
+
+    def _alipay_app_file(self) -> Path:
+        """The platform-wide Alipay app of the demo: the first merchant's, in a file of its own."""
+        merchants = json.loads((self.sandbox_state / "merchants.json").read_text("utf-8"))
+        path = self.var / "alipay_app.json"
+        write_private(path, json.dumps(merchants["alipay"][0]))
+        return path
 
     def _says(self, name: str, pattern: str) -> Callable[[int], bool]:
         log = self.var / "log" / f"{name}.log"

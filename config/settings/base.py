@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
-from config.env import env_bool, env_int, env_str, env_url
+from config.env import env_bool, env_int, env_json_file, env_str, env_url
 from config.schedule import SCHEDULE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -188,6 +188,10 @@ NOTIFY_BASE_URL = env_url("NOTIFY_BASE_URL", PUBLIC_BASE_URL, schemes=("http", "
 # One WeChat official account and one Alipay app log payers in for all landlords.
 WECHAT_APP_ID = env_str("WECHAT_APP_ID", "")
 WECHAT_APP_SECRET = env_str("WECHAT_APP_SECRET", "")
+WECHAT_MINI_APP_ID = env_str("WECHAT_MINI_APP_ID", "")
+WECHAT_MINI_APP_SECRET = env_str("WECHAT_MINI_APP_SECRET", "")
+# A JSON file with app_id, app_private_key_pem, app_cert_pem, alipay_cert_pem and alipay_root_cert_pem.
+ALIPAY_APP = env_json_file("ALIPAY_APP_FILE")
 FIELD_KEYS = env_str("FIELD_KEYS", "")
 SMS_BACKEND = env_str("SMS_BACKEND", "apps.accounts.messaging.ConsoleBackend")
 SMS_OUTBOX = env_str("SMS_OUTBOX", "")

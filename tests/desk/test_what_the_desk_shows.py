@@ -14,10 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 from django.utils.timezone import override
 
-from apps.alerts.selectors import Look, look_counts, meters_to_look_at
 from apps.common.scoping import landlord_scope
 from apps.landing.desk import cells, charts, figures, words
 from apps.meters.models import Meter
+from apps.readings.looks import Look, look_counts, meters_to_look_at
 from tests.desk import scene
 from tests.people import NOON, Street
 
@@ -119,7 +119,7 @@ def test_a_meter_is_counted_under_its_worst_reason_only(street: Street, now: dat
             for n in range(4)
         ]
         for meter, remaining in zip(
-            meters, ("0.00", "3.00", "50.00", "50.00", "10.00", "10.01"), strict=True
+            meters, ("0.00", "3.00", "50.00", "50.00", "9.99", "10.00"), strict=True
         ):
             scene.read(meter, at=now - timedelta(minutes=5), total="10.00", remaining=remaining)
         Meter.objects.filter(pk=meters[0].pk).update(power_on=False, power_reason="ZERO_BALANCE")

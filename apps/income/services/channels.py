@@ -1,5 +1,6 @@
 """A landlord's collection accounts, and the platform behind each."""
 
+import logging
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts import audit, doors
 from apps.common.errors import Conflict
 from apps.income.models import CollectionAccount
-from apps.income.platforms.base import Platform, platform_for
+from apps.income.platforms.base import CredentialsInvalid, Platform, platform_for
 from apps.income.states import Channel
+
+log = logging.getLogger(__name__)
 
 
 class ChannelMissing(Conflict):
@@ -19,6 +22,11 @@ class ChannelMissing(Conflict):
     detail = _(
         "The landlord does not take payments on this channel yet; choose the other one or ask the landlord."
     )
+
+
+class AccountBroken(Conflict):
+    code = "account_broken"
+    detail = _("This way of paying does not work just now; choose the other one or ask the landlord.")
 
 
 def open_account(
@@ -47,8 +55,15 @@ def active_account(channel: str) -> CollectionAccount:
 
 
 def platform_of(account: CollectionAccount) -> Platform:
-    """Return the adapter behind this account: the platform itself, or the sandbox where one is configured."""
-    return platform_for(account.channel, account.credentials(), base_url=settings.SANDBOX_URL or None)
+    """Return the adapter behind this account: the platform itself, or the sandbox where one is configured.
+
+    :raises AccountBroken: if a stored key or certificate cannot be used.
+    """
+    try:
+        return platform_for(account.channel, account.credentials(), base_url=settings.SANDBOX_URL or None)
+    except CredentialsInvalid as problem:
+        log.error("collection account %s cannot be used: %s", account.pk, problem)
+        raise AccountBroken(fields={"channel": _("Not available.")}) from None
 
 
 def notify_url(account: CollectionAccount) -> str:

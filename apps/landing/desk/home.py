@@ -7,9 +7,10 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from apps.accounts.roles import Act
-from apps.alerts.selectors import can_be_paid, look_counts, meters_to_look_at, payments_in_review
+from apps.income.selectors import can_be_paid, payments_in_review
 from apps.landing.desk import cells, charts, figures, words
 from apps.meters.models import Meter, Presence
+from apps.readings.looks import look_counts, meters_to_look_at
 
 SHOWN = 8
 DAYS = 14

@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from apps.accounts.roles import Act
-from apps.alerts.selectors import Look, with_look
 from apps.common.errors import Refused
 from apps.landing.desk import cells, words
 from apps.landing.desk.meter_page import MeterPages
 from apps.meters.models import Meter, Presence, Site
 from apps.meters.services.commands import ask_read
+from apps.readings.looks import Look, with_look
 from apps.readings.selectors import is_stale
 from apps.tariffs.models import Price
 

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import AuditLine
-from apps.alerts.selectors import payments_in_review
 from apps.income.models import Payment
+from apps.income.selectors import payments_in_review
 from apps.landing.desk import cells, records, words
 from apps.landing.desk.base import ScopedModelAdmin, pretty_facts
 from apps.landing.desk.stuck import LATE
@@ -178,7 +178,7 @@ class MeterAdmin(ScopedModelAdmin):
     list_select_related = ("landlord", "room__site")
     search_fields = ("serial", "landlord__name", "room__name")
     search_help_text = gettext_lazy("Serial, landlord or room")
-    ordering = ("-frozen_at", "serial")
+    ordering = (F("frozen_at").asc(nulls_last=True), "serial")
     fields = (
         "serial",
         "profile",
@@ -190,7 +190,7 @@ class MeterAdmin(ScopedModelAdmin):
         "evidence",
         "count",
         "purchased_kwh",
-        "device_epoch",
+        "body",
         "online",
     )
     readonly_fields = (
@@ -202,14 +202,14 @@ class MeterAdmin(ScopedModelAdmin):
         "evidence",
         "count",
         "purchased_kwh",
+        "body",
         "online",
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
         presence = Presence.objects.filter(serial=OuterRef("serial"), is_online=True)
 
-        rows = super().get_queryset(request).annotate(is_online=Exists(presence))
-        return rows.order_by(F("frozen_at").asc(nulls_last=True), "serial")
+        return super().get_queryset(request).annotate(is_online=Exists(presence))
 
     @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
     def landlord_name(self, row: Any) -> str:
@@ -235,6 +235,10 @@ class MeterAdmin(ScopedModelAdmin):
     @admin.display(description=gettext_lazy("evidence"))
     def evidence(self, row: Any) -> SafeString:
         return pretty_facts(row.frozen_evidence)
+
+    @admin.display(description=gettext_lazy("body of the device"))
+    def body(self, row: Any) -> str:
+        return str(row.device_epoch)
 
     @admin.display(description=gettext_lazy("purchase count"))
     def count(self, row: Any) -> str:

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django_celery_beat.models import PeriodicTask
 
-from apps.alerts.selectors import payments_in_review
 from apps.income.models import Payment, Recharge
+from apps.income.selectors import payments_in_review
 from apps.income.states import UNDECIDED, RechargeState
 from apps.landing.desk import words
 from apps.meters.models import Command, Gateway, Letter, Meter, Presence, StockedMeter

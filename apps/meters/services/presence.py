@@ -106,6 +106,21 @@ def meters_were_seen(*, gateway: str, seen: Iterable[dict[str, Any]], now: datet
     Presence.objects.filter(serial__in=serials, gateway_id=gateway).update(seen_at=now)
 
 
+def clocks_drifted(*, clocks: Iterable[dict[str, Any]], now: datetime) -> None:
+    """Note by how many seconds these meters' clocks are ahead (behind is negative)."""
+    for clock in clocks:
+        Presence.objects.filter(serial=clock["serial"], epoch=clock["epoch"]).update(
+            clock_drift_s=clock["drift_s"], clock_seen_at=now
+        )
+
+
+def meters_were_fought_over(*, serials: Iterable[dict[str, Any]], now: datetime) -> None:
+    """Note serials that several devices claim at once; the gateway refuses their further logins for a while."""
+    for storm in serials:
+        log.warning("a serial was taken over %s times within minutes", storm["count"])
+        Presence.objects.filter(serial=storm["serial"]).update(stormed_at=now)
+
+
 def forget_silent_meters(*, now: datetime) -> int:
     """Take meters that have said nothing for long for offline; returns how many."""
     limit = now - timedelta(seconds=settings.OFFLINE_AFTER_S)

@@ -6,8 +6,6 @@ from typing import Any
 
 from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When
 
-from apps.income.models import CollectionAccount, Payment
-from apps.income.states import PaymentState
 from apps.meters.models import Meter
 from apps.readings.selectors import with_latest
 from meter_gateway.protocol.profiles import load_profile, names
@@ -35,7 +33,7 @@ def with_look(meters: QuerySet[Meter], now: datetime) -> QuerySet[Any]:
         look=Case(
             When(~Q(frozen=""), then=Value(Look.FROZEN.value)),
             When(power_on=False, then=Value(Look.OFF.value)),
-            When(remaining_kwh__lte=F("low_below_kwh"), then=Value(Look.LOW.value)),
+            When(remaining_kwh__lt=F("low_below_kwh"), then=Value(Look.LOW.value)),
             When(stale, then=Value(Look.STALE.value)),
             default=Value(""),
             output_field=CharField(),
@@ -59,17 +57,3 @@ def look_counts(now: datetime) -> dict[Look, int]:
     rows = with_look(Meter.objects.filter(archived_at=None), now).exclude(look="")
     found = dict(rows.values_list("look").annotate(count=Count("pk")).order_by())
     return {look: found.get(look.value, 0) for look in Look}
-
-
-def payments_in_review() -> QuerySet[Payment]:
-    """Return the payments that do not agree with their order, oldest first; nothing was credited for them."""
-    return (
-        Payment.objects.filter(Q(state=PaymentState.REVIEW) | ~Q(review_reason=""))
-        .select_related("order__meter__room")
-        .order_by("id")
-    )
-
-
-def can_be_paid() -> bool:
-    """Say whether a renter has any channel to pay through."""
-    return CollectionAccount.objects.filter(is_active=True).exists()

@@ -130,7 +130,7 @@ def load_profile(name: str) -> Profile:
     if name not in names():
         raise UnknownProfile(f"no meter profile {name!r}; there are {', '.join(names())}")
     text = resources.files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    return _profile(name, tomllib.loads(text))
+    return profile_of(name, tomllib.loads(text))
 
 
 def names() -> list[str]:
@@ -139,7 +139,11 @@ def names() -> list[str]:
     return sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml"))
 
 
-def _profile(name: str, table: dict[str, Any]) -> Profile:
+def profile_of(name: str, table: dict[str, Any]) -> Profile:
+    """The profile that a file's table says.
+
+    :raises ProfileError: a word or unit the code does not know.
+    """
     credit, readback, link = table["credit"], table["readback"], table["link"]
     for value, known in (
         (credit["layout"], CREDIT_LAYOUTS),

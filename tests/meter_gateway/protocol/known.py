@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from meter_gateway.protocol.frames import Frame
+from meter_gateway.protocol.stream import FrameSeen, FrameStream
+
 WRONG_DI_IN_FILE = {"FEFEFEFEFEFEFEFEFE682000510503266891083333353383333333F216": "00020000"}
 """See vectors/SOURCE.md."""
 
@@ -42,3 +45,15 @@ def _load() -> list[Vector]:
 
 VECTORS = _load()
 SOUND = [vector for vector in VECTORS if vector.sound]
+
+
+def frame_of(vector: Vector) -> Frame:
+    """The one frame among the vector's bytes."""
+    stream = FrameStream()
+    (seen,) = (e for e in stream.receive(vector.raw) + stream.flush() if isinstance(e, FrameSeen))
+    return seen.frame
+
+
+def sound(control: int) -> list[Vector]:
+    """The sound vectors with this control byte."""
+    return [vector for vector in SOUND if vector.control == control]

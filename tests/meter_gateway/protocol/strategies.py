@@ -24,3 +24,8 @@ def decimals(places: int, digits: int, *, signed: bool = False) -> st.SearchStra
     """Numbers that fit a packed-decimal field of so many digits; signed ones leave the top bit free."""
     top = 10**digits * 8 // 10 - 1 if signed else 10**digits - 1
     return st.integers(-top if signed else 0, top).map(lambda whole: Decimal(whole).scaleb(-places))
+
+
+def digits(count: int) -> st.SearchStrategy[str]:
+    """So many decimal digits, leading zeros kept."""
+    return st.integers(0, 10**count - 1).map(lambda number: str(number).rjust(count, "0"))

@@ -143,3 +143,8 @@ def test_a_credit_report_survives_the_wire() -> None:
     report = CreditReport(Decimal("112.40"), 4, "000000000001")
     assert CreditReport.decode(report.encode()) == report
     assert len(report.encode()) == 0x12 - 4
+
+
+def test_bytes_that_are_no_credit_report_are_a_typed_error() -> None:
+    with pytest.raises(InvalidBcd):
+        CreditReport.decode(bytes(13))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
 from decimal import Decimal
+from importlib import resources
 
 import pytest
 
+from meter_gateway.protocol import profiles
 from meter_gateway.protocol.openings import Opening
-from meter_gateway.protocol.profiles import UnknownProfile, load_profile, names
+from meter_gateway.protocol.profiles import ProfileError, UnknownProfile, load_profile, names
 from meter_gateway.protocol.registers import find_register
 from meter_gateway.protocol.relay import RelayAction
 
@@ -50,6 +53,46 @@ def test_every_register_a_profile_names_can_be_read(name: str) -> None:
         *([profile.push_di] if profile.push_di else []),
     ):
         assert find_register(di).di == di
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_profile_is_sound(name: str) -> None:
+    profile = load_profile(name)
+    assert profile.pulses_per_kwh % 100 == 0
+    assert profile.credit_step_kwh % profile.credit_unit_kwh == 0
+    assert profile.credit_places == 2
+    assert 0 <= profile.relay_bit < 16
+    assert profile.heartbeat_s > profile.answer_timeout_s
+    assert profile.needs_customer_no <= (profile.credit_layout == "count_30")
+    assert all(service.chunk >= 20 for service in profile.ble)
+
+
+def test_a_command_lives_longer_where_devices_sleep() -> None:
+    narrow = load_profile("dtsy-nb")
+    assert narrow.bearer == "NB-IoT"
+    assert narrow.expiry_factor * 60 > narrow.heartbeat_s
+    assert {load_profile(name).expiry_factor for name in names() if name != "dtsy-nb"} == {1}
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        {"credit": {"layout": "count_31"}},
+        {"credit": {"dedupe": "purchase_count"}},
+        {"credit": {"mac": "none"}},
+        {"link": {"bearer": "5G"}},
+        {"credit": {"unit_kwh": "0.05"}},
+        {"credit": {"unit_kwh": "10"}},
+    ],
+)
+def test_a_slip_in_a_profile_is_a_typed_error(slip: dict[str, dict[str, str]]) -> None:
+    text = resources.files(profiles).joinpath("dtsy-4g-ble.toml").read_text(encoding="utf-8")
+    table = tomllib.loads(text)
+    assert profiles.profile_of("dtsy-4g-ble", table) == load_profile("dtsy-4g-ble")
+    for part, values in slip.items():
+        table[part] |= values
+    with pytest.raises(ProfileError):
+        profiles.profile_of("dtsy-4g-ble", table)
 
 
 def test_a_profile_is_read_once() -> None:

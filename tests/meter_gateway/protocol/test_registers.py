@@ -64,6 +64,15 @@ EXAMPLES: list[tuple[str, Value, str]] = [
     ("03320401", Decimal("1.00"), "00010000"),
     ("03320501", Decimal("101.00"), "00010100"),
     ("0332060A", Decimal("260.00"), "00600200"),
+    ("03330101", datetime(2026, 11, 23, 12, 34), "3412231126"),  # noqa: DTZ001
+    ("03330301", Decimal("50.00"), "00500000"),
+    ("04001002", Decimal("5.00"), "00050000"),
+    ("04001401", 30, "3000"),
+    ("04000306", 40, "400000"),
+    ("0280000A", 1440, "40140000"),
+    ("1D000001", 12, "120000"),
+    ("1D000101", NOON, "563412231126"),
+    ("1E00010A", None, "000000000000"),
     ("05060001", datetime(2026, 11, 23, 0, 0), "0000231126"),  # noqa: DTZ001
     ("0506013E", (Decimal("1.00"),) * 5, "00010000" * 5),
 ]
@@ -128,6 +137,156 @@ def test_identifiers_are_found_in_either_case() -> None:
     assert find_register("0201ff00") is REGISTERS["0201FF00"]
 
 
+FORMATS = {
+    "00900100": "XXXXXX.XX",
+    "02010100": "XXX.X",
+    "02060000": "X.XXX",
+    "0201FF00": "3 x XXX.X",
+    "0001FF00": "5 x XXXXXX.XX",
+    "03320201": "NNNN",
+    "04000401": "NNNNNNNNNNNN",
+    "04000404": "6 letters",
+    "04000101": "YYMMDDWW",
+    "04000102": "hhmmss",
+    "0400010C": "YYMMDDWWhhmmss",
+    "03320101": "YYMMDDhhmm",
+    "1D000101": "YYMMDDhhmmss",
+    "04000501": "16 bits",
+    "04000503": "16 bits",
+    "040005FF": "7 x 16 bits",
+    "028011FF": "block",
+}
+
+
+@pytest.mark.parametrize(("di", "picture"), FORMATS.items())
+def test_a_register_shows_its_format_as_the_standard_prints_it(di: str, picture: str) -> None:
+    assert find_register(di).format == picture
+
+
+def test_every_register_has_a_name_of_its_own() -> None:
+    assert len({register.name for register in REGISTERS.values()}) == len(REGISTERS)
+
+
+def test_a_block_names_its_parts_and_a_single_value_has_none() -> None:
+    assert find_register("0203FF00").parts == ("total", "a", "b", "c")
+    assert find_register("00010000").parts == ()
+    for register in REGISTERS.values():
+        if register.parts:
+            assert register.length % len(register.parts) == 0
+
+
+@pytest.mark.parametrize(
+    "di",
+    [
+        "00010000",
+        "0001000C",
+        "0001FF00",
+        "00000000",
+        "00020000",
+        "00150000",
+        "00290000",
+        "003D0000",
+        "02010100",
+        "0201FF00",
+        "0202FF00",
+        "02800001",
+        "0203FF00",
+        "02040000",
+        "02050000",
+        "0206FF00",
+        "02800002",
+        "02800007",
+        "0280000A",
+        "04000101",
+        "04000102",
+        "0400010C",
+        "04000401",
+        "04000402",
+        "0400040E",
+        "04000306",
+        "04000307",
+        "04000501",
+        "04000507",
+        "040005FF",
+        "00900100",
+        "00900101",
+        "00900102",
+        "00900200",
+        "00900201",
+        "03320101",
+        "0332060A",
+        "03330101",
+        "03330201",
+        "03330200",
+        "0333060A",
+        "04000F01",
+        "04000F02",
+        "04000F03",
+        "04000F04",
+        "04001001",
+        "04001002",
+        "04001003",
+        "04001004",
+        "04001005",
+        "04001401",
+        "05060001",
+        "05060101",
+        "0506023E",
+        "1D000001",
+        "1D000101",
+        "1E000001",
+        "1E000101",
+        "03110000",
+        "03300D00",
+        "03300E00",
+        "03300000",
+        "03300100",
+        "03300300",
+        "03300400",
+        "028011FF",
+    ],
+)
+def test_every_identifier_of_the_wire_notes_is_in_the_table(di: str) -> None:
+    assert find_register(di).length > 0
+
+
+def test_the_status_words_come_by_name_one_by_one_and_as_a_block() -> None:
+    assert decode_value("04000501", b"\x0c\x00") == StatusWord(1, 0x0C)
+    assert StatusWord(1, 0x0C).names == {"clock_battery_low", "reading_battery_low"}
+    assert StatusWord(2, 0x11).names == {"active_power_a_reverse", "reactive_power_a_reverse"}
+    assert StatusWord(5, 0x0101).names == {"voltage_lost_b", "current_broken_b"}
+    assert StatusWord(7, 0x8020).names == {"power_down", "bit_15"}
+    words = decode_value("040005FF", bytes.fromhex("0000 0000 5001 0000 0000 0100 0000"))
+    assert isinstance(words, tuple)
+    assert words[2] == StatusWord3(0x0150)
+    assert words[5] == StatusWord(6, 1)
+    assert encode_value("040005FF", words) == bytes.fromhex("0000 0000 5001 0000 0000 0100 0000")
+    with pytest.raises(ValueDoesNotFit):
+        encode_value("040005FF", words[:6])
+
+
+def test_a_meter_may_give_a_status_word_as_a_number() -> None:
+    assert encode_value("04000501", 0x8004) == b"\x04\x80"
+
+
+@pytest.mark.parametrize(
+    ("raw", "names"),
+    [
+        (0x0000, set()),
+        (0x0050, {"relay_open", "relay_command_open"}),
+        (0x0182, {"supply_auxiliary", "pre_trip_alarm", "prepaid_energy"}),
+        (0x0204, {"supply_battery", "prepaid_money"}),
+        (0x0306, {"supply_reserved", "prepaid_reserved"}),
+        (
+            0xF000,
+            {"keep_power", "identity_auth_valid", "local_account_not_opened", "remote_account_not_opened"},
+        ),
+    ],
+)
+def test_status_word_3_says_by_name_what_is_set(raw: int, names: set[str]) -> None:
+    assert StatusWord3(raw).names == names
+
+
 def test_an_identifier_outside_the_table_is_a_typed_error() -> None:
     for attempt in (lambda: decode_value("00440000", bytes(4)), lambda: encode_value("00440000", 0)):
         with pytest.raises(UnknownRegister):
@@ -170,11 +329,17 @@ def test_bytes_that_are_no_value_are_a_typed_error(di: str, wire: str) -> None:
         ("0400010C", NOON.astimezone()),
         ("0400010C", NOON.replace(year=1999)),
         ("028011FF", SupplyReport(voltages_v=(Decimal(220),))),
+        ("04000501", 0x10000),
     ],
 )
 def test_a_value_that_does_not_fit_is_never_bent(di: str, value: Value) -> None:
     with pytest.raises(ValueDoesNotFit):
         encode_value(di, value)
+
+
+def test_a_supply_report_of_another_length_is_a_typed_error() -> None:
+    with pytest.raises(InvalidBcd):
+        SupplyReport.decode(bytes(64))
 
 
 def test_the_makers_status_word_has_its_relay_elsewhere() -> None:

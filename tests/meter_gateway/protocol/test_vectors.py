@@ -7,23 +7,17 @@ from decimal import Decimal
 
 import pytest
 
-from meter_gateway.protocol.frames import BadChecksum, Frame, Function, Truncated
+from meter_gateway.protocol.frames import BadChecksum, Function, Truncated
 from meter_gateway.protocol.openings import Opening, opening_of
 from meter_gateway.protocol.prepaid import parse_recharge, recharge_request
 from meter_gateway.protocol.profiles import load_profile
 from meter_gateway.protocol.reads import read_address_request, read_more_request, read_request
 from meter_gateway.protocol.relay import Auth, RelayAction, StatusWord3, parse_relay_request, relay_request
 from meter_gateway.protocol.replies import AddressReply, ReadReply, Refused, parse_reply
-from meter_gateway.protocol.stream import FrameRejected, FrameSeen, FrameStream
+from meter_gateway.protocol.stream import FrameRejected, FrameStream
 from meter_gateway.protocol.supply_report import SupplyReport
 
-from .known import SOUND, VECTORS, Vector
-
-
-def frame_of(vector: Vector) -> Frame:
-    stream = FrameStream()
-    (seen,) = (e for e in stream.receive(vector.raw) + stream.flush() if isinstance(e, FrameSeen))
-    return seen.frame
+from .known import SOUND, VECTORS, Vector, frame_of
 
 
 def test_the_file_is_complete() -> None:

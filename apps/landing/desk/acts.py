@@ -35,6 +35,17 @@ _FACTS = {
     "name": gettext_noop("name"),
 }
 
+_EVIDENCE = {
+    "count": gettext_noop("purchase count"),
+    "last_purchase_kwh": gettext_noop("last purchase, kWh"),
+    "purchased_kwh": gettext_noop("purchased in all, kWh"),
+    "remaining_kwh": gettext_noop("remaining, kWh"),
+    "total_kwh": gettext_noop("total, kWh"),
+    "relay_open": gettext_noop("switch open"),
+    "refusal": gettext_noop("refusal"),
+    "number": gettext_noop("number"),
+}
+
 
 def name_of(act: str) -> str:
     return _(_ACTS[act]) if act in _ACTS else act
@@ -55,3 +66,10 @@ def _said(key: str, value: str, now: datetime) -> str:
     if key == "kind":
         return words.recharge_kind(value)
     return words.channel(value) if key == "channel" else value
+
+
+def evidence_name(name: str) -> str:
+    """What a fact of the evidence is called; the meter's own word is told apart from ours."""
+    known = _EVIDENCE.get(name.removeprefix("meter_"))
+    said = _(known) if known else name.replace("_", " ")
+    return _("the meter: %(fact)s") % {"fact": said} if name.startswith("meter_") else said

@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -121,8 +121,7 @@ def pretty_facts(facts: dict[str, Any]) -> SafeString:
     """Evidence as a person reads it: one fact a line."""
     if not facts:
         return format_html('<span class="desk-none">{}</span>', words.NOTHING)
-    rows = [
-        format_html("<dt>{}</dt><dd>{}</dd>", capfirst(name.replace("_", " ")), value)
-        for name, value in facts.items()
-    ]
-    return format_html('<dl class="desk-facts">{}</dl>', SafeString("".join(rows)))
+    named = ((capfirst(acts.evidence_name(name)), value) for name, value in facts.items())
+    return format_html(
+        '<dl class="desk-facts">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", named)
+    )

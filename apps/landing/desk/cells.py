@@ -17,14 +17,21 @@ def said(what: Said) -> SafeString:
     if not what.text:
         return SafeString("")
     more = format_html('<small class="desk-more">{}</small>', what.more) if what.more else ""
-    return format_html('<span class="desk-said desk-{}">{}</span>{}', what.tone, what.text, more)
+    return format_html(
+        '<span class="desk-cell"><span class="desk-said desk-{}">{}</span>{}</span>',
+        what.tone,
+        what.text,
+        more,
+    )
 
 
 def place(meter: Any) -> SafeString:
     """The room in bold, the way to it in small: site, building, floor."""
     room = meter.room
     return format_html(
-        '<strong class="desk-room">{}</strong><small class="desk-more">{}</small>', room.name, way_to(room)
+        '<span class="desk-cell"><strong class="desk-room">{}</strong><small class="desk-more">{}</small></span>',
+        room.name,
+        way_to(room),
     )
 
 
@@ -38,10 +45,10 @@ def remaining(remaining_kwh: Decimal | None, low_below_kwh: Decimal) -> SafeStri
         return format_html('<span class="desk-none">{}</span>', words.NOTHING)
     tone = "bad" if remaining_kwh <= 0 else "warn" if remaining_kwh <= low_below_kwh else "good"
     return format_html(
-        '<span class="desk-figure">{}</span>'
+        '<span class="desk-cell desk-cell-wide"><span class="desk-figure">{}</span>'
         '<svg class="desk-bar desk-{}" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label="{}">'
         '<rect class="desk-bar-room" width="100" height="6"/><rect class="desk-bar-fill" width="{}" height="6"/>'
-        '<rect class="desk-bar-mark" x="49.5" width="1" height="6"/></svg>',
+        '<rect class="desk-bar-mark" x="49.5" width="1" height="6"/></svg></span>',
         words.energy(remaining_kwh),
         tone,
         _("The mark is the threshold: %(energy)s") % {"energy": words.energy(low_below_kwh)},

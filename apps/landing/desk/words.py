@@ -92,7 +92,7 @@ def how_long(instant: datetime | None, now: datetime) -> str:
 def power(power_on: bool | None, reason: str) -> Said:
     """Whether there is light, and if not, why."""
     if power_on is None:
-        return Said(_("Power not known yet"), "idle")
+        return Said(_("Power unknown"), "idle")
     if power_on:
         return Said(_("Power on"), "good")
     why = {

@@ -4,8 +4,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from meter_gateway.protocol.credits import credit_frame
 from meter_gateway.protocol.frames import Frame
-from meter_gateway.protocol.prepaid import recharge_request
 from meter_gateway.protocol.profiles import Profile
 from meter_gateway.protocol.reads import read_request
 from meter_gateway.protocol.relay import RelayAction, relay_request
@@ -56,11 +56,15 @@ def freeze_dis(freeze_date: date, today: date) -> tuple[str, str] | None:
 
 
 def recharge(profile: Profile, serial: str, *, energy_kwh: Decimal, number: int, customer_no: str) -> str:
-    """Return the one frame (03H/070102FF) that makes the meter's count `number` and adds `energy_kwh`."""
-    frame = recharge_request(
-        serial, profile, energy_kwh=energy_kwh, purchase_count=number, customer_no=customer_no
+    """Return the one frame, in the model's layout, that adds `energy_kwh` as purchase `number`.
+
+    Models that know their credits by an order number get one that is `number` in sixteen digits.
+    """
+    return _hex(
+        credit_frame(
+            profile, serial, energy_kwh, number=number, customer_no=customer_no, order_no=f"{number:016d}"
+        )
     )
-    return _hex(frame)
 
 
 def switch(profile: Profile, serial: str, *, on: bool, valid_until: datetime) -> str:

@@ -11,7 +11,7 @@ from apps.meters import deciding as d
 from apps.meters.memory_store import MemoryStore
 from apps.meters.services.delivery import take_turn
 from apps.meters.states import CommandKind, CommandState, Outcome, Purpose
-from meter_gateway.protocol.profiles import load_profile
+from meter_gateway.protocol.profiles import Profile, load_profile
 from tests.meter_gateway.simulator.bench import NOON, SERIAL, meter_on_bench, port_on_bench
 
 PROFILE = load_profile("dtsy-4g-ble")
@@ -39,6 +39,7 @@ class StreetOfOne:
     line: Line = field(default_factory=Line)
     atomic_flash: bool = True
     remaining_kwh: str = "12.40"
+    profile: Profile = PROFILE
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
@@ -46,7 +47,7 @@ class StreetOfOne:
         self.meter = meter_on_bench(
             load_kw="0", remaining_kwh=self.remaining_kwh, atomic_flash=self.atomic_flash
         )
-        self.port = port_on_bench(self.meter)
+        self.port = port_on_bench(self.meter, self.profile)
         self.store = MemoryStore()
         self.meter_id: UUID = uuid7()
         self.epoch = 1
@@ -56,7 +57,7 @@ class StreetOfOne:
         self.opening_kwh = self.meter.purchased_kwh
         self.store.meters[self.meter_id] = d.MeterState(
             serial=SERIAL,
-            profile=PROFILE,
+            profile=self.profile,
             device_epoch=1,
             count=None,
             purchased_kwh=None,
@@ -79,6 +80,13 @@ class StreetOfOne:
 
     def happen(self, event: d.Event) -> None:
         take_turn(store=self.store, post=self, meter_id=self.meter_id, event=event)  # type: ignore[arg-type]
+
+    def know_count(self) -> "StreetOfOne":
+        """Take over what the meter shows, as after a first read."""
+        self.store.meters[self.meter_id] = replace(
+            self.state, count=self.meter.state.purchase_count, purchased_kwh=self.meter.purchased_kwh
+        )
+        return self
 
     def want(self, kind: CommandKind, energy_kwh: str | None = None, life_s: int | None = None) -> UUID:
         command_id = uuid7()

@@ -1,11 +1,13 @@
 """A credit reaches the meter once and is believed only when proved, whatever the line does."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from apps.meters import deciding as d
 from apps.meters.states import CommandKind, CommandState, Frozen
+from meter_gateway.protocol.profiles import load_profile
 from tests.meters.street_of_one import Line, StreetOfOne
 
 
@@ -150,3 +152,17 @@ def test_firmware_that_forgets_the_count_in_a_power_cut_is_found_out_before_a_re
             caught += 1
         assert street.meter.purchased_kwh == Decimal("170.00"), seed
     assert caught > 0
+
+
+def test_a_model_that_cannot_tell_a_repeat_is_never_sent_its_credit_again() -> None:
+    street = StreetOfOne(profile=load_profile("ddsy-4g-write"), line=Line(lose_question=1))
+    credit = street.know_count().want(CommandKind.CREDIT, "10.00")
+    for _minute in range(24 * 60):
+        street.now += timedelta(minutes=1)
+        street.carry_post()
+        street.hear_reports()
+        street.line.lose_question = 0
+        street.happen(d.Rung(street.now))
+    assert len(street.frames_issued) == 1
+    assert street.state.frozen == Frozen.UNCERTAIN
+    assert credit not in street.store.ended

@@ -98,6 +98,10 @@ def _deliver(turn: Turn, command_id: UUID) -> None:
     """Send the stored bytes, exactly these, with the reads that prove them."""
     command = turn.state.command(command_id)
     assert command is not None
+    if command.state != CommandState.QUEUED and turn.state.profile.dedupe != "count":
+        # Such a meter takes the same bytes for a second purchase; only a person may decide to send them again.
+        turn.freeze(Frozen.UNCERTAIN, number=command.number, energy_kwh=command.energy_kwh)
+        return
     turn.step(command, CommandState.SENT, f"credit {command.number} sent")
     command = turn.state.command(command_id)
     assert command is not None

@@ -278,12 +278,10 @@ class FrameStream:
 
 
 def plausible_head(head: bytes | bytearray) -> bool | None:
-    """Whether these (up to ten) bytes start a frame; None while there are too few to tell.
+    """Whether these (up to ten) bytes, the first of them 68H, start a frame; None while too few are here.
 
     True needs both 68H and an address between them; a head that is already impossible is False at once.
     """
-    if head[:1] != bytes((START,)):
-        return False
     for byte in head[1:7]:
         if byte != 0xAA and (byte >> 4 > 9 or byte & 0x0F > 9):
             return False

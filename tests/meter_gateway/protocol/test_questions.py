@@ -48,7 +48,7 @@ def test_each_question_comes_out_as_its_own_kind(frame: Frame, kind: type) -> No
 
 def test_every_function_of_the_standard_has_its_question() -> None:
     for function in set(Function) - {Function.HEARTBEAT}:
-        with pytest.raises((FrameError, InvalidBcd), match="not a|no time"):
+        with pytest.raises((FrameError, InvalidBcd), match=r"not a|no time"):
             parse_question(Frame(METER, function, b"\x00"))
 
 

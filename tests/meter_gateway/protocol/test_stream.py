@@ -224,3 +224,45 @@ class TestOtherProtocols:
     @pytest.mark.parametrize("raw", [CONCENTRATOR_LOGIN, OBJECT_METER_LOGIN])
     def test_a_login_of_another_protocol_after_the_first_frame_is_noise(self, raw: bytes) -> None:
         assert all_events(QUESTION.encode(), raw)[1:] == [BytesSkipped(raw)]
+
+
+class TestTheLastWordOfALink:
+    """What a flush makes of bytes that were still waiting."""
+
+    @pytest.mark.parametrize("size", range(10, 16))
+    def test_a_foreign_login_that_breaks_off_is_noise(self, size: int) -> None:
+        assert all_events(CONCENTRATOR_LOGIN[:size]) == [BytesSkipped(CONCENTRATOR_LOGIN[:size])]
+
+    @pytest.mark.parametrize("login", [CONCENTRATOR_LOGIN, OBJECT_METER_LOGIN])
+    def test_a_foreign_login_with_another_end_is_noise(self, login: bytes) -> None:
+        assert all_events(login[:-1] + b"\x00") == [BytesSkipped(login[:-1] + b"\x00")]
+
+    def test_a_foreign_length_that_cannot_be_is_noise(self) -> None:
+        short = bytes.fromhex("68 06 00 06 00 68 00 16")
+        assert b"".join(event.raw for event in all_events(short)) == short
+        assert not any(isinstance(event, OpeningSeen | FrameSeen) for event in all_events(short))
+
+    @pytest.mark.parametrize("size", [8, 9, 10, 15])
+    def test_a_frame_that_breaks_off_after_its_head_is_told(self, size: int) -> None:
+        (event,) = all_events(ANSWER.encode(preamble=0)[:size])
+        assert isinstance(event, FrameRejected)
+        assert isinstance(event.error, Truncated)
+
+    def test_a_text_waits_for_the_whole_end_of_its_line(self) -> None:
+        stream = FrameStream()
+        assert stream.receive(b"860000000000001\r") == []
+        assert stream.receive(b"\n") == [OpeningSeen(Opening.TEXT, "860000000000001", b"860000000000001\r\n")]
+
+    def test_a_text_that_ends_like_a_head_waits_for_the_frame(self) -> None:
+        stream = FrameStream()
+        raw = QUESTION.encode(preamble=0)
+        assert stream.receive(b"860000000000001" + raw[:4]) == []
+        text, frame = stream.receive(raw[4:])
+        assert isinstance(text, OpeningSeen)
+        assert frame == FrameSeen(QUESTION, raw)
+
+    @quick
+    @given(st.lists(frames, max_size=3), noise)
+    def test_one_byte_at_a_time_ends_in_the_same_frames(self, sent: list[Frame], between: bytes) -> None:
+        raw = between.join(frame.encode() for frame in sent) + between
+        assert seen(all_events(*(raw[at : at + 1] for at in range(len(raw))))) == seen(all_events(raw))

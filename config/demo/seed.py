@@ -1,4 +1,4 @@
-"""The demo's people and meters: three landlords, two dozen meters, all through the product's own services.
+"""The demo's people and meters: three landlords, two dozen meters and three in stock, all through services.
 
 Runs at every start. What is there stays; tokens are new each time, because only their hashes are kept.
 """
@@ -16,18 +16,27 @@ from django.conf import settings
 from apps.accounts import services as accounts
 from apps.accounts.models import Landlord, Renter, User
 from apps.accounts.roles import Role
+from apps.common.errors import Refused
 from apps.common.scoping import landlord_scope
 from apps.income.models import CollectionAccount
 from apps.income.services.channels import open_account
 from apps.income.states import Channel
 from apps.meters.models import Lease, Meter, Room, Site, StockedMeter
-from apps.meters.services import registry
+from apps.meters.services import claiming, registry
 from apps.tariffs.selectors import price_at
 from apps.tariffs.services import set_price
 from config.demo.secret_file import write_private
 
 TOKEN_LIFE = timedelta(days=365)
 METERS_EACH = 8
+# Differing balances, one just above zero, one at zero.
+REMAINING_KWH = ("48.20", "0.35", "0.00", "126.75", "9.10", "31.44", "77.00", "15.62")
+# Still in their boxes, for whoever registers: the first two as most meters are, the third single-phase.
+STOCK = (
+    ("202611230901", "dtsy-4g-ble", "0.00"),
+    ("202611230902", "dtsy-4g-ble", "20.00"),
+    ("202611230903", "ddsy-4g", "6.40"),
+)
 
 
 @dataclass(frozen=True)
@@ -102,9 +111,20 @@ def seed(var: Path, *, now: datetime) -> None:
             _accounts(house, merchants, user, now)
             for index, meter in enumerate(_meters(house, user, [renter for renter, _login in people], now)):
                 meters.append(_described(meter, landlord))
-                fleet.append(_simulated(meter, len(fleet), index, households))
+                fleet.append(_simulated(meter, len(fleet), REMAINING_KWH[index], households))
+    stock = []
+    for serial, profile, remaining in STOCK:
+        stocked = registry.stock_meter(serial=serial, profile=profile)
+        stock.append(_boxed(stocked, before, now))
+        fleet.append(_simulated(stocked, len(fleet), remaining, households))
     operator = _operator(before, now)
-    body = {"landlords": landlords, "operator": operator, "renters": renters, "meters": meters}
+    body = {
+        "landlords": landlords,
+        "operator": operator,
+        "renters": renters,
+        "meters": meters,
+        "stock": stock,
+    }
     write_private(var / "seed.json", json.dumps(body, ensure_ascii=False, indent=1) + "\n")
     write_private(var / "fleet.json", json.dumps(fleet, indent=1) + "\n")
 
@@ -212,17 +232,35 @@ def _described(meter: Meter, landlord: Landlord) -> dict[str, str]:
     }
 
 
+def _boxed(stocked: StockedMeter, before: dict[str, Any], now: datetime) -> dict[str, str]:
+    """A device in its box with the card beside it; only its code's hash is kept, so a lost code is replaced."""
+    codes = {entry["serial"]: entry["claim_code"] for entry in before.get("stock", [])}
+    code = codes.get(stocked.serial, "")
+    try:
+        claiming.find_claimable(qr_token="", serial=stocked.serial, claim_code=code, now=now)
+    except Refused:
+        code = claiming.set_claim_code(stocked=stocked)
+    return {
+        "serial": stocked.serial,
+        "qr_token": stocked.qr_token,
+        "qr_url": f"{settings.PUBLIC_BASE_URL}/q/{stocked.qr_token}",
+        "claim_code": code,
+        "profile": stocked.profile,
+    }
+
+
 def _households() -> list[str]:
     lines = _LOAD_FILE.read_text("utf-8").splitlines()[1:]
     return sorted({line.split(",", 1)[0] for line in lines})
 
 
-def _simulated(meter: Meter, number: int, index: int, households: list[str]) -> dict[str, Any]:
-    """What the device showed on the day it was hung: differing balances, one just above zero, one at zero."""
-    remaining = ("48.20", "0.35", "0.00", "126.75", "9.10", "31.44", "77.00", "15.62")[index]
+def _simulated(
+    device: Meter | StockedMeter, number: int, remaining: str, households: list[str]
+) -> dict[str, Any]:
+    """What the device showed on the day the simulator first ran it."""
     return {
-        "serial": meter.serial,
-        "profile": meter.profile,
+        "serial": device.serial,
+        "profile": device.profile,
         "household": households[number % len(households)],
         "start_total_kwh": f"{900 + 137 * number}.25",
         "start_remaining_kwh": remaining,

@@ -30,6 +30,7 @@ class Publisher:
         self._gateway = gateway
         self._tray = Tray(tray_limit)
         self._changed = threading.Condition()
+        self._in_hand = 0
         self._stop_before: float | None = None
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._celery: Any = Celery(  # type: ignore[no-untyped-call,unused-ignore]
@@ -53,8 +54,8 @@ class Publisher:
 
     @property
     def backlog(self) -> int:
-        """How many items wait to be sent."""
-        return len(self._tray)
+        """How many items wait to be sent or are just being sent."""
+        return len(self._tray) + self._in_hand
 
     def start(self) -> None:
         self._thread.start()
@@ -83,11 +84,13 @@ class Publisher:
                 while self._stop_before is None and (rest := sent_at + BATCH_SECONDS - time.monotonic()) > 0:
                     self._changed.wait(rest)
                 batch = self._tray.take()
-            if batch is None:
-                return
+                if batch is None:
+                    return
+                self._in_hand = len(batch[1])
             if not self._send_until_sent(*batch):
                 return
             with self._changed:
+                self._in_hand = 0
                 if not len(self._tray):
                     sent_at = time.monotonic()
 

@@ -71,9 +71,9 @@ class MeterEnd:
 
 
 class Bench:
-    """Sessions with a recording way up."""
+    """Sessions with a recording way up; meters are asked for their clock only where told so."""
 
-    def __init__(self, *, unproven_limit: int = 4096) -> None:
+    def __init__(self, *, unproven_limit: int = 4096, asks_clocks: bool = False) -> None:
         self.up: list[tuple[Kind, dict[str, Any]]] = []
         self._ids = count(1)
         self.sessions = Sessions(
@@ -81,6 +81,7 @@ class Bench:
             new_id=lambda: f"session-{next(self._ids)}",
             load_profile=load_profile,
             unproven_limit=unproven_limit,
+            asks_clocks=asks_clocks,
         )
 
     def put(self, kind: Kind, item: Item) -> None:

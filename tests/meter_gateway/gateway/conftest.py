@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .processes import Gateway, Valkey
+from .processes import Gateway, Valkey, wait_until
 
 
 @pytest.fixture(scope="session")
@@ -15,18 +15,33 @@ def valkey_server() -> Iterator[Valkey]:
     server.stop()
 
 
-@pytest.fixture
-def valkey(valkey_server: Valkey) -> Valkey:
-    """An empty Valkey with no map."""
+@pytest.fixture(scope="session")
+def running_gateway(valkey_server: Valkey) -> Iterator[Gateway]:
+    """One process for all tests that leave it as they found it."""
     valkey_server.start()
+    with Gateway(valkey_server) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def valkey(valkey_server: Valkey, running_gateway: Gateway) -> Valkey:
+    """An empty Valkey with no map, and nobody left who could still put something into it."""
+    valkey_server.start()
+    wait_until("the shared gateway is quiet", running_gateway.is_quiet)
     valkey_server.client.flushall()
     valkey_server.forget_tasks()
     return valkey_server
 
 
 @pytest.fixture
-def gateway(valkey: Valkey) -> Iterator[Gateway]:
-    """A running gateway that already said hello."""
+def gateway(valkey: Valkey, running_gateway: Gateway) -> Gateway:
+    """The shared gateway with nobody connected."""
+    return running_gateway
+
+
+@pytest.fixture
+def own_gateway(valkey: Valkey) -> Iterator[Gateway]:
+    """A gateway of the test's own, to be ended by it."""
     with Gateway(valkey) as gateway:
-        valkey.wait_for_task("meters.gateway_hello")
+        gateway.wait_for_hello()
         yield gateway

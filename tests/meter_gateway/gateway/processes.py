@@ -10,10 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +30,7 @@ from meter_gateway.protocol.reads import read_request
 from .bench import PROFILE, REMAINING, SERIAL, MeterEnd
 
 PATIENCE_S = 20.0
+STATES = ("unproven", "proven", "granted")
 
 
 def wait_until(what: str, condition: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
@@ -84,7 +87,7 @@ class Valkey:
 
     def tasks(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Take what was published since the last time: queue, task name, arguments."""
-        for queue in ("delivery", "readings"):
+        for queue in ("delivery", "readings", "alerts"):
             while message := self.client.rpop(queue):
                 envelope = json.loads(message)
                 assert envelope["content-type"] == "application/json"
@@ -99,7 +102,7 @@ class Valkey:
             for task in self._read:
                 if task[1] == name:
                     self._read.remove(task)
-                    assert task[0] == ("readings" if name in READINGS else "delivery")
+                    assert task[0] == QUEUES.get(name, "delivery")
                     return [task[2]]
             return []
 
@@ -116,18 +119,34 @@ class Valkey:
         return False
 
 
-READINGS = ("meters.frames_pushed", "meters.meters_seen")
+QUEUES = {
+    "meters.frames_pushed": "readings",
+    "meters.meters_seen": "readings",
+    "meters.clock_drifted": "readings",
+    "meters.takeover_storm": "alerts",
+}
 
 
 class Gateway:
-    """``python -m meter_gateway serve`` in a process of its own, every warning an error."""
+    """``python -m meter_gateway serve`` in a process of its own, every warning an error.
+
+    It does not ask for clocks unless told to, so that a test's meter hears the test's questions only.
+    """
 
     def __init__(self, valkey: Valkey, **environ: str) -> None:
         self.valkey = valkey
+        self.metrics_port = free_port()
+        self._attempts = count(1)
+        defaults = {
+            "BROKER_URL": valkey.url,
+            "GATEWAY_PORT": "0",
+            "GATEWAY_CLOCK_CHECKS": "0",
+            "GATEWAY_METRICS_PORT": str(self.metrics_port),
+        }
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, "-W", "error", "-m", "meter_gateway", "serve"],
-            env=os.environ | {"BROKER_URL": valkey.url, "GATEWAY_PORT": "0"} | environ,
+            env=os.environ | defaults | environ,
             stderr=self._log,
         )
 
@@ -150,6 +169,29 @@ class Gateway:
             assert "Traceback" not in self.log()
         self._log.close()
 
+    def figures(self) -> dict[str, float]:
+        """The metrics page by name, labels included, without the common prefix."""
+        page = urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10)
+        lines = [line for line in page.read().decode().splitlines() if not line.startswith("#")]
+        return {
+            name.removeprefix("rentmeter_gateway_"): float(value)
+            for name, value in (line.rsplit(" ", 1) for line in lines)
+        }
+
+    def wait_for_hello(self, within_s: float = PATIENCE_S) -> dict[str, Any]:
+        """The next hello of this gateway; those of others are passed over."""
+        while (hello := self.valkey.wait_for_task("meters.gateway_hello", within_s))["gateway"] != self.name:
+            pass
+        return hello
+
+    def is_quiet(self) -> bool:
+        """Whether nobody is connected and nothing waits to go up."""
+        figures = self.figures()
+        return (
+            not any(figures[f'connections{{state="{state}"}}'] for state in STATES)
+            and not (figures["publish_backlog"])
+        )
+
     def log(self) -> str:
         self._log.seek(0)
         return self._log.read()
@@ -157,7 +199,9 @@ class Gateway:
     def ask(self, command: str, *dis: str, epoch: int, serial: str = SERIAL, timeout_s: float = 5) -> None:
         frames = [read_request(serial, di).encode().hex().upper() for di in dis or (REMAINING,)]
         expires_at = (datetime.now(UTC) + timedelta(seconds=60)).isoformat()
-        letter = {"kind": "ask", "command": command, "attempt": 1, "serial": serial, "epoch": epoch}
+        # Never the same attempt twice: the gateway remembers them beyond one test.
+        letter = {"kind": "ask", "command": command, "attempt": next(self._attempts)}
+        letter |= {"serial": serial, "epoch": epoch}
         self.valkey.send_letter(
             self.stream, letter | {"expires_at": expires_at, "frames": frames, "timeout_s": timeout_s}
         )

@@ -23,6 +23,12 @@ def meter(gateway):
         yield meter
 
 
+@pytest.fixture
+def own_meter(own_gateway):
+    with closing(MeterOnSocket(own_gateway.port)) as meter:
+        yield meter
+
+
 def test_a_meter_logs_in_is_granted_asked_and_heard(valkey, gateway, meter):
     valkey.publish_map(KNOWN)
     gateway.log_in(meter, epoch=5)
@@ -42,6 +48,7 @@ def test_a_meter_logs_in_is_granted_asked_and_heard(valkey, gateway, meter):
     assert (gone["serial"], gone["epoch"], gone["reason"]) == (SERIAL, 5, "disconnected")
 
 
+@pytest.mark.system
 def test_presence_goes_up(valkey, gateway, meter):
     valkey.publish_map(KNOWN)
     gateway.log_in(meter)
@@ -53,7 +60,7 @@ def test_presence_goes_up(valkey, gateway, meter):
 
 def test_a_hello_names_the_stream(valkey):
     with Gateway(valkey, GATEWAY_NODE="gw9") as gateway:
-        hello = valkey.wait_for_task("meters.gateway_hello")
+        hello = gateway.wait_for_hello()
         assert hello == {
             "gateway": gateway.name,
             "node": "gw9",
@@ -138,7 +145,7 @@ def test_valkey_may_die_and_come_back_empty(valkey, gateway, meter):
     assert not meter.is_closed_within(0.5)
     meter.socket.settimeout(10)
     valkey.start()
-    assert valkey.wait_for_task("meters.gateway_hello")["gateway"] == gateway.name
+    gateway.wait_for_hello()
     [answer] = valkey.wait_for_task("meters.letters_answered")["answers"]
     assert (answer["command"], answer["outcome"]) == ("before", "answered")
     assert len(valkey.wait_for_task("meters.frames_pushed")["pushes"]) == 1
@@ -158,10 +165,9 @@ def test_valkey_may_die_and_come_back_empty(valkey, gateway, meter):
 def test_an_emptied_valkey_is_greeted_again(valkey, gateway, meter):
     valkey.publish_map(KNOWN)
     gateway.log_in(meter)
-    valkey.wait_for_task("meters.gateway_hello", within_s=12)
     valkey.forget_tasks()
     valkey.client.flushall()
-    valkey.wait_for_task("meters.gateway_hello", within_s=3)
+    gateway.wait_for_hello(within_s=3)
     gateway.ask("c1", epoch=1)
     meter.answer_one()
     assert valkey.wait_for_task("meters.letters_answered")["answers"][0]["outcome"] == "answered"
@@ -173,12 +179,13 @@ def test_a_gateway_started_before_valkey_waits_for_it(valkey):
         meter.send(registration_frame(SERIAL))
         meter.answer_one()
         valkey.start()
-        valkey.wait_for_task("meters.gateway_hello")
+        gateway.wait_for_hello()
         valkey.publish_map(KNOWN)
         assert len(valkey.wait_for_task("meters.meters_logged_in")["logins"]) == 1
 
 
-def test_sigterm_waits_for_the_answer_in_flight_and_sends_it_up(valkey, gateway, meter):
+def test_sigterm_waits_for_the_answer_in_flight_and_sends_it_up(valkey, own_gateway, own_meter):
+    gateway, meter = own_gateway, own_meter
     valkey.publish_map(KNOWN)
     gateway.log_in(meter)
     gateway.ask("c1", epoch=1)
@@ -206,7 +213,9 @@ def test_sigterm_right_after_a_connect_and_close_ends_the_process(valkey):
         assert gateway.process.wait(5) == 0
 
 
-def test_sigterm_does_not_wait_for_ever(valkey, gateway, meter):
+@pytest.mark.system
+def test_sigterm_does_not_wait_for_ever(valkey, own_gateway, own_meter):
+    gateway, meter = own_gateway, own_meter
     valkey.publish_map(KNOWN)
     gateway.log_in(meter)
     gateway.ask("c1", epoch=1, timeout_s=60)

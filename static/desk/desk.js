@@ -30,7 +30,8 @@
             if (!answer.ok) return true;
             const command = await answer.json();
             const seen = command.state + "/" + (command.events || []).length;
-            if (known.has(id) && known.get(id) !== seen) moved = true;
+            // The first answer counts as news: the command may have moved since the page was made.
+            if (known.get(id) !== seen) moved = true;
             known.set(id, seen);
         }
         return moved;

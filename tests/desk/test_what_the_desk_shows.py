@@ -118,9 +118,7 @@ def test_a_meter_is_counted_under_its_worst_reason_only(street: Street, now: dat
             scene.hang(street.li, f"00000000090{n}", building="9", floor="", room=str(n), now=now)
             for n in range(4)
         ]
-        for meter, remaining in zip(
-            meters, ("0.00", "3.00", "50.00", "50.00", "9.99", "10.00"), strict=True
-        ):
+        for meter, remaining in zip(meters, ("0.00", "3.00", "50.00", "50.00", "9.99", "10.00"), strict=True):
             scene.read(meter, at=now - timedelta(minutes=5), total="10.00", remaining=remaining)
         Meter.objects.filter(pk=meters[0].pk).update(power_on=False, power_reason="ZERO_BALANCE")
         Meter.objects.filter(pk=meters[1].pk).update(frozen="REFUSED", power_on=False)

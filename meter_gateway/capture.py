@@ -11,7 +11,7 @@ from pathlib import Path
 
 from meter_gateway.protocol.bcd import encode_address
 from meter_gateway.protocol.connection import Event
-from meter_gateway.protocol.frames import Frame, Function
+from meter_gateway.protocol.frames import Frame, FrameError, Function
 from meter_gateway.protocol.openings import OpeningSeen
 from meter_gateway.protocol.stream import FrameRejected, FrameSeen
 
@@ -58,7 +58,12 @@ class Capture:
 
     def written(self, session: str, raw: bytes, now: float) -> None:
         """Note one frame that went out."""
-        self._note(session, "out", now, raw=self.masked(Frame.decode(raw)).encode(0).hex().upper())
+        try:
+            frame = Frame.decode(raw)
+        except FrameError:
+            self._note(session, "out", now, note=f"refusal, {len(raw)} bytes")
+        else:
+            self._note(session, "out", now, raw=self.masked(frame).encode(0).hex().upper())
 
     def masked(self, frame: Frame) -> Frame:
         """The frame as the file may hold it."""

@@ -14,7 +14,10 @@ from meter_gateway.protocol.replies import matches
 QUEUE_LIMIT = 50
 REMEMBERED_QUESTIONS = 16
 REMEMBERED_FOR_S = 120.0
-FENCE_DIS = ("00010000", "00900100", "04000503", "04000401", "00000000")
+FENCE_DIS = (
+    *("00010000", "00020000", "00000000", "00900100"),
+    *("02010100", "02020100", "02030000", "02800002", "04000401", "04000503"),
+)
 
 
 class Now(NamedTuple):

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 WRITE_HIGH_WATER = 8 * 1024
 BACKLOG = 4096
 SPARE_DESCRIPTORS = 256
+LAST_WORD_SECONDS = 1.0
 LAST_ANSWER_SECONDS = 3.0
 FLUSH_SECONDS = 3.0
 FIGURES_SECONDS = 60.0
@@ -77,10 +78,9 @@ class MeterSocket(asyncio.Protocol):
         if self._transport is None:
             return
         if self._transport.get_write_buffer_size():
-            # Closing politely would wait for a peer that may never read.
-            self._transport.abort()
-        else:
-            self._transport.close()
+            # What was said last is still let out, but not to a peer that never reads.
+            asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, self._transport.abort)
+        self._transport.close()
 
 
 class Gateway:

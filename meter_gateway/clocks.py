@@ -4,16 +4,20 @@ A clock that is off makes the meter refuse commands that carry a time and freeze
 midnight. Here it is only found; setting it (08H, 14H) is a command from above.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from meter_gateway.letters import Ask, Question
+from meter_gateway.letters import Ask, Outcome, Question
 from meter_gateway.protocol.frames import Frame, FrameError
 from meter_gateway.protocol.profiles import Profile
 from meter_gateway.protocol.reads import read_request
 from meter_gateway.protocol.replies import ReadReply, parse_reply
+from meter_gateway.questions import Now
+from meter_gateway.session import Session
+from meter_gateway.tray import Kind, WayUp, instant
 
 DATE_DI, TIME_DI = "04000101", "04000102"
 AGAIN_AFTER_S = 86_400.0
@@ -27,9 +31,14 @@ SERIALS_REMEMBERED = 50_000
 
 
 class ClockChecks:
-    """Remembers whose clock was asked for when, so that no meter is asked twice a day by this process."""
+    """Asks meters for date and time, none of them twice a day, and tells of those that are off.
 
-    def __init__(self) -> None:
+    ``counters`` gets ``clocks_drifted`` and ``clocks_not_told``.
+    """
+
+    def __init__(self, way_up: WayUp, counters: Counter[str]) -> None:
+        self._up = way_up
+        self._counters = counters
         self._asked_at: OrderedDict[str, float] = OrderedDict()
 
     def due(self, serial: str, granted_at: float) -> float | None:
@@ -42,11 +51,32 @@ class ClockChecks:
             return None
         return granted_at + FIRST_AFTER_S + crc32(serial.encode()) % SPREAD_S
 
-    def asked(self, serial: str, now: float) -> None:
-        self._asked_at[serial] = now
+    def ask(self, session: Session, now: Now) -> None:
+        """Ask now, or a little later if the meter has something else to do."""
+        session.clock_due = None
+        questions, profile, serial = session.questions, session.profile, session.serial
+        if questions.epoch is None or profile is None or serial is None:
+            return
+        ask = clock_question(serial, questions.epoch, profile, now.utc)
+        if ask is None or questions.deadline is not None:
+            session.clock_due = now.mono + BUSY_AGAIN_S
+            return
+        self._asked_at[serial] = now.mono
         self._asked_at.move_to_end(serial)
         if len(self._asked_at) > SERIALS_REMEMBERED:
             self._asked_at.popitem(last=False)
+        questions.add(ask, now, partial(self._answered, profile.time_zone))
+
+    def _answered(
+        self, time_zone: str, ask: Ask, outcome: Outcome, replies: list[str | None], now: Now
+    ) -> None:
+        drift = drift_s(replies, time_zone, now.utc) if outcome is Outcome.ANSWERED else None
+        if drift is None:
+            self._counters["clocks_not_told"] += 1
+        elif abs(drift) > TOLERATED_DRIFT_S:
+            self._counters["clocks_drifted"] += 1
+            item = {"serial": ask.serial, "epoch": ask.epoch, "drift_s": drift}
+            self._up.put(Kind.DRIFT, {**item, "at": instant(now.utc)})
 
 
 def clock_question(serial: str, epoch: int, profile: Profile, utc: datetime) -> Ask | None:

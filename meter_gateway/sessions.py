@@ -10,7 +10,7 @@ import logging
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 
-from meter_gateway.clocks import BUSY_AGAIN_S, TOLERATED_DRIFT_S, ClockChecks, clock_question, drift_s
+from meter_gateway.clocks import ClockChecks
 from meter_gateway.letters import Ask, Grant, Outcome, Refuse
 from meter_gateway.log import masked
 from meter_gateway.protocol.connection import Event
@@ -73,13 +73,13 @@ class Sessions:
         self._unmapped: dict[str, set[Session]] = {}
         self.repeats = Repeats()
         self._takeovers = Takeovers()
-        self._clock_checks = ClockChecks()
         self._seen: dict[str, Item] = {}
         self._seen_due = 0.0
         self._alarms: list[tuple[float, int, Session]] = []
         self._order = itertools.count()
         self._draining = False
         self.counters: Counter[str] = Counter()
+        self._clock_checks = ClockChecks(way_up, self.counters)
 
     # --- events of the sockets
 
@@ -297,7 +297,7 @@ class Sessions:
             item = {"serial": session.serial, "session": session.id, "peer": session.peer}
             self._up.put(Kind.LOGIN, {**item, "at": instant(now.utc)})
         if session.clock_due is not None and now.mono >= session.clock_due:
-            self._ask_clock(session, now)
+            self._clock_checks.ask(session, now)
         self._set_alarm(session)
 
     def _proven(self, session: Session, serial: str, now: Now) -> None:
@@ -320,32 +320,6 @@ class Sessions:
                 self._up.put(Kind.STORM, {"serial": serial, "at": instant(now.utc), "count": count})
         if self._draining:
             session.questions.drain(now)
-
-    def _ask_clock(self, session: Session, now: Now) -> None:
-        """Ask a meter that has nothing else to do for its date and time."""
-        session.clock_due = None
-        questions, profile, serial = session.questions, session.profile, session.serial
-        if questions.epoch is None or profile is None or serial is None:
-            return
-        ask = clock_question(serial, questions.epoch, profile, now.utc)
-        if ask is None or questions.deadline is not None:
-            session.clock_due = now.mono + BUSY_AGAIN_S
-            return
-        self._clock_checks.asked(serial, now.mono)
-        questions.add(ask, now, self._clock_answered)
-
-    def _clock_answered(self, ask: Ask, outcome: Outcome, replies: list[str | None], now: Now) -> None:
-        session = self._by_serial.get(ask.serial)
-        if outcome is not Outcome.ANSWERED or session is None or session.profile is None:
-            self.counters["clocks_not_told"] += 1
-            return
-        drift = drift_s(replies, session.profile.time_zone, now.utc)
-        if drift is None:
-            self.counters["clocks_not_told"] += 1
-        elif abs(drift) > TOLERATED_DRIFT_S:
-            self.counters["clocks_drifted"] += 1
-            item = {"serial": ask.serial, "epoch": ask.epoch, "drift_s": drift}
-            self._up.put(Kind.DRIFT, {**item, "at": instant(now.utc)})
 
     def _ask(self, session: Session | None, ask: Ask, now: Now) -> None:
         if self.repeats.is_open(ask):

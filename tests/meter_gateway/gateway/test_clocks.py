@@ -4,7 +4,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from meter_gateway.clocks import DATE_DI, FIRST_AFTER_S, SPREAD_S, TIME_DI, ClockChecks, clock_question
+from meter_gateway.clocks import DATE_DI, FIRST_AFTER_S, SPREAD_S, TIME_DI, clock_question
 from meter_gateway.protocol.profiles import load_profile
 from meter_gateway.tray import Kind
 
@@ -60,10 +60,16 @@ def test_a_meter_that_dials_again_the_same_day_is_not_asked_again():
     bench.log_in(again, at(BY_THEN + 2), epoch=4)
     bench.pass_time(at(BY_THEN + 170))
     assert again.heard == []
-    checks = ClockChecks()
-    checks.asked(SERIAL, 1000.0)
-    assert checks.due(SERIAL, 1000.0 + 86_399) is None
-    assert checks.due(SERIAL, 1000.0 + 86_400) is not None
+
+
+def test_a_day_after_it_was_asked_a_meter_that_dials_is_asked_again():
+    bench, meter = _checked(0)
+    bench.sessions.lost(meter, at(BY_THEN + 1))
+    again = MeterEnd()
+    bench.log_in(again, at(86_400 + BY_THEN), epoch=4)
+    for second in range(int(BY_THEN)):
+        bench.pass_time(at(86_400 + BY_THEN + second))
+    assert [question.di for question in again.heard] == [DATE_DI]
 
 
 def test_a_meter_that_does_not_tell_its_clock_keeps_its_session():

@@ -180,3 +180,12 @@ def test_people_and_rows_of_landlords_cannot_be_changed_by_the_operator(
 def test_no_password_or_key_stands_on_an_operators_page(ops: Client, furnished: Street) -> None:
     page = ops.get(f"/ops/accounts/user/{furnished.li.owner.pk}/change/").content.decode()
     assert furnished.li.owner.password not in page
+
+
+def test_what_has_a_name_for_a_key_has_an_empty_history(
+    ops: Client, furnished: Street, now: datetime
+) -> None:
+    scene.go_online(furnished.li.meter.serial, now=now)
+    for key in ("gateway/gw1_2Daa", f"presence/{furnished.li.meter.serial}"):
+        page = ops.get(f"/ops/meters/{key}/history/")
+        assert "Nothing has happened to this yet." in page.content.decode(), key

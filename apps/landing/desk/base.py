@@ -1,6 +1,7 @@
 """What every list and page of both desks shares: read-mostly, own rows only, the project's audit."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
@@ -96,7 +97,13 @@ class ScopedModelAdmin(ModelAdmin):
         if not self.has_view_permission(request, obj):
             raise PermissionDenied
         now = timezone.now()
-        lines = AuditLine.objects.filter(object_id=obj.pk).select_related("by").order_by("-id")[:200]
+        # Only what a landlord owns has a history, and its key is a UUID; a gateway's is its name.
+        audited = (
+            AuditLine.objects.filter(object_id=obj.pk)
+            if isinstance(obj.pk, UUID)
+            else AuditLine.objects.none()
+        )
+        lines = audited.select_related("by").order_by("-id")[:200]
         context = {
             **self.admin_site.each_context(request),
             "title": _("History"),

@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/v1/", include("apps.landing.api.urls")),
     path("q/", include("apps.landing.page.urls")),
     path("pay/return/<str:channel>", come_back, name="page_return"),
+    path("join/", include("apps.landing.join.urls")),
     path("admin/", landlord_site.urls),
     path("ops/", operator_site.urls),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -113,6 +113,23 @@ PAGE = [
     *(_route(method, "i18n/setlang/", "302") for method in ("GET", "POST", "PUT", "PATCH", "DELETE")),
 ]
 
+# A landlord's first day: who works for a landlord already goes on to the meter, strangers go to the login. The
+# operator and the renter work for none; the viewer may only look.
+JOIN = [
+    _route("GET", "join/", "200 200 302 302 302 302 200 200"),
+    _route("POST", "join/", "400 400 302 302 302 302 400 400", {}),
+    # No code was sent to this browser's phone.
+    _route("GET", "join/account", "302"),
+    _route("POST", "join/account", "302", {}),
+    _route("GET", "join/login", "200 200 302 302 302 302 200 200"),
+    _route("POST", "join/login", "401 401 302 302 302 302 401 401", {}),
+    _route("GET", "join/claim", "302 302 200 200 403 200 302 302"),
+    _route("POST", "join/claim", "302 302 422 422 403 422 302 302", {}),
+    _route("GET", "join/claimed/<str:token>", "302 404 200 200 200 404 404 302"),
+    _route("GET", "join/claimed/<str:token>/qr.svg", "302 404 200 200 200 404 404 302"),
+    _route("GET", "join/claimed/<str:token>/qr.png", "302 404 200 200 200 404 404 302"),
+]
+
 # The desks send strangers to their login, and answer a foreign thing like a missing one: back to the start.
 _AWAY = "302"
 _EVERY_MEMBER = "302 302 200 200 200 200 302 302"
@@ -242,4 +259,4 @@ OPERATORS_DESK = [
 
 DESKS = [*LANDLORDS_DESK, *OPERATORS_DESK]
 
-ROUTES = [*REST, *PLATFORMS, *OPERATIONS, *PAGE, *DESKS]
+ROUTES = [*REST, *PLATFORMS, *OPERATIONS, *PAGE, *JOIN, *DESKS]

@@ -45,6 +45,10 @@ class MeterGone(Gone):
 class MeterUnclaimed(NotFound):
     """A device in stock that no landlord has added yet; to REST it is as missing as any."""
 
+    def __init__(self, token: str) -> None:
+        super().__init__(_("No landlord has added this meter yet."))
+        self.token = token
+
 
 @dataclass(frozen=True)
 class Power:
@@ -150,7 +154,7 @@ def find_meter(token: str) -> Found:
     if found is not None:
         return found
     if StockedMeter.objects.filter(qr_token=token, barred_at=None).exists():
-        raise MeterUnclaimed(_("No landlord has added this meter yet."))
+        raise MeterUnclaimed(token)
     raise NotFound(_("There is no such meter."))
 
 

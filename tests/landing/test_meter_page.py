@@ -142,7 +142,8 @@ def test_a_meter_in_stock_asks_whether_it_is_yours(renter: Client, street: Stree
     stocked = registry.stock_meter(serial="000000000999", profile="dtsy-4g-ble")
     answer = renter.get(f"/q/{stocked.qr_token}")
     assert answer.status_code == 200
-    assert "Yours? No landlord has added this meter yet." in _words(answer)
+    assert "Is this your meter? No landlord has added this meter yet." in _words(answer)
+    assert f'href="/join/claim?token={stocked.qr_token}"' in answer.content.decode()
     assert b"<form" not in answer.content
 
 

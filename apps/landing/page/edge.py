@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
@@ -64,14 +65,15 @@ def refused(request: HttpRequest, refusal: Refused) -> HttpResponse:
         )
         phone = refusal.contact_phone
     elif isinstance(refusal, MeterUnclaimed):
-        title, status = _("Yours?"), 200
-        advice = _("Log in at the landlord's desk and add it with the claim code from its box.")
+        title, status = _("Is this your meter?"), 200
+        advice = _("Landlords add it with the claim code from its box. Renters: please ask your landlord.")
     elif refusal.status == 404:
         title = _("Not found")
         advice = _("Scan the code on the meter again, or ask your landlord for the link.")
     context: dict[str, Any] = {"title": title, "detail": refusal.detail, "advice": advice, "phone": phone}
     if isinstance(refusal, MeterUnclaimed):
-        context["link"] = {"href": "/admin/", "words": _("To the landlord's desk")}
+        address = f"{reverse('join:claim')}?{urlencode({'token': refusal.token})}"
+        context["link"] = {"href": address, "words": _("Register and add it")}
     return render(request, "landing/refused.html", context, status=status)
 
 

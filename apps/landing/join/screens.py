@@ -1,0 +1,43 @@
+"""What the page after adding a meter shows, in words."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.income.models import CollectionAccount
+from apps.landing.page import wording
+from apps.meters.models import Meter, Presence
+from apps.readings.selectors import latest
+from apps.tariffs.selectors import price_at
+
+
+def added_screen(meter: Meter, now: datetime) -> dict[str, Any]:
+    """Return the context of the page; inside the landlord's scope."""
+    reading = latest(meter)
+    price = price_at(meter, now)
+    zone = meter.room.site.time_zone
+    is_online = Presence.objects.filter(serial=meter.serial, is_online=True).exists()
+    return {
+        "room": str(meter.room),
+        "site": meter.room.site.name,
+        "serial": meter.serial,
+        "price": f"{price.price_yuan_per_kwh:.4f}" if price else "",
+        "has_company": Meter.objects.filter(room=meter.room, archived_at=None).count() > 1,
+        "can_be_paid": CollectionAccount.objects.filter(is_active=True).exists(),
+        "is_read": reading is not None,
+        "remaining": f"{reading.remaining_kwh:.2f}" if reading else "",
+        "total": f"{reading.total_kwh:.2f}" if reading else "",
+        "age": wording.age(reading.taken_at, now, zone) if reading else "",
+        "state": _state(reading is not None, is_online),
+    }
+
+
+def _state(is_read: bool, is_online: bool) -> str:
+    if is_read:
+        return _("The meter has reported. It is ready.")
+    if is_online:
+        return _("The meter is connected and is being read.")
+    return _(
+        "The meter is not connected yet. Switch it on; its first reading comes by itself, mostly within a minute."
+    )

@@ -186,6 +186,6 @@ def test_what_has_a_name_for_a_key_has_an_empty_history(
     ops: Client, furnished: Street, now: datetime
 ) -> None:
     scene.go_online(furnished.li.meter.serial, now=now)
-    for key in ("gateway/gw1_2Daa", f"presence/{furnished.li.meter.serial}"):
+    for key in ("gateway/gw1-aa", f"presence/{furnished.li.meter.serial}"):
         page = ops.get(f"/ops/meters/{key}/history/")
         assert "Nothing has happened to this yet." in page.content.decode(), key

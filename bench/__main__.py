@@ -139,7 +139,7 @@ def main() -> int:
         fleet(run)
     if load > cores / 2:
         sys.stdout.write(
-            "Others were at work on this machine; the ratios hold, the absolute figures do not.\n"
+            "Others were at work on this machine: believe the ratio of processor times, not the rates.\n"
         )
     return 1 if _missed else 0
 

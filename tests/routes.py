@@ -25,20 +25,44 @@ def _route(method: str, path: str, expected: str, body: dict[str, Any] | None = 
     return Route(method, path, statuses * len(KINDS) if len(statuses) == 1 else statuses, body)
 
 
+_MEMBER = "api/v1/members/<uuid:member_id>"
 _METER = "api/v1/meters/<uuid:meter_id>"
 
 REST = [
     # Logging in is for everybody, with an old token too.
     _route("POST", "api/v1/auth/login", "401", {"phone": "13800000001", "password": "wrong"}),
+    _route("POST", "api/v1/auth/codes", "204", {"phone": "13812345678"}),
+    _route(
+        "POST",
+        "api/v1/auth/register",
+        "400",
+        {"phone": "13812345678", "code": "123456", "password": "a-long-enough-one", "name": "New"},
+    ),
     _route("POST", "api/v1/auth/wechat", "503", {"code": "c", "app": "h5"}),
     _route("POST", "api/v1/auth/alipay", "503", {"code": "c", "app": "h5"}),
     _route("POST", "api/v1/auth/logout", "401 204 204 204 204 204 204 401", {}),
     _route("GET", "api/v1/me", "401 200 200 200 200 200 200 401"),
     _route("PATCH", "api/v1/me", "401 200 200 200 200 200 200 401", {"name": "New"}),
+    _route(
+        "POST",
+        "api/v1/me/password",
+        "401 400 400 400 400 400 400 401",
+        {"old_password": "wrong", "new_password": "another-long-one"},
+    ),
     _route("GET", "api/v1/me/sessions", "401 200 200 200 200 200 200 401"),
     # A member's own things: what is another landlord's is missing, and a stranger is no member.
     _route("GET", "api/v1/landlord", "401 403 200 200 200 200 403 401"),
     _route("PATCH", "api/v1/landlord", "401 403 200 403 403 200 403 401", {"name": "New"}),
+    # Who works for a landlord is the owner's business.
+    _route("GET", "api/v1/members", "401 403 200 403 403 200 403 401"),
+    _route(
+        "POST",
+        "api/v1/members",
+        "401 403 201 403 403 201 403 401",
+        {"phone": "13812345678", "role": "VIEWER"},
+    ),
+    _route("PATCH", _MEMBER, "401 403 200 403 403 404 403 401", {"role": "VIEWER"}),
+    _route("DELETE", _MEMBER, "401 403 204 403 403 404 403 401"),
     _route("GET", "api/v1/meters", "401 403 200 200 200 200 403 401"),
     _route("GET", _METER, "401 403 200 200 200 404 403 401"),
     _route("POST", f"{_METER}/read", "401 403 202 202 403 404 403 401", {}),

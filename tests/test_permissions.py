@@ -20,7 +20,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 
 from apps.accounts import doors
 from apps.accounts import services as accounts
-from apps.accounts.models import Landlord, Renter, User
+from apps.accounts.models import Landlord, Member, Renter, User
 from apps.common.ids import uuid7
 from apps.common.scoping import ScopedModel, landlord_scope
 from apps.common.walls import owned_models
@@ -120,6 +120,7 @@ def _furnish(house: House, mark: str) -> dict[str, str]:
     return {
         "meter_id": str(meter.pk),
         "command_id": str(command.pk),
+        "member_id": str(Member.objects.filter(landlord=house.landlord).latest("id").pk),
         "token": meter.qr_token,
         "no": no,
         "account_id": str(uuid7()),
@@ -237,7 +238,7 @@ def test_every_kind_of_person_gets_what_the_table_says(town: Town, route: Route)
 
 def test_foreign_and_missing_answer_alike_to_the_byte(town: Town) -> None:
     """Whatever Wang gets for a thing of Li's, she gets for a thing nobody has."""
-    nobodys = {**town.values, "meter_id": str(uuid7()), "command_id": str(uuid7())}
+    nobodys = {name: str(uuid7()) if name.endswith("_id") else value for name, value in town.values.items()}
     wang = town.callers["foreign_owner"]
     asked = [route for route in REST if "_id>" in route.path]
     assert len(asked) > 10

@@ -160,6 +160,17 @@ class PhoneCode(models.Model):
         return f"…{self.phone[-4:]}"
 
 
+class Tries(models.Model):
+    """How often somebody tried within the span that began at `since`; who she is stands here as a hash only."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    since = models.DateTimeField(db_index=True)
+    taken = models.PositiveSmallIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.taken}"
+
+
 class Door(models.Model):
     """What is looked up before a scope exists: a key's hash opens on one landlord's object, nothing more.
 

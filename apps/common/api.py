@@ -32,7 +32,10 @@ def answer_error(error: Exception, context: Mapping[str, Any]) -> Response | Non
     if scoping.current() is not None:
         transaction.set_rollback(True)
     if isinstance(error, Refused):
-        return _answer(error.status, error.code, str(error.detail), error.fields)
+        answer = _answer(error.status, error.code, str(error.detail), error.fields)
+        if error.retry_after_s is not None:
+            answer["Retry-After"] = str(error.retry_after_s)
+        return answer
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     if isinstance(error, PermissionDenied):

@@ -11,7 +11,7 @@ class Refused(Exception):
     """A service will not do what was asked, and nothing was written.
 
     `code` is stable and for machines, `detail` is a sentence in the caller's language, `fields` maps a field
-    to what is wrong with it. `status` is what an HTTP edge answers with.
+    to what is wrong with it. `status` is what an HTTP edge answers with; `retry_after_s` says when to ask again.
     """
 
     code = "refused"
@@ -24,10 +24,12 @@ class Refused(Exception):
         *,
         code: str | None = None,
         fields: Mapping[str, Words] | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
         self.detail = detail or self.detail
         self.code = code or self.code
         self.fields = dict(fields or {})
+        self.retry_after_s = retry_after_s
         super().__init__(str(self.detail))
 
 

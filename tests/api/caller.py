@@ -39,6 +39,9 @@ class Caller:
     def patch(self, path: str, body: Any, *, key: str = "") -> Answer:
         return self._write("PATCH", path, body, key, None)
 
+    def delete(self, path: str) -> Answer:
+        return self._write("DELETE", path, None, "", b"")
+
     def _write(self, method: str, path: str, body: Any, key: str, raw: bytes | None) -> Answer:
         headers = {**self._headers, **({"Idempotency-Key": key} if key else {})}
         sent = raw if raw is not None else json.dumps({} if body is None else body).encode()

@@ -10,6 +10,7 @@ from django.utils import timezone
 from apps.income.states import Channel
 from apps.sandbox.merchants import make_merchants
 from apps.sandbox.server import SandboxServer
+from tests.api.phones import Outbox
 from tests.landing.scene import takes_payments
 from tests.people import Street
 
@@ -50,3 +51,11 @@ def paying_street(real_street: Street, sandbox: str, book: dict[str, Any]) -> St
     takes_payments(real_street.li, book, "li", Channel.WECHAT, Channel.ALIPAY, at=now)
     takes_payments(real_street.wang, book, "wang", Channel.WECHAT, at=now)
     return real_street
+
+
+@pytest.fixture
+def outbox(settings: Any, tmp_path: Path) -> Outbox:
+    """Messages to phones go into a file."""
+    settings.SMS_BACKEND = "apps.accounts.messaging.FileBackend"
+    settings.SMS_OUTBOX = str(tmp_path / "sms.jsonl")
+    return Outbox(tmp_path / "sms.jsonl")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from apps.accounts.models import AccessToken, Landlord, Member, Renter, User
@@ -9,9 +10,45 @@ from apps.accounts.roles import Role
 from apps.common.serializing import AmountField
 
 
+class PasswordField(serializers.CharField):
+    """A password as it was typed; never shown."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=128, trim_whitespace=False, write_only=True, **kwargs)
+
+
+class CodeIn(serializers.Serializer):
+    phone = serializers.CharField(max_length=20)
+
+
 class LoginIn(serializers.Serializer):
+    """With a password, or with the code sent to the phone."""
+
     phone = serializers.CharField(max_length=64)
-    password = serializers.CharField(max_length=128, trim_whitespace=False)
+    password = PasswordField(required=False)
+    code = serializers.CharField(max_length=12, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("password" in attrs) == ("code" in attrs):
+            raise serializers.ValidationError({"password": _("Either a password or a code.")})
+        return attrs
+
+
+class RegisterIn(serializers.Serializer):
+    """`name` is how renters know the landlord."""
+
+    phone = serializers.CharField(max_length=20)
+    code = serializers.CharField(max_length=12)
+    password = PasswordField()
+    name = serializers.CharField(max_length=60)
+
+
+class PasswordIn(serializers.Serializer):
+    """Who has no password yet sends the code sent to her phone in place of the old one."""
+
+    old_password = PasswordField(required=False, default="")
+    code = serializers.CharField(max_length=12, required=False, default="")
+    new_password = PasswordField()
 
 
 class WeChatLoginIn(serializers.Serializer):
@@ -96,3 +133,25 @@ class LandlordIn(serializers.Serializer):
     name = serializers.CharField(max_length=60, required=False)
     phone = serializers.CharField(max_length=20, required=False)
     minimum_recharge_yuan = AmountField(least="0.01", most="5000.00", required=False)
+
+
+class MemberOut(serializers.ModelSerializer):
+    name = serializers.CharField(source="user.name")
+    phone = serializers.CharField(source="user.username")
+    role = serializers.ChoiceField(choices=[(role.value, role.name) for role in Role])
+
+    class Meta:
+        model = Member
+        fields = ["id", "name", "phone", "role"]
+
+
+class MemberIn(serializers.Serializer):
+    """Who has no login yet gets one, and comes in with a code sent to her phone; `name` is for her only."""
+
+    phone = serializers.CharField(max_length=20)
+    name = serializers.CharField(max_length=60, required=False, default="")
+    role = serializers.ChoiceField(choices=[(role.value, role.name) for role in Role])
+
+
+class RoleIn(serializers.Serializer):
+    role = serializers.ChoiceField(choices=[(role.value, role.name) for role in Role])

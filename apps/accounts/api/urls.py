@@ -2,14 +2,19 @@
 
 from django.urls import path
 
-from apps.accounts.api import views
+from apps.accounts.api import entry, members, views
 
 urlpatterns = [
+    path("auth/codes", entry.CodesView.as_view(), name="api_codes"),
+    path("auth/register", entry.RegisterView.as_view(), name="api_register"),
     path("auth/login", views.LoginView.as_view(), name="api_login"),
     path("auth/wechat", views.WeChatLoginView.as_view(), name="api_login_wechat"),
     path("auth/alipay", views.AlipayLoginView.as_view(), name="api_login_alipay"),
     path("auth/logout", views.LogoutView.as_view(), name="api_logout"),
     path("me", views.MeView.as_view(), name="api_me"),
+    path("me/password", entry.PasswordView.as_view(), name="api_password"),
     path("me/sessions", views.SessionsView.as_view(), name="api_sessions"),
     path("landlord", views.LandlordView.as_view(), name="api_landlord"),
+    path("members", members.MembersView.as_view(), name="api_members"),
+    path("members/<uuid:member_id>", members.MemberView.as_view(), name="api_member"),
 ]

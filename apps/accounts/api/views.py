@@ -18,6 +18,7 @@ from apps.accounts.api import serializers as s
 from apps.accounts.api.idempotency import idempotent
 from apps.accounts.models import AccessToken, Landlord, Renter, User
 from apps.accounts.roles import Act
+from apps.common.addresses import address_of
 from apps.common.api import NewestFirst
 from apps.common.openapi import documented
 from apps.common.scoping import own_scopes
@@ -44,28 +45,36 @@ def who(user: User) -> dict[str, Any]:
     return {"user": user, "memberships": selectors.memberships_of(user), "renter": renter}
 
 
-def _logged_in(user: User) -> Response:
+def logged_in(user: User, status: int = 200) -> Response:
+    """Return the answer to every login: a new token, and who one is."""
     token, row = services.issue_token(user=user, now=timezone.now())
-    return Response(s.LoggedInOut({**who(user), "token": token, "expires_at": row.expires_at}).data)
+    shown = {**who(user), "token": token, "expires_at": row.expires_at}
+    return Response(s.LoggedInOut(shown).data, status=status)
 
 
+@own_scopes
 class LoginView(APIView):
-    """An old token in the header does not stand in the way of a new one."""
+    """An old token in the header does not stand in the way of a new one.
+
+    No scope is open, because one that ends in a refusal would forget that there was a wrong try.
+    """
 
     authentication_classes: list[Any] = []
     permission_classes = [AllowAny]
 
     @documented(
-        "Log in with phone and password",
+        "Log in with a phone and its password, or the code sent to it",
         name="login",
         takes=s.LoginIn,
         gives=s.LoggedInOut,
-        refuses=(400, 401),
+        refuses=(400, 401, 429),
         of_landlord=False,
     )
     def post(self, request: Request) -> Response:
-        given = parsed(s.LoginIn, request)
-        return _logged_in(services.check_login(username=given["phone"], password=given["password"]))
+        given, now = parsed(s.LoginIn, request), timezone.now()
+        if "code" in given:
+            return logged_in(logins.with_code(**given, now=now))
+        return logged_in(logins.with_password(**given, address=address_of(request), now=now))
 
 
 @own_scopes
@@ -81,7 +90,7 @@ class WeChatLoginView(LoginView):
     def post(self, request: Request) -> Response:
         given = parsed(s.WeChatLoginIn, request)
         is_mini = given["app"] == "mini"
-        return _logged_in(logins.with_wechat(code=given["code"], mini_program=is_mini, now=timezone.now()))
+        return logged_in(logins.with_wechat(code=given["code"], mini_program=is_mini, now=timezone.now()))
 
 
 @own_scopes
@@ -96,7 +105,7 @@ class AlipayLoginView(LoginView):
     )
     def post(self, request: Request) -> Response:
         given = parsed(s.AlipayLoginIn, request)
-        return _logged_in(logins.with_alipay(code=given["code"], now=timezone.now()))
+        return logged_in(logins.with_alipay(code=given["code"], now=timezone.now()))
 
 
 class LogoutView(APIView):

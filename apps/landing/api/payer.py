@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.conf import settings
 from rest_framework.request import Request
 
 from apps.accounts.models import PayerIdentity
+from apps.common.addresses import address_of
 
 
 def payer_of(request: Request, channel: str) -> PayerIdentity | None:
@@ -33,12 +33,3 @@ def caller_of(request: Request) -> str:
     if session.session_key:
         return f"session:{session.session_key}"
     return f"address:{address_of(request)}"
-
-
-def address_of(request: Request) -> str:
-    """Return the caller's address; behind our own proxy, the one the proxy saw."""
-    if settings.SECURE_PROXY:
-        seen = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        if seen:
-            return seen
-    return str(request.META.get("REMOTE_ADDR", ""))

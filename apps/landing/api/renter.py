@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.api.views import caller, parsed
+from apps.common.addresses import address_of
 from apps.common.openapi import documented
 from apps.common.scoping import landlord_scope, own_scopes
 from apps.income.services.cancelling import cancel_order
@@ -24,7 +25,7 @@ from apps.income.services.orders import find_order, open_order
 from apps.income.states import Channel
 from apps.landing.api import rented, selectors
 from apps.landing.api import renter_serializers as s
-from apps.landing.api.payer import address_of, caller_of, payer_of
+from apps.landing.api.payer import caller_of, payer_of
 from apps.landing.api.serializers import CommandOut
 from apps.landing.selectors import OrderProgress, find_meter, meter_page, order_progress
 from apps.meters.models import Command, Meter

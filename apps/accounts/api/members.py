@@ -1,0 +1,87 @@
+"""Who works for the landlord; the owner's business alone."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.accounts import members
+from apps.accounts.api import serializers as s
+from apps.accounts.api.idempotency import idempotent
+from apps.accounts.api.views import caller, parsed
+from apps.accounts.models import Member
+from apps.accounts.roles import Act, Role
+from apps.common.openapi import documented
+from apps.common.scoping import current_landlord_id
+
+
+class MembersView(ListAPIView):
+    acts = {"GET": Act.GOVERN, "POST": Act.GOVERN}
+    queryset = Member.objects.all()
+    serializer_class = s.MemberOut
+    filter_backends: list[Any] = []
+
+    def get_queryset(self) -> QuerySet[Member]:
+        return members.members_of(current_landlord_id())
+
+    @documented("Who works for me", name="members", gives=s.MemberOut(many=True), refuses=(400, 401, 403))
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @documented(
+        "Take somebody on by her phone",
+        name="add_member",
+        takes=s.MemberIn,
+        gives=s.MemberOut,
+        status=201,
+        refuses=(400, 401, 403, 409, 422),
+        has_key=True,
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        given, now = parsed(s.MemberIn, request), timezone.now()
+        given["role"] = Role(given["role"])
+        by_id = caller(request).pk
+        member = members.add_member(landlord_id=current_landlord_id(), **given, by_id=by_id, now=now)
+        return Response(s.MemberOut(member).data, status=201)
+
+
+class MemberView(APIView):
+    acts = {"PATCH": Act.GOVERN, "DELETE": Act.GOVERN}
+
+    @documented(
+        "Change a member's role; an owner is always left",
+        name="change_member",
+        takes=s.RoleIn,
+        gives=s.MemberOut,
+        refuses=(400, 401, 403, 404, 409, 422),
+        has_key=True,
+    )
+    @idempotent
+    def patch(self, request: Request, member_id: UUID) -> Response:
+        role = Role(parsed(s.RoleIn, request)["role"])
+        member = members.change_role(
+            member=_member(member_id), role=role, by_id=caller(request).pk, now=timezone.now()
+        )
+        return Response(s.MemberOut(member).data)
+
+    @documented(
+        "End a membership; an owner is always left",
+        name="remove_member",
+        status=204,
+        refuses=(401, 403, 404, 409),
+    )
+    def delete(self, request: Request, member_id: UUID) -> Response:
+        members.remove_member(member=_member(member_id), by_id=caller(request).pk, now=timezone.now())
+        return Response(status=204)
+
+
+def _member(member_id: UUID) -> Member:
+    found: Member = get_object_or_404(members.members_of(current_landlord_id()), pk=member_id)
+    return found

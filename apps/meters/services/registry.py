@@ -41,20 +41,23 @@ def stock_meter(*, serial: str, profile: str) -> StockedMeter:
 def hang_meter(*, stocked: StockedMeter, room: Room, by_id: UUID | None, now: datetime) -> Meter:
     """Return the landlord's meter made of a stocked device: its row and its doors, in one transaction. Audited.
 
-    :raises MeterTaken: if another landlord has it.
+    :raises MeterTaken: if a landlord has it, also this one.
     """
-    with transaction.atomic():
-        meter = Meter.objects.create(
-            serial=stocked.serial,
-            profile=stocked.profile,
-            qr_token=stocked.qr_token,
-            room=room,
-            claimed_at=now,
-        )
-        for kind, key in ((doors.Kind.SERIAL, stocked.serial), (doors.Kind.QR, stocked.qr_token)):
-            if not doors.hang(kind, key, object_id=meter.pk):
-                raise MeterTaken(fields={"qr_token": _("Taken.")})
-        audit.record("meter.hang", on=meter, by_id=by_id, now=now, serial=stocked.serial, room=room)
+    try:
+        with transaction.atomic():
+            meter = Meter.objects.create(
+                serial=stocked.serial,
+                profile=stocked.profile,
+                qr_token=stocked.qr_token,
+                room=room,
+                claimed_at=now,
+            )
+            for kind, key in ((doors.Kind.SERIAL, stocked.serial), (doors.Kind.QR, stocked.qr_token)):
+                if not doors.hang(kind, key, object_id=meter.pk):
+                    raise MeterTaken(fields={"qr_token": _("Taken.")})
+            audit.record("meter.hang", on=meter, by_id=by_id, now=now, serial=stocked.serial, room=room)
+    except IntegrityError:
+        raise MeterTaken(fields={"qr_token": _("Taken.")}) from None
     return meter
 
 

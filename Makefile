@@ -36,6 +36,11 @@ demo: setup  ## Run everything on this machine and play one recharge; ONCE=1 end
 test: setup  ## Run the whole suite; ARGS=… goes to pytest
 	@$(VENV)/python -m pytest $(ARGS)
 
+N := 100000
+
+fuzz: setup  ## Throw N (100000) inputs at the meter protocol; SEED=… repeats a run
+	@$(VENV)/python -m tests.fuzz $(N) $(SEED)
+
 check: setup  ## Style, types, import contracts, migrations, translations
 	@echo '— ruff check'
 	@$(VENV)/ruff check

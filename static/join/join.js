@@ -69,7 +69,7 @@
     const show = () => {
       const left = Math.ceil((until - Date.now()) / 1000);
       button.disabled = left > 0;
-      button.textContent = left > 0 ? button.dataset.later.replace("%s", left) : button.dataset.words;
+      button.textContent = left > 0 ? button.dataset.later.replace("{n}", left) : button.dataset.words;
       if (left <= 0) clearInterval(ticking);
     };
     ticking = setInterval(show, 1000);

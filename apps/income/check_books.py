@@ -3,21 +3,22 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from uuid import UUID
 
 from django.db.models import Sum
 
 from apps.income import postings
-from apps.income.models import Payment, Recharge
+from apps.income.models import Payment, Recharge, Refund
 from apps.income.postings import Asset
 from apps.income.services.ledger import balance
-from apps.income.states import PaymentState, RechargeState
+from apps.income.states import HOLDS_MONEY, PaymentState, RechargeState, RefundState
 from apps.meters.models import Meter
 from apps.meters.states import CommandState
 
 
 def check_books() -> list[str]:
     """Return what is wrong with the books of the landlord in scope, one sentence each; empty means they hold."""
-    return [*_recharges(), *_payments(), *_advances(), *_energy()]
+    return [*_recharges(), *_payments(), *_refunds(), *_advances(), *_energy()]
 
 
 def _recharges() -> Iterator[str]:
@@ -33,15 +34,42 @@ def _recharges() -> Iterator[str]:
 
 
 def _payments() -> Iterator[str]:
-    for payment in Payment.objects.filter(state=PaymentState.PAID, recharge=None).iterator():
+    for payment in Payment.objects.filter(state=PaymentState.PAID, recharge=None, refunds=None).iterator():
         yield f"Payment {payment.out_trade_no} is paid, but nothing was recharged for it."
     taken: dict[str, Decimal] = defaultdict(Decimal)
     for payment in Payment.objects.filter(state=PaymentState.PAID).iterator():
         taken[postings.channel_account(payment.account_id)] += payment.amount_yuan
+    for refund in Refund.objects.filter(state=RefundState.DONE).select_related("payment").iterator():
+        taken[postings.channel_account(refund.payment.account_id)] -= refund.amount_yuan
     for account, amount in taken.items():
         booked = -balance(Asset.CNY, account)
         if booked != amount:
-            yield f"{account}: payments come to {amount} yuan, the ledger has {booked}."
+            yield f"{account}: payments less refunds come to {amount} yuan, the ledger has {booked}."
+
+
+def _refunds() -> Iterator[str]:
+    given: dict[UUID, Decimal] = defaultdict(Decimal)
+    holding: dict[UUID, Decimal] = defaultdict(Decimal)
+    touched: dict[UUID, Payment] = {}
+    for refund in Refund.objects.select_related("payment").iterator():
+        touched[refund.payment_id] = refund.payment
+        if refund.state == RefundState.DONE:
+            given[refund.payment_id] += refund.amount_yuan
+        if refund.state in HOLDS_MONEY:
+            holding[refund.payment_id] += refund.amount_yuan
+    energy = dict(Recharge.objects.filter(payment_id__in=touched).values_list("payment_id", "state"))
+    for pk, payment in touched.items():
+        no = payment.out_trade_no
+        if energy.get(pk, RechargeState.CANCELLED) != RechargeState.CANCELLED:
+            yield f"Payment {no} has a refund, but its energy is not taken back."
+        if holding[pk] > payment.amount_yuan:
+            yield f"Payment {no}: {holding[pk]} yuan go back of {payment.amount_yuan} paid."
+        waits, left = balance(Asset.CNY, postings.owed(pk)), payment.amount_yuan - given[pk]
+        if waits != left:
+            yield f"Payment {no}: {left} yuan are to go back by its refunds, {waits} by the ledger."
+    for recharge in Recharge.objects.filter(state=RechargeState.CANCELLED).exclude(payment=None).iterator():
+        if recharge.payment_id not in touched:
+            yield f"Recharge {recharge.pk} was taken back, but its payment has no refund."
 
 
 def _advances() -> Iterator[str]:

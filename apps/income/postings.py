@@ -7,6 +7,8 @@ An account is a text, `kind` or `kind:id`; a balance is what came in less what w
           cash                           money a member took by hand (likewise)
           advance:<holder>               paid, and not yet energy in the meter
           remainder:<holder>             too little for one step of energy; carried to the next recharge
+          owed:<payment>                 to go back to the payer; nothing was or will be bought with it
+          rounding                       the landlord's part of what cannot be split (grows negative)
           energy_sold                    the landlord's income
     KWH   issued                         energy made (grows negative)
           before_us:<meter>              what the meter had been given before we knew it
@@ -40,6 +42,7 @@ class Move:
 
 ENERGY_SOLD = "energy_sold"
 CASH = "cash"
+ROUNDING = "rounding"
 ISSUED = "issued"
 
 
@@ -57,6 +60,10 @@ def advance(holder: str) -> str:
 
 def remainder(holder: str) -> str:
     return f"remainder:{holder}"
+
+
+def owed(payment_id: UUID) -> str:
+    return f"owed:{payment_id}"
 
 
 def meter_energy(meter_id: UUID, device_epoch: int) -> str:
@@ -84,9 +91,27 @@ def credited(
     return [move for move in moves if move.amount > 0]
 
 
-def cancelled(*, source: str, holder: str, quote: Quote) -> list[Move]:
-    """A recharge was taken back before any byte was stored: the reverse of `paid`."""
-    return [
+def cancelled(*, source: str, holder: str, quote: Quote, remainder_yuan: Decimal) -> list[Move]:
+    """A recharge was taken back: the reverse of `paid`, all of it to `source`.
+
+    :param remainder_yuan: what the holder's remainder is now. A later recharge may have spent what this one left
+        there; that part, less than one step of energy, comes from `rounding`, so that a remainder is never below
+        zero and the payer gets back all she paid.
+    """
+    short_yuan = quote.carried_out_yuan - quote.carried_in_yuan - remainder_yuan
+    moves = [Move(Asset.CNY, ROUNDING, remainder(holder), short_yuan)]
+    moves += [
         Move(move.asset, move.destination, move.source, move.amount)
         for move in reversed(paid(source=source, holder=holder, quote=quote))
     ]
+    return [move for move in moves if move.amount > 0]
+
+
+def surplus(*, source: str, payment_id: UUID, amount_yuan: Decimal) -> list[Move]:
+    """Money came in for an order that is paid already: it buys nothing and goes back."""
+    return [Move(Asset.CNY, source, owed(payment_id), amount_yuan)]
+
+
+def refunded(*, payment_id: UUID, destination: str, amount_yuan: Decimal) -> list[Move]:
+    """The platform proved that the money went back."""
+    return [Move(Asset.CNY, owed(payment_id), destination, amount_yuan)]

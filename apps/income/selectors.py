@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 
 from apps.income import postings
-from apps.income.models import CollectionAccount, Payment, Posting
+from apps.income.models import CollectionAccount, Order, Payment, Posting
 from apps.income.states import Channel, PaymentState
 
 _FEN = Decimal("0.01")
@@ -74,6 +74,12 @@ def _came_in(
         .annotate(sum=Sum("amount"), entries=Count("entry", distinct=True))
         .values_list("source", "sum", "entries")
     )
+
+
+def payment_shown(order: Order) -> Payment:
+    """Return the payment that stands for an order: the one that bought energy, else the newest."""
+    payment: Payment = order.payments.order_by(F("recharge").asc(nulls_last=True), "-id")[0]
+    return payment
 
 
 def payments_in_review() -> QuerySet[Payment]:

@@ -5,7 +5,11 @@ payment   CREATED ──► PENDING ──► PAID            PAID beats CLOSED:
           any but PAID ──► REVIEW                  something does not agree; nothing is credited
 
 recharge  OPEN ──► CREDITED     the meter proved it
-            └──► CANCELLED      its command was taken back before any byte was stored
+            └──► CANCELLED      its command was taken back before any byte was stored, or the meter refused it
+
+refund    CREATED ──► PROCESSING ──► DONE
+             └────────────┴──► CLOSED            the platform gave it up: no money moved, another may follow
+             └────────────┴──► REVIEW ──► DONE   a person looks; asking again keeps the number
 """
 
 from enum import StrEnum
@@ -41,6 +45,19 @@ class RechargeState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class RefundState(StrEnum):
+    CREATED = "CREATED"
+    PROCESSING = "PROCESSING"
+    DONE = "DONE"
+    CLOSED = "CLOSED"
+    REVIEW = "REVIEW"
+
+
+UNDER_WAY = frozenset({RefundState.CREATED, RefundState.PROCESSING})
+# Its money has gone back or still may: all but CLOSED count against what was paid.
+HOLDS_MONEY = frozenset(RefundState) - {RefundState.CLOSED}
+
+
 class OrderState(StrEnum):
     """What a renter is told; derived from payment and recharge, stored nowhere."""
 
@@ -50,11 +67,22 @@ class OrderState(StrEnum):
     CREDITED = "credited"
     CLOSED = "closed"
     REVIEW = "review"
+    REFUNDING = "refunding"
+    REFUNDED = "refunded"
 
 
-def order_state(payment: str, recharge: str | None, credit_number: int | None) -> OrderState:
-    """Return what a renter is told; `credit_number` is set once the credit's bytes are stored."""
+def order_state(
+    payment: str, recharge: str | None, credit_number: int | None, refund: str | None = None
+) -> OrderState:
+    """Return what a renter is told; `credit_number` is set once the credit's bytes are stored.
+
+    :param refund: the state of the payment's newest refund.
+    """
     if payment == PaymentState.PAID:
+        if refund == RefundState.DONE:
+            return OrderState.REFUNDED
+        if refund is not None or recharge == RechargeState.CANCELLED:
+            return OrderState.REFUNDING
         if recharge == RechargeState.CREDITED:
             return OrderState.CREDITED
         return OrderState.PAID if credit_number is None else OrderState.DELIVERING

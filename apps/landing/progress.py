@@ -12,6 +12,8 @@ PROOF_EXPECTED = timedelta(seconds=15)
 # A meter that keeps its relay open after a credit is asked again by nobody; somebody has to press its button.
 LIGHT_EXPECTED = timedelta(minutes=10)
 
+_OVER = frozenset({OrderState.CLOSED, OrderState.REVIEW, OrderState.REFUNDED})
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -42,6 +44,10 @@ def sentence(facts: Facts) -> str:
             )
         case OrderState.CREDITED:
             return _credited(facts)
+        case OrderState.REFUNDING:
+            return _("Your money is on its way back to you, the way it came. The meter gets no energy for it.")
+        case OrderState.REFUNDED:
+            return _("Your money has gone back to you, the way it came.")
         case _ if facts.is_frozen:
             return _(
                 "Your money is here. The meter's records have to be checked by a person first; "
@@ -61,7 +67,7 @@ def ask_again_in_s(facts: Facts, moved_at: datetime, now: datetime) -> int | Non
     :param moved_at: when the order last took a step.
     """
     waited = now - moved_at
-    if facts.state in (OrderState.CLOSED, OrderState.REVIEW) or facts.is_light_on:
+    if facts.state in _OVER or facts.is_light_on:
         return None
     if facts.state == OrderState.CREDITED and (
         facts.power_reason == PowerReason.FORCED_OFF or waited > LIGHT_EXPECTED

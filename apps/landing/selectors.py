@@ -14,6 +14,7 @@ from apps.common.errors import Gone, NotFound
 from apps.common.scoping import landlord_scope
 from apps.income import postings
 from apps.income.models import CollectionAccount, Order, Payment, Recharge
+from apps.income.selectors import payment_shown
 from apps.income.services.ledger import balance
 from apps.income.services.orders import LARGEST_ORDER_YUAN
 from apps.income.services.recharges import current_lease
@@ -202,7 +203,8 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
     landlord = Landlord.objects.get(pk=found.landlord_id)
     with landlord_scope(found.landlord_id):
         order = Order.objects.select_related("meter__room__site").get(pk=found.object_id)
-        payment = order.payments.latest("id")
+        payment = payment_shown(order)
+        refund = payment.refunds.order_by("-id").first()
         recharge = Recharge.objects.select_related("command").filter(payment=payment).first()
         power = _power(order.meter)
         is_online = _is_online(order.meter)
@@ -211,6 +213,7 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
         payment.state,
         recharge.state if recharge else None,
         recharge.command.number if recharge else None,
+        refund.state if refund else None,
     )
     unproved_since = payment.paid_at if steps.credited_at is None else None
     is_late = unproved_since is not None and now - unproved_since >= PROOF_EXPECTED

@@ -156,7 +156,9 @@ class Alipay:
                     raise
                 return _success({"out_trade_no": order.out_trade_no, "trade_no": order.transaction_id}), False
             case "alipay.trade.refund":
-                return self._refund(merchant, content, now), False
+                answer = self._refund(merchant, content, now)
+                lost = self.faults.take(("lose_refund_answer",), "alipay", answer["out_trade_no"])
+                return answer, lost is not None
             case "alipay.trade.fastpay.refund.query":
                 return self._seen_refund(merchant, content, now), False
         raise GatewayRefused("isv.invalid-method", "不存在的方法名")

@@ -9,7 +9,7 @@ from typing import Any
 FORGING = ("wrong_amount", "bad_signature", "flip_byte", "old_timestamp", "unknown_serial", "signtest")
 # Kinds decided when the payment happens.
 SCHEDULING = ("delay_notify", "lose_notify")
-KINDS = (*SCHEDULING, "repeat_notify", *FORGING, "lose_answer")
+KINDS = (*SCHEDULING, "repeat_notify", *FORGING, "lose_answer", "lose_refund_answer")
 
 MOST = 10_000
 

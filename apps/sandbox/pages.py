@@ -47,6 +47,7 @@ _FAULTS = {
     "unknown_serial": "未知序列号",
     "signtest": "签名探测流量",
     "lose_answer": "下单应答丢失",
+    "lose_refund_answer": "退款应答丢失",
 }
 
 

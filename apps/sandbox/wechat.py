@@ -135,7 +135,9 @@ class WeChatPay:
                 self.books.shut("wechat", merchant.mchid, number, now)
                 return 204, None, False
             case "POST", ["refund", "domestic", "refunds"]:
-                return 200, self._refund(merchant, _fields(request), now), False
+                content = self._refund(merchant, _fields(request), now)
+                lost = self.faults.take(("lose_refund_answer",), "wechat", content["out_trade_no"])
+                return 200, content, lost is not None
             case "GET", ["refund", "domestic", "refunds", number]:
                 return 200, self._seen_refund(merchant, number, now), False
             case "GET", ["certificates"]:

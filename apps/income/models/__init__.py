@@ -1,7 +1,8 @@
-"""Orders and payments; recharges; the ledger."""
+"""Orders and payments; recharges; refunds; the ledger."""
 
 from apps.income.models.ledger import Entry, Posting
 from apps.income.models.payment import CollectionAccount, Order, Payment
 from apps.income.models.recharge import Recharge
+from apps.income.models.refund import Refund
 
-__all__ = ["CollectionAccount", "Entry", "Order", "Payment", "Posting", "Recharge"]
+__all__ = ["CollectionAccount", "Entry", "Order", "Payment", "Posting", "Recharge", "Refund"]

@@ -55,11 +55,16 @@ class CollectionAccount(ScopedModel):
 
 
 class Order(ScopedModel):
-    """What a payer asked for: an amount for one meter, at the price shown to her. Its state is derived."""
+    """What a payer asked for: an amount for one meter, at the price shown to her. Its state is derived.
+
+    `place` is the room's name on that day, for the receipt. One payment is the rule; a payer who changes channel, or
+    pays in both, makes a second.
+    """
 
     no = models.CharField(_("order number"), max_length=24)
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT, verbose_name=_("meter"))
     lease = models.ForeignKey(Lease, null=True, on_delete=models.PROTECT)
+    place = models.CharField(_("place"), max_length=160, blank=True)
     channel = models.CharField(_("channel"), max_length=8, choices=_CHANNELS)
     amount_yuan = amount_yuan_field(verbose_name=_("amount"))
     price_yuan_per_kwh = price_field(verbose_name=_("price"))

@@ -42,8 +42,7 @@ __all__ = [
 
 State = Literal["PAID", "PENDING", "CLOSED", "UNKNOWN_ORDER", "REFUNDED"]
 """PENDING: not paid, may still be. UNKNOWN_ORDER: the platform has no order of this number. REFUNDED: was
-paid, and money has gone back in part or in full; never a reason to credit, so query if the payment was not
-seen."""
+paid, and the platform speaks of money going back in part or in full; never a reason to credit."""
 
 RefundState = Literal["DONE", "PROCESSING", "CLOSED", "ABNORMAL", "UNKNOWN_REFUND"]
 """PROCESSING is not yet a refund: ask again. ABNORMAL: the payer's account cannot take the money back, a case
@@ -98,6 +97,16 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundResult:
+    """What the platform proved about one refund. `evidence` as in `PlatformResult`."""
+
+    out_refund_no: str
+    state: RefundState
+    refund_yuan: Decimal | None
+    evidence: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformResult:
     """What the platform proved about one order.
 
@@ -105,6 +114,7 @@ class PlatformResult:
     :param paid_at: aware, UTC.
     :param payer_id: in clear, for comparing only; `evidence` holds the masked form.
     :param evidence: what was said, from a list of allowed fields; safe to store and show.
+    :param refund: what a notify proved about one refund of this order, where the platform told its number.
     """
 
     channel: str
@@ -118,6 +128,7 @@ class PlatformResult:
     paid_at: datetime | None
     payer_id: str | None = field(repr=False)
     evidence: dict[str, Any]
+    refund: RefundResult | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +138,7 @@ class RefundRequest:
     :param out_refund_no: ours, 6 to 32 of `[0-9A-Za-z_]`; whatever happens, a repeat keeps it, and then the
         money goes back once.
     :param paid_yuan: the order's total, which WeChat compares.
+    :param notify_url: where WeChat tells how it ended, as for a charge; Alipay tells nobody and is asked.
     """
 
     out_trade_no: str
@@ -134,16 +146,7 @@ class RefundRequest:
     refund_yuan: Decimal
     paid_yuan: Decimal
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefundResult:
-    """What the platform proved about one refund. `evidence` as in `PlatformResult`."""
-
-    out_refund_no: str
-    state: RefundState
-    refund_yuan: Decimal | None
-    evidence: dict[str, Any]
+    notify_url: str | None = None
 
 
 class Platform(Protocol):

@@ -47,7 +47,7 @@ from apps.income.platforms.base import (
 )
 from apps.income.platforms.orders import checked_instant, checked_notify_url, checked_out_trade_no
 from apps.income.platforms.wechat_envelope import check_signature, open_notify
-from apps.income.platforms.wechat_refunds import amount_shown, refund_result
+from apps.income.platforms.wechat_refunds import REFUND_EVENTS, amount_shown, refund_result
 
 GATEWAY = "https://api.mch.weixin.qq.com"
 LONGEST_DESCRIPTION_BYTES = 127
@@ -171,6 +171,7 @@ class WeChatPlatform:
             out_trade_no=checked_out_trade_no(request.out_trade_no),
             amount=amount,
             reason=request.reason[:LONGEST_REASON] or None,
+            notify_url=checked_notify_url(request.notify_url) if request.notify_url else None,
         )
         return refund_result(answer, request.out_trade_no, request.out_refund_no)
 
@@ -191,7 +192,7 @@ class WeChatPlatform:
     def read_notify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PlatformResult:
         notify = open_notify(headers, body, keys=self._keys, apiv3_key=self._apiv3_key, now=now)
         evidence = {"notify_id": notify.id, "event_type": notify.event_type, "serial": notify.serial}
-        if notify.event_type == "REFUND.SUCCESS":
+        if notify.event_type in REFUND_EVENTS:
             return self._refund(notify.resource, evidence)
         if not notify.event_type.startswith("TRANSACTION."):
             raise NotifyRefused("UNKNOWN_EVENT", notify.event_type)
@@ -285,6 +286,15 @@ class WeChatPlatform:
         amount_yuan, currency = (
             _total({"currency": "CNY", **amount}, out_trade_no) if isinstance(amount, dict) else (None, None)
         )
+        out_refund_no = _optional_text(refund, "out_refund_no")
+        if out_refund_no is None:
+            raise NotifyRefused("MISSING_FIELD", "out_refund_no", out_trade_no=out_trade_no)
+        try:
+            told = refund_result(
+                {**refund, "status": refund.get("refund_status")}, out_trade_no, out_refund_no
+            )
+        except PlatformAnswerInvalid as mismatch:
+            raise NotifyRefused(mismatch.code, mismatch.detail, out_trade_no=out_trade_no) from None
         shown = {name: refund[name] for name in _SHOWN_OF_REFUND if name in refund}
         return PlatformResult(
             channel=self.channel,
@@ -298,6 +308,7 @@ class WeChatPlatform:
             paid_at=None,
             payer_id=None,
             evidence={**evidence, **shown, "amount": amount_shown(amount)},
+            refund=told,
         )
 
     def _check_merchant(self, content: dict[str, Any], out_trade_no: str) -> None:

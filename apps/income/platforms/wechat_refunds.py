@@ -13,6 +13,8 @@ REFUND_STATES: dict[str, RefundState] = {
     "ABNORMAL": "ABNORMAL",
 }
 
+REFUND_EVENTS = frozenset({"REFUND.SUCCESS", "REFUND.ABNORMAL", "REFUND.CLOSED"})
+
 
 def refund_result(answer: dict[str, Any], out_trade_no: str, out_refund_no: str) -> RefundResult:
     """Return what an answer proves about the refund that was asked about.

@@ -39,6 +39,8 @@ def cancel_order(*, found: Found, now: datetime) -> None:
     """
     with landlord_scope(found.landlord_id):
         payment = Payment.objects.select_related("account").filter(order_id=found.object_id).latest("id")
+        if Payment.objects.filter(order_id=found.object_id, state=PaymentState.PAID).exists():
+            raise AlreadyPaid()
         _refuse_decided(payment)
         if payment.state == PaymentState.CLOSED:
             return

@@ -124,17 +124,28 @@ def open_order(
         `idempotency_mismatch`, `platform_busy`.
     """
     with landlord_scope(found.landlord_id):
-        meter = Meter.objects.select_related("room").get(pk=found.object_id)
+        meter = Meter.objects.select_related("room__site").get(pk=found.object_id)
         opened = _existing(caller, idempotency_key, meter, amount_yuan, channel, now) or _new(
             meter, amount_yuan, channel, caller, idempotency_key, now
         )
-        payment = opened.payment
+    return ask_platform(found=found, opened=opened, payer=payer, payer_ip=payer_ip, now=now)
+
+
+def ask_platform(
+    *, found: Found, opened: Opened, payer: PayerIdentity | None, payer_ip: str | None, now: datetime
+) -> Opened:
+    """Return the order with what the payer's app needs, asked of the platform unless it was before.
+
+    :raises Refused: `platform_busy`, `platform_refused`; the rows stay, and the same may be asked again.
+    """
+    payment = opened.payment
+    with landlord_scope(found.landlord_id):
         account = payment.account
         platform = channels.platform_of(account)
-        description = str(_("Electricity")) + f" {meter}"
+        description = str(_("Electricity")) + f" {opened.order.meter}"
     if payment.state != PaymentState.CREATED:
         return opened
-    app_id = platform.app_id
+    channel, app_id = payment.channel, platform.app_id
     payer_id = payer.open_id if payer and (payer.channel, payer.app_id) == (channel, app_id) else None
     charge = _charge(platform, account, opened, description, payer_id, payer_ip)
     with landlord_scope(found.landlord_id):
@@ -188,7 +199,12 @@ def _existing(
     if (order.meter_id, order.amount_yuan, order.channel) != (meter.pk, amount_yuan, channel):
         raise Refused(_("This Idempotency-Key was used for another order."), code="idempotency_mismatch")
     payment = order.payments.select_related("account").order_by("id").first()
-    return Opened(order, payment, _quote(meter, amount_yuan, order.price_yuan_per_kwh, order.lease_id))
+    return Opened(order, payment, quote_of(order))
+
+
+def quote_of(order: Order) -> Quote:
+    """Return what an order buys now, at the price it was made at."""
+    return _quote(order.meter, order.amount_yuan, order.price_yuan_per_kwh, order.lease_id)
 
 
 def _new(
@@ -212,6 +228,7 @@ def _new(
                 no=no,
                 meter=meter,
                 lease=lease,
+                place=f"{meter.room.site.name} {meter.room}",
                 channel=channel,
                 amount_yuan=amount_yuan,
                 price_yuan_per_kwh=bought.price_yuan_per_kwh,

@@ -10,10 +10,11 @@ from django.db.models import F
 
 from apps.accounts import doors
 from apps.common.scoping import landlord_scope
-from apps.income.models import CollectionAccount, Payment
+from apps.income.models import CollectionAccount, Order, Payment
 from apps.income.platforms import base as platforms
 from apps.income.services.channels import platform_of
 from apps.income.services.recharges import recharge_from_payment
+from apps.income.services.refunds import apply_refund_result, give_surplus_back
 from apps.income.states import MAY_BECOME_PAID, UNDECIDED, PaymentState
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class Applied(Enum):
     ALREADY_PAID = "already paid"
     CLOSED = "closed"
     REVIEW = "review"
+    PAID_TWICE = "paid, though the order was"
     NOTHING = "nothing"
     UNKNOWN_ORDER = "unknown order"
 
@@ -40,7 +42,7 @@ def apply_payment_result(
 
     Safe to run twice and in parallel: locks the payment, changes its state conditionally, and the platform's
     transaction id opens one door only. A result that does not agree with the order goes to REVIEW and credits
-    nothing. PAID beats CLOSED.
+    nothing. PAID beats CLOSED. The second payment of one order buys nothing and is given back by itself.
     """
     with transaction.atomic():
         payment = (
@@ -53,6 +55,12 @@ def apply_payment_result(
             return Applied.UNKNOWN_ORDER
         if result.state == "PAID":
             return _paid(payment, result, now)
+        if result.refund is not None:
+            if apply_refund_result(account=account, result=result.refund, now=now) is None:
+                return _review(payment, "a refund we know nothing of was made at the platform", result)
+            return Applied.NOTHING
+        if result.state == "REFUNDED" and payment.state in UNDECIDED:
+            return _review(payment, "paid and given back at the platform before we saw it", result)
         if result.state == "CLOSED":
             rows = Payment.objects.filter(pk=payment.pk, state__in=sorted(UNDECIDED))
             return Applied.CLOSED if rows.update(state=PaymentState.CLOSED, poll_at=None) else Applied.NOTHING
@@ -85,6 +93,15 @@ def _paid(payment: Payment, result: platforms.PlatformResult, now: datetime) -> 
     if not changed:
         return Applied.NOTHING
     payment.refresh_from_db()
+    # Two payments of one order may arrive at once: the order's row decides which was first.
+    Order.objects.select_for_update(of=("self",)).get(pk=payment.order_id)
+    if (
+        Payment.objects.filter(order_id=payment.order_id, state=PaymentState.PAID)
+        .exclude(pk=payment.pk)
+        .exists()
+    ):
+        give_surplus_back(payment=payment, now=now)
+        return Applied.PAID_TWICE
     recharge_from_payment(payment=payment, now=now)
     return Applied.PAID
 

@@ -166,7 +166,7 @@ def settle(*, command_id: UUID, now: datetime) -> bool:
         _look_for_the_light(recharge.meter, now)
         return True
     if recharge.command.state == CommandState.CANCELLED and recharge.kind != RechargeKind.PAYMENT:
-        return _take_back(recharge, spent, now)
+        return take_back(recharge=recharge, source=postings.CASH, now=now)
     return False
 
 
@@ -176,8 +176,12 @@ def _look_for_the_light(meter: Meter, now: datetime) -> None:
         commands.ask_read(meter=meter, by_id=None, now=now)
 
 
-def _take_back(recharge: Recharge, spent_yuan: Decimal, now: datetime) -> bool:
-    """Undo a member's recharge whose command was cancelled: the cash goes back, the remainder stands as before."""
+def take_back(*, recharge: Recharge, source: str, now: datetime) -> bool:
+    """Undo a recharge whose energy no meter has or will get: the money goes to `source`, the remainder as before.
+
+    Locks the meter, as a new recharge of the same holder does. Safe to run twice: the state changes conditionally.
+    """
+    Meter.objects.select_for_update(of=("self",)).get(pk=recharge.meter_id)
     if not _advance(recharge, RechargeState.CANCELLED, None):
         return False
     bought = Quote(
@@ -185,11 +189,16 @@ def _take_back(recharge: Recharge, spent_yuan: Decimal, now: datetime) -> bool:
         carried_in_yuan=recharge.carried_in_yuan,
         price_yuan_per_kwh=recharge.price_yuan_per_kwh,
         energy_kwh=recharge.energy_kwh,
-        spent_yuan=spent_yuan,
+        spent_yuan=recharge.amount_yuan + recharge.carried_in_yuan - recharge.carried_out_yuan,
         carried_out_yuan=recharge.carried_out_yuan,
     )
-    moves = postings.cancelled(source=postings.CASH, holder=recharge.holder, quote=bought)
-    if moves:
+    moves = postings.cancelled(
+        source=source,
+        holder=recharge.holder,
+        quote=bought,
+        remainder_yuan=balance(postings.Asset.CNY, postings.remainder(recharge.holder)),
+    )
+    if recharge.amount_yuan > 0:
         book(reference=f"recharge:{recharge.pk}:cancelled", kind="cancelled", moves=moves, now=now)
     return True
 

@@ -212,6 +212,8 @@ def _state_words(state: OrderState) -> str:
         OrderState.CREDITED: _("in the meter"),
         OrderState.CLOSED: _("closed"),
         OrderState.REVIEW: _("being looked at"),
+        OrderState.REFUNDING: _("going back to you"),
+        OrderState.REFUNDED: _("gone back to you"),
     }[state]
 
 

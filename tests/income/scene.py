@@ -1,0 +1,117 @@
+"""An order of Li's renter and what platforms, pollers and meters do about it, told in one line each."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import requests
+
+from apps.accounts.doors import Found
+from apps.common.scoping import landlord_scope
+from apps.income.check_books import check_books
+from apps.income.models import Payment, Recharge, Refund
+from apps.income.services.channels import open_account
+from apps.income.services.orders import open_order
+from apps.income.services.payments import Applied, poll_payment
+from apps.income.services.refunds import ask_refund, send_refund
+from apps.income.states import Channel
+from apps.meters.deciding import SendLetter
+from apps.meters.models import Command
+from tests.people import House
+
+
+class NobodysPost:
+    """Carries no letter."""
+
+    def ask(self, serial: str, letter: SendLetter) -> None:
+        """Lost."""
+
+    def grant(self, gateway: str, serial: str, session: Any, epoch: int) -> None:
+        """Lost."""
+
+    def refuse(self, gateway: str, serial: str, session: Any, reason: str) -> None:
+        """Lost."""
+
+
+@dataclass
+class Scene:
+    """One house and the pretend platforms' address; `now` moves on with every act."""
+
+    house: House
+    sandbox: str
+    now: datetime
+
+    @property
+    def found(self) -> Found:
+        return Found(self.house.landlord.pk, self.house.meter.pk)
+
+    def later(self, seconds: float) -> datetime:
+        self.now += timedelta(seconds=seconds)
+        return self.now
+
+    def order(self, channel: Channel = Channel.WECHAT, amount: str = "50.00", key: str = "") -> Payment:
+        return open_order(
+            found=self.found,
+            amount_yuan=Decimal(amount),
+            channel=channel,
+            payer=None,
+            payer_ip=None,
+            caller="test",
+            idempotency_key=key,
+            now=self.now,
+        ).payment
+
+    def pay(self, payment: Payment) -> None:
+        """The payer scans and confirms."""
+        requests.get(f"{self.sandbox}/cashier/{payment.out_trade_no}", timeout=5).raise_for_status()
+        requests.post(
+            f"{self.sandbox}/orders/{payment.out_trade_no}/pay", json={}, timeout=5
+        ).raise_for_status()
+
+    def poll(self, payment: Payment) -> Applied:
+        return poll_payment(landlord_id=self.house.landlord.pk, payment_id=payment.pk, now=self.later(6))
+
+    def paid(self, channel: Channel = Channel.WECHAT, amount: str = "50.00") -> Payment:
+        payment = self.order(channel, amount)
+        self.pay(payment)
+        assert self.poll(payment) is Applied.PAID
+        return payment
+
+    def refund(self, payment: Payment, reason: str = "wrong meter") -> Refund:
+        with landlord_scope(self.house.landlord.pk):
+            return ask_refund(
+                post=NobodysPost(),
+                payment_id=payment.pk,
+                reason=reason,
+                by_id=self.house.owner.pk,
+                now=self.later(1),
+            )
+
+    def send(self, refund: Refund, after_s: float = 4000) -> Refund:
+        send_refund(landlord_id=self.house.landlord.pk, refund_id=refund.pk, now=self.later(after_s))
+        return self.seen(refund)
+
+    def seen(self, row: Any) -> Any:
+        with landlord_scope(self.house.landlord.pk):
+            return type(row).objects.get(pk=row.pk)
+
+    def recharge(self, payment: Payment) -> Recharge:
+        with landlord_scope(self.house.landlord.pk):
+            return Recharge.objects.select_related("command").get(payment=payment)
+
+    def command(self, payment: Payment, **changes: Any) -> None:
+        """The meter's side of it came to this."""
+        with landlord_scope(self.house.landlord.pk):
+            Command.objects.filter(recharge__payment=payment).update(**changes)
+
+    def books(self) -> list[str]:
+        with landlord_scope(self.house.landlord.pk):
+            return check_books()
+
+
+def scene_of(house: House, sandbox: str) -> Scene:
+    return Scene(house, sandbox, datetime.now(UTC))
+
+
+__all__ = ["NobodysPost", "Scene", "open_account", "scene_of"]

@@ -16,6 +16,8 @@ or keeps a database: the caller owns the transport, the time-outs and the retrie
 * ``profiles`` holds what differs between models, as data;
 * ``connection`` ties these together for one link; ``describe`` puts any frame into words.
 
-Addresses are the twelve digits printed on the meter ("000000219998") and DIs the eight hexadecimal digits
-printed in the standard ("00900100"). The low-byte-first order of the wire exists only inside this package.
+The function that builds a frame or value draws its bytes and names their source; the one that parses it
+reads exactly those. Addresses are the twelve digits printed on the meter ("000000219998") and DIs the eight
+hexadecimal digits printed in the standard ("00900100"). The low-byte-first order of the wire exists only
+inside this package.
 """

@@ -1,4 +1,7 @@
-"""How the value of one register is written, each kind of value once."""
+"""How the value of one register is written, each kind of value once.
+
+Bytes are drawn in wire order, low byte first. Source of every layout: DL/T 645-2007 annex A.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +119,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Digits:
-    """A number that is a name (address, meter number, customer number), leading zeros kept."""
+    """A number that is a name (address, meter, customer), leading zeros kept: ``01 00 .. 00`` is "00..01"."""
 
     def decode(self, data: bytes) -> str:
         return bcd.decode_digits(data)
@@ -170,7 +173,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class TimeOfDay:
-    """04000102: ``ss mm hh`` on the meter's clock."""
+    """04000102: ``ss mm hh`` on the meter's clock: ``56 34 12`` is 12:34:56."""
 
     def decode(self, data: bytes) -> time:
         digits = bcd.decode_digits(data)
@@ -236,7 +239,7 @@ class Second:
 
 @dataclass(frozen=True, slots=True)
 class Status3:
-    """04000503; see :class:`~meter_gateway.protocol.relay.StatusWord3`."""
+    """04000503, two bytes; the bits are drawn at :class:`~meter_gateway.protocol.relay.StatusWord3`."""
 
     def decode(self, data: bytes) -> StatusWord3:
         return StatusWord3.decode(data)
@@ -292,7 +295,7 @@ class Statuses:
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """028011FF; see :class:`~meter_gateway.protocol.supply_report.SupplyReport`."""
+    """028011FF, 65 bytes, drawn at :class:`~meter_gateway.protocol.supply_report.SupplyReport`."""
 
     def decode(self, data: bytes) -> SupplyReport:
         return SupplyReport.decode(data)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
+from meter_gateway.__main__ import main
 from meter_gateway.wire_tool import decode, encode
 
 from .known import SOUND
@@ -161,10 +160,10 @@ def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert "recharge" in capsys.readouterr().out
 
 
-def test_both_run_as_programs() -> None:
-    program = [sys.executable, "-m", "meter_gateway"]
-    raw = subprocess.run(
-        [*program, "encode", "read", METER, "00900100"], capture_output=True, text=True, check=True
-    )
-    told = subprocess.run([*program, "decode"], input=raw.stdout, capture_output=True, text=True, check=True)
-    assert json.loads(told.stdout)["di"] == "00900100"
+def test_both_are_reached_from_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["encode", "read", METER, "00900100"]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(capsys.readouterr().out))
+    assert main(["decode"]) == 0
+    assert json.loads(capsys.readouterr().out)["di"] == "00900100"

@@ -121,7 +121,8 @@ class System:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "config.demo", "--no-story", "--var", str(var)],
             cwd=ROOT,
-            env={**kept, **ports, "DEMO_FSYNC": "no"},
+            # A clock read in a session's first minute would use up a fault that is meant for a credit.
+            env={**kept, **ports, "DEMO_FSYNC": "no", "GATEWAY_CLOCK_CHECKS": "0"},
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )

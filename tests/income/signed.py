@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +19,11 @@ from tests.income.platforms.notes import alipay_fields, alipay_notify, wechat_no
 Posted = tuple[dict[str, str], bytes]
 
 
+@cache
+def _loaded(path: Path) -> RSAPrivateKey:
+    return load_private(path.read_text("ascii"))
+
+
 @dataclass(frozen=True)
 class Platforms:
     """Both platforms with their private keys, by the owner of a merchant account."""
@@ -31,7 +37,7 @@ class Platforms:
     def key(self, channel: str, owner: str = "li") -> RSAPrivateKey:
         account = self.account(channel, owner)
         name = f"{channel}-{account['mchid' if channel == 'wechat' else 'app_id']}.pem"
-        return load_private((self.state / "platform" / name).read_text("ascii"))
+        return _loaded(self.state / "platform" / name)
 
     def notify(self, payment: Payment, now: datetime, *, owner: str = "li", **changed: Any) -> Posted:
         """The platform's word that `payment` was paid, with `changed` fields, rightly signed."""

@@ -58,7 +58,8 @@ def main(arguments: list[str]) -> int:
         f"inputs         {sum(o.count for o in outcomes)} in {took:.0f} s, {sum(o.events for o in outcomes)} events\n"
         f"crashes        {len(crashes)}\n"
         f"worst          {worst.worst_ms:.3f} ms of CPU for {LONGEST} bytes ({worst.worst[:24].hex()}...)\n"
-        f"memory growth  {max(o.grown_kib for o in outcomes)} KiB\n"
+        f"memory growth  {max(o.grown_blocks for o in outcomes)} blocks alive, "
+        f"{max(o.grown_kib for o in outcomes)} KiB resident\n"
         f"guided         {guided or 'crashed'}\n"
     )
     for crash in crashes[:_CRASHES_SHOWN]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 import resource
+import sys
 import time
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ class Outcome:
     worst_ms: float = 0.0
     worst: bytes = b""
     grown_kib: int = 0
+    grown_blocks: int = 0
     crashes: list[str] = field(default_factory=list)
 
 
@@ -37,7 +39,7 @@ def run(count: int, seed: int) -> Outcome:
     for block in SLOW:
         _time(block, outcome)
     gc.collect()
-    resident = _resident_kib()
+    resident, blocks = _resident_kib(), sys.getallocatedblocks()
     for number in range(count):
         raw = next(source)
         cut = portions(raw, dice)
@@ -55,9 +57,10 @@ def run(count: int, seed: int) -> Outcome:
         if number == min(count // 10, 100_000):
             # The interpreter's own caches are warm by now: what comes after this is a leak.
             gc.collect()
-            resident = _resident_kib()
+            resident, blocks = _resident_kib(), sys.getallocatedblocks()
         outcome.count += 1
     gc.collect()
+    outcome.grown_blocks = sys.getallocatedblocks() - blocks
     outcome.grown_kib = max(0, _resident_kib() - resident)
     return outcome
 

@@ -55,6 +55,12 @@ check: setup  ## Style, types, import contracts, migrations, translations
 	@echo '— translations'
 	@$(VENV)/python -m config.translations check
 
+screenshots: setup  ## Pictures of every page x 375/1280 px x Chinese/English, to docs/img
+	@$(VENV)/python -m config.demo.screenshots
+
+week: setup  ## Seven days of a fleet on virtual time: every half-hour, every day, every message
+	@RENTMETER_WEEK_DAYS=7 $(VENV)/python -m pytest -n 0 -q tests/readings/test_a_week_of_the_fleet.py
+
 bench: setup  ## What the gateway costs, against a floor of the same run
 	@$(VENV)/python -m bench
 

@@ -42,9 +42,12 @@ def meters_logged_in(*, gateway: str, logins: list[dict[str, Any]], **_: Any) ->
     now = timezone.now()
     for found in presence.grant_logins(post=post, gateway=gateway, logins=logins, now=now):
         with landlord_scope(found.landlord_id):
-            delivery.take_turn(
+            state = delivery.take_turn(
                 store=PostgresStore(), post=post, meter_id=found.object_id, event=d.LoggedIn(now=now)
             )
+            if state.count is None:
+                # Nothing of this meter is known yet: its landlord need not wait for the clock.
+                schedules.read_by_the_clock(meter_id=found.object_id, now=now)
 
 
 @shared_task(name="meters.meters_gone")

@@ -7,8 +7,11 @@ from decimal import Decimal
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 
+from apps.accounts.models import Landlord
+from apps.common.scoping import current_landlord_id
 from apps.income import postings
-from apps.income.models import CollectionAccount, Order, Payment, Posting
+from apps.income.models import CollectionAccount, Order, Payment, Posting, Recharge
+from apps.income.receipts import Receipt, RefundLine
 from apps.income.states import Channel, PaymentState
 
 _FEN = Decimal("0.01")
@@ -80,6 +83,36 @@ def payment_shown(order: Order) -> Payment:
     """Return the payment that stands for an order: the one that bought energy, else the newest."""
     payment: Payment = order.payments.order_by(F("recharge").asc(nulls_last=True), "-id")[0]
     return payment
+
+
+def receipt_of(payment: Payment) -> Receipt | None:
+    """Return the receipt of a payment, None while it is not paid."""
+    if payment.state != PaymentState.PAID or payment.paid_at is None:
+        return None
+    order = Order.objects.select_related("meter__room__site").get(pk=payment.order_id)
+    recharge = Recharge.objects.filter(payment=payment).first()
+    nothing = Decimal("0")
+    return Receipt(
+        number=payment.out_trade_no,
+        platform_number=payment.transaction_id,
+        channel=payment.channel,
+        landlord_name=Landlord.objects.values_list("name", flat=True).get(pk=current_landlord_id()),
+        place=order.place or f"{order.meter.room.site.name} {order.meter.room}",
+        meter_serial=order.meter.serial,
+        time_zone=order.meter.room.site.time_zone,
+        ordered_at=order.created_at,
+        paid_at=payment.paid_at,
+        credited_at=recharge.credited_at if recharge else None,
+        amount_yuan=payment.amount_yuan,
+        price_yuan_per_kwh=order.price_yuan_per_kwh,
+        energy_kwh=recharge.energy_kwh if recharge else nothing,
+        carried_in_yuan=recharge.carried_in_yuan if recharge else nothing,
+        carried_out_yuan=recharge.carried_out_yuan if recharge else nothing,
+        refunds=tuple(
+            RefundLine(refund.out_refund_no, refund.amount_yuan, refund.done_at)
+            for refund in payment.refunds.order_by("id")
+        ),
+    )
 
 
 def payments_in_review() -> QuerySet[Payment]:

@@ -34,6 +34,7 @@ def home(request: Any, site: Any) -> dict[str, Any]:
         "more_looks": max(sum(counts.values()) - len(looks), 0),
         "review_count": payments_in_review().count() if sees_income else 0,
         "can_be_paid": can_be_paid(),
+        "may_arrange": site.may(request, Act.ARRANGE),
         "income": _income(now, zone) if sees_income else None,
         "chart": charts.draw([charts.Value(charts.day_label(day), used) for day, used in days]),
         "chart_days": DAYS,

@@ -161,8 +161,10 @@ def _form_screen(
     errors = dict(refusal.fields) if refusal else {}
     chosen = form.landlord or str(request.session.get("landlord", ""))
     sites: list[str] = []
+    is_first = False
     if len(mine) == 1:
         with landlord_scope(mine[0].landlord_id):
+            is_first = not Meter.objects.exists()
             sites = list(Site.objects.order_by("name").values_list("name", flat=True))
     context = {
         "form": form,
@@ -170,6 +172,7 @@ def _form_screen(
         "errors": errors,
         "key": new_key(),
         "sites": sites,
+        "is_first": is_first,
         "landlord": mine[0].landlord.name if len(mine) == 1 else "",
         "landlords": [
             {

@@ -140,7 +140,7 @@ def _account_screen(request: HttpRequest, refusal: Refused | None = None) -> Htt
         "phone": waiting["phone"],
         "code": request.POST.get("code", "")[:12],
         "name": request.POST.get("name", waiting.get("name", ""))[:60],
-        "wait_s": max(int(left.total_seconds()), 0),
+        "wait_s": (refusal and refusal.retry_after_s) or max(int(left.total_seconds()), 0),
     }
     return _screen(request, "join/account.html", context, refusal)
 
@@ -153,9 +153,13 @@ def _login_screen(request: HttpRequest, refusal: Refused | None = None) -> HttpR
 def _screen(
     request: HttpRequest, template: str, context: dict[str, Any], refusal: Refused | None
 ) -> HttpResponse:
+    errors = dict(refusal.fields) if refusal else {}
+    if refusal and refusal.code == "password_weak":
+        # Django's own sentences say it again, and not in every language.
+        errors["password"] = _("At least 8 characters.")
     shared = {
         "refusal": refusal,
-        "errors": refusal.fields if refusal else {},
+        "errors": errors,
         "waiting": kept_form(request),
     }
     return render(request, template, context | shared, status=refusal.status if refusal else 200)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from apps.income.models import CollectionAccount
+from apps.income.selectors import can_be_paid
 from apps.landing.page import wording
 from apps.meters.models import Meter, Presence
 from apps.readings.selectors import latest
@@ -24,7 +24,7 @@ def added_screen(meter: Meter, now: datetime) -> dict[str, Any]:
         "serial": meter.serial,
         "price": f"{price.price_yuan_per_kwh:.4f}" if price else "",
         "has_company": Meter.objects.filter(room=meter.room, archived_at=None).count() > 1,
-        "can_be_paid": CollectionAccount.objects.filter(is_active=True).exists(),
+        "can_be_paid": can_be_paid(),
         "is_read": reading is not None,
         "remaining": f"{reading.remaining_kwh:.2f}" if reading else "",
         "total": f"{reading.total_kwh:.2f}" if reading else "",

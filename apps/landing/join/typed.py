@@ -97,7 +97,7 @@ class MeterForm:
         if not self.claim_code:
             missing["claim_code"] = _("It is on the card in the box.")
         if not self.room:
-            missing["room"] = _("For example 302.")
+            missing["room"] = _("Say which one, for example 302.")
         if not self.price_yuan_per_kwh:
             missing["price_yuan_per_kwh"] = _("A number such as 0.65.")
         if missing:

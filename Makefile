@@ -8,10 +8,10 @@ VENV := .venv/bin
 # The first Python of these that can make a virtual environment; PYTHON=… names another one.
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 
-.PHONY: help setup demo test check screenshots week bench simulate mutants fuzz lock fix
+.PHONY: help setup demo test check screenshots week bench simulate mutants fuzz notify-fuzz storm lock fix
 
 help:  ## List the targets
-	@sed -n 's/^\([a-z]*\):.*##/\1 ·/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*##/\1 ·/p' Makefile
 
 setup:  ## Make .venv from the lock (every target does it by itself)
 	@can() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }; \
@@ -60,6 +60,12 @@ screenshots: setup  ## Pictures of every page x 375/1280 px x Chinese/English, t
 
 week: setup  ## Seven days of a fleet on virtual time: every half-hour, every day, every message
 	@RENTMETER_WEEK_DAYS=7 $(VENV)/python -m pytest -n 0 -q tests/readings/test_a_week_of_the_fleet.py
+
+notify-fuzz: setup  ## 10,000 forged notifies through the very view; MUTATIONS=n for more or fewer
+	@NOTIFY_MUTATIONS=$(or $(MUTATIONS),10000) $(VENV)/python -m pytest -n 2 -q tests/income/test_forged_notifies.py
+
+storm: setup  ## Orders over both platforms on their worst day: ORDERS=n SEED=n DEMO=var/demo.json
+	@$(VENV)/python -m tests.storm $(if $(ORDERS),--orders $(ORDERS)) $(if $(SEED),--seed $(SEED)) $(if $(DEMO),--demo $(DEMO))
 
 bench: setup  ## What the gateway costs, against a floor of the same run
 	@$(VENV)/python -m bench

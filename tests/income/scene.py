@@ -1,23 +1,27 @@
 """An order of Li's renter and what platforms, pollers and meters do about it, told in one line each."""
 
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import requests
+from django.db import DatabaseError, connection
 
 from apps.accounts.doors import Found
 from apps.common.scoping import landlord_scope
 from apps.income.check_books import check_books
 from apps.income.models import Payment, Recharge, Refund
-from apps.income.services.channels import open_account
 from apps.income.services.orders import open_order
 from apps.income.services.payments import Applied, poll_payment
 from apps.income.services.refunds import ask_refund, send_refund
 from apps.income.states import Channel
 from apps.meters.deciding import SendLetter
 from apps.meters.models import Command
+from apps.sandbox.wechat_content import REFUND_TAKES
 from tests.people import House
 
 
@@ -105,6 +109,11 @@ class Scene:
         with landlord_scope(self.house.landlord.pk):
             Command.objects.filter(recharge__payment=payment).update(**changes)
 
+    def gone_back(self, payment: Payment) -> str:
+        """What the platform itself says went back, in yuan."""
+        seen = requests.get(f"{self.sandbox}/orders/{payment.out_trade_no}", timeout=5).json()
+        return str(seen["refunded_yuan"])
+
     def books(self) -> list[str]:
         with landlord_scope(self.house.landlord.pk):
             return check_books()
@@ -114,4 +123,30 @@ def scene_of(house: House, sandbox: str) -> Scene:
     return Scene(house, sandbox, datetime.now(UTC))
 
 
-__all__ = ["NobodysPost", "Scene", "open_account", "scene_of"]
+def in_threads(count: int, act: Callable[[int], Any]) -> list[Any]:
+    """Do it in so many threads at once; what the database refused is not among the results."""
+    results: list[Any] = []
+    start = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        start.wait()
+        try:
+            results.append(act(number))
+        except DatabaseError:
+            """A race lost, as it should be."""
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def wait_for_the_platform() -> None:
+    """The pretend WeChat takes a moment for a refund."""
+    until = time.monotonic() + REFUND_TAKES.total_seconds()
+    while time.monotonic() < until:
+        time.sleep(0.05)

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import audit
-from apps.common.errors import Conflict, Refused
+from apps.common.errors import Conflict, Gone, Refused
 from apps.common.queue import ring_after_commit
 from apps.meters import deciding as d
 from apps.meters.models import Command, CommandEvent, Meter
@@ -23,7 +23,7 @@ POWER_LIFE = timedelta(minutes=10)
 FREEZE_LIFE = timedelta(hours=12)
 
 
-class MeterArchived(Conflict):
+class MeterArchived(Gone):
     code = "meter_archived"
     detail = _("This meter has been removed; nothing can be asked of it.")
 
@@ -40,12 +40,12 @@ class ZeroBalance(Conflict):
 
 
 def ask_read(*, meter: Meter, by_id: UUID | None, now: datetime) -> Command:
-    """Return the read that is under way for this meter, or a new one; expires after a minute."""
+    """Return the read that is under way for this meter, or a new one; expires after a minute (longer by NB-IoT)."""
     _refuse_archived(meter)
     open_read = Command.objects.filter(meter=meter, kind=CommandKind.READ, state__in=sorted(OPEN)).first()
     if open_read is not None:
         return open_read
-    return _queue(meter, CommandKind.READ, by_id=by_id, now=now, expires_at=now + READ_LIFE)
+    return _queue(meter, CommandKind.READ, by_id=by_id, now=now, expires_at=now + _life(meter, READ_LIFE))
 
 
 def ask_freeze(*, meter: Meter, freeze_date: date, now: datetime) -> Command | None:
@@ -85,7 +85,7 @@ def ask_power(
         CommandKind.POWER_ON if on else CommandKind.POWER_OFF,
         by_id=by_id,
         now=now,
-        expires_at=now + POWER_LIFE,
+        expires_at=now + _life(meter, POWER_LIFE),
         reason=reason.strip(),
         wish_version=version,
     )
@@ -160,6 +160,11 @@ def _queue(
     CommandEvent.objects.create(command=command, at=now, state=CommandState.QUEUED, note="asked")
     ring(meter)
     return command
+
+
+def _life(meter: Meter, life: timedelta) -> timedelta:
+    """How long a command may wait: longer on a bearer whose devices sleep."""
+    return life * load_profile(meter.profile).expiry_factor
 
 
 def _refuse_archived(meter: Meter) -> None:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 
 from apps.accounts.models import Landlord
 from apps.common.scoping import current_landlord_id
 from apps.income import postings
-from apps.income.models import CollectionAccount, Order, Payment, Posting, Recharge
+from apps.income.models import CollectionAccount, Order, Payment, Posting, Recharge, Refund
 from apps.income.receipts import Receipt, RefundLine
-from apps.income.states import Channel, PaymentState
+from apps.income.states import Channel, PaymentState, RefundState
 
 _FEN = Decimal("0.01")
 
@@ -116,9 +116,12 @@ def receipt_of(payment: Payment) -> Receipt | None:
 
 
 def payments_in_review() -> QuerySet[Payment]:
-    """Return the payments that do not agree with their order, oldest first; nothing was credited for them."""
+    """Return the payments a person has to look at, oldest first: they do not agree with their order, and nothing was
+    credited for them; or their refund came to no end of its own.
+    """
+    stuck = Refund.objects.filter(payment=OuterRef("pk"), state=RefundState.REVIEW)
     return (
-        Payment.objects.filter(Q(state=PaymentState.REVIEW) | ~Q(review_reason=""))
+        Payment.objects.filter(Q(state=PaymentState.REVIEW) | ~Q(review_reason="") | Exists(stuck))
         .select_related("order__meter__room")
         .order_by("id")
     )

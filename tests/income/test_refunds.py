@@ -11,6 +11,7 @@ from apps.income import postings
 from apps.income.models import Entry, Payment, Refund
 from apps.income.platforms.base import RefundResult
 from apps.income.postings import Asset
+from apps.income.selectors import payments_in_review
 from apps.income.services.ledger import balance
 from apps.income.services.refunds import (
     NothingLeft,
@@ -179,10 +180,12 @@ def test_f35_an_abnormal_refund_waits_for_a_person_and_keeps_its_number(scene: S
     assert "ABNORMAL" in scene.seen(refund).review_reason
     assert scene.books() == []
     with landlord_scope(scene.house.landlord.pk):
+        assert list(payments_in_review()) == [payment]
         again = retry_refund(refund_id=refund.pk, by_id=scene.house.owner.pk, now=scene.now)
         assert (again.state, again.out_refund_no) == (RefundState.CREATED, refund.out_refund_no)
         with pytest.raises(NotInReview):
             retry_refund(refund_id=refund.pk, by_id=None, now=scene.now)
+        assert not payments_in_review().exists()
 
 
 def said(scene: Scene, payment: Payment, refund: Refund, state: str, amount: str = "50.00") -> None:

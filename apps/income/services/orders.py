@@ -249,6 +249,9 @@ def _new(
             )
     except IntegrityError:
         raise Conflict(_("This order is being made already; ask again."), code="order_in_flight") from None
+    # Asked again: the order's row has waited for whoever was removing the meter meanwhile.
+    if Meter.objects.filter(pk=meter.pk, archived_at__isnull=False).exists():
+        raise Gone(_("This meter has been removed."), code="meter_archived")
     doors.hang(doors.Kind.ORDER, order.no, object_id=order.pk)
     return Opened(order, payment, bought)
 

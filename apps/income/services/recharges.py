@@ -97,6 +97,8 @@ def recharge_by_member(
             fields={"amount_yuan": _("One of two.")},
         )
     meter = Meter.objects.select_for_update(of=("self",)).get(pk=meter.pk)
+    if meter.archived_at is not None:
+        raise commands.MeterArchived()
     lease = current_lease(meter, now)
     holder = postings.holder_of(lease_id=lease.pk if lease else None, meter_id=meter.pk)
     price = price_at(meter, now)

@@ -30,7 +30,7 @@ from apps.meters.states import CommandState
 
 log = logging.getLogger(__name__)
 
-# WeChat wants a minute between two calls of one refund to differ in nothing but time; it counts errors, too.
+# A refund takes from a second to days; after the first tries there is no hurry.
 _ASK_AFTER = tuple(timedelta(seconds=s) for s in (5, 60, 120, 300, 900, 3600))
 # The meter does not have the energy and will not get it.
 _NOT_IN_THE_METER = frozenset({CommandState.CANCELLED, CommandState.REJECTED})

@@ -57,7 +57,7 @@ def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Ev
             turn.step(command, CommandState.REJECTED, "refused by the meter", facts=evidence.facts())
         else:
             turn.later(command, "no answer")
-    elif evidence.relay_open != command.wants_on:
+    elif evidence.relay_open != command.wants_on and not _open_without_us(command, evidence):
         turn.step(command, CommandState.DONE, "the meter shows it", facts=evidence.facts())
     elif evidence.refusal:
         turn.step(command, CommandState.REJECTED, "refused by the meter", facts=evidence.facts())
@@ -75,3 +75,9 @@ def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Ev
         newest = again is not None and again.wish_version == turn.state.wish_version
         if again is not None and newest and turn.state.session is not None:
             _switch(turn, again)
+
+
+def _open_without_us(command: OpenCommand, evidence: Evidence) -> bool:
+    """An empty meter is open by itself and closes at the next recharge: only its yes shows that it heard the off."""
+    is_empty = evidence.remaining_kwh is None or evidence.remaining_kwh <= 0
+    return not command.wants_on and is_empty and not evidence.was_accepted

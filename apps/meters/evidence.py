@@ -26,6 +26,7 @@ class Evidence:
 
     @property
     def count(self) -> int | None:
+        """The purchase count; None too if it moved while the other registers were being read."""
         value = self.registers.get(self.profile.count_di)
         return value if isinstance(value, int) else None
 
@@ -96,7 +97,8 @@ def weigh(profile: Profile, frames: Sequence[str], replies: Sequence[str | None]
         except (FrameError, ValueError):
             continue
         if isinstance(reply, ReadReply):
-            registers[reply.di] = reply.value
+            moved = reply.di == profile.count_di and registers.get(reply.di, reply.value) != reply.value
+            registers[reply.di] = None if moved else reply.value
         elif isinstance(reply, Accepted | Refused):
             if asked.function == Function.READ:
                 refused.append(asked.di or "")

@@ -27,10 +27,12 @@ def count_reads(profile: Profile, serial: str, *, with_customer: bool = True) ->
 
 
 def proof_reads(profile: Profile, serial: str) -> tuple[str, ...]:
-    """Return the reads that prove or disprove a credit, then those that make a reading."""
-    return reads(serial, [profile.count_di, profile.last_purchase_di, profile.purchased_di]) + state_reads(
-        profile, serial
-    )
+    """Return the reads that prove or disprove a credit, then those that make a reading.
+
+    The count is asked before and after: a phone may bring the credit in between, and then the rest proves nothing.
+    """
+    proof = [profile.count_di, profile.last_purchase_di, profile.purchased_di, profile.count_di]
+    return reads(serial, proof) + state_reads(profile, serial)
 
 
 def state_reads(profile: Profile, serial: str) -> tuple[str, ...]:

@@ -274,7 +274,8 @@ class Sessions:
         if epoch is not None and serial is not None:
             if not self._seen:
                 self._seen_due = now.mono + SEEN_SECONDS
-            self._seen[serial] = {"serial": serial, "epoch": epoch, "at": instant(now.utc)}
+            item = {"serial": serial, "session": session.id, "epoch": epoch}
+            self._seen[serial] = {**item, "at": instant(now.utc)}
 
     def _settle(self, session: Session, now: Now) -> None:
         """Bring one session as far as its login, its proof, the map and its line allow."""

@@ -1,6 +1,7 @@
 """Doorbells and the gateways' letters: load, one service, safe to run twice."""
 
 import logging
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,13 +42,17 @@ def meters_logged_in(*, gateway: str, logins: list[dict[str, Any]], **_: Any) ->
     post = ValkeyPost()
     now = timezone.now()
     for found in presence.grant_logins(post=post, gateway=gateway, logins=logins, now=now):
-        with landlord_scope(found.landlord_id):
-            state = delivery.take_turn(
-                store=PostgresStore(), post=post, meter_id=found.object_id, event=d.LoggedIn(now=now)
-            )
-            if state.count is None:
-                # Nothing of this meter is known yet: its landlord need not wait for the clock.
-                schedules.read_by_the_clock(meter_id=found.object_id, now=now)
+        _go_on(found, post=post, now=now)
+
+
+def _go_on(found: doors.Found, *, post: ValkeyPost, now: datetime) -> None:
+    with landlord_scope(found.landlord_id):
+        state = delivery.take_turn(
+            store=PostgresStore(), post=post, meter_id=found.object_id, event=d.LoggedIn(now=now)
+        )
+        if state.count is None:
+            # Nothing of this meter is known yet: its landlord need not wait for the clock.
+            schedules.read_by_the_clock(meter_id=found.object_id, now=now)
 
 
 @shared_task(name="meters.meters_gone")
@@ -58,8 +63,10 @@ def meters_gone(*, gateway: str, sessions: list[dict[str, Any]], **_: Any) -> No
 
 @shared_task(name="meters.meters_seen")
 def meters_seen(*, gateway: str, seen: list[dict[str, Any]], **_: Any) -> None:
-    """Note who said something."""
-    presence.meters_were_seen(gateway=gateway, seen=seen, now=timezone.now())
+    """Note who said something; a session that was not on record goes on like one that has just logged in."""
+    post, now = ValkeyPost(), timezone.now()
+    for found in presence.meters_were_seen(post=post, gateway=gateway, seen=seen, now=now):
+        _go_on(found, post=post, now=now)
 
 
 @shared_task(name="meters.clock_drifted")

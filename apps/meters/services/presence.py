@@ -100,10 +100,27 @@ def meters_went(*, gateway: str, sessions: Iterable[dict[str, Any]], now: dateti
         ).update(is_online=False, since=now)
 
 
-def meters_were_seen(*, gateway: str, seen: Iterable[dict[str, Any]], now: datetime) -> None:
-    """Note when each session last said anything."""
+def meters_were_seen(
+    *, post: Post, gateway: str, seen: Iterable[dict[str, Any]], now: datetime
+) -> list[doors.Found]:
+    """Note when each session last said anything; returns the landlords' meters that came online by it.
+
+    A session that speaks but is not the one on record (its gateway was silent and taken for dead, or an old
+    login came late and took its place) is granted anew; its gateway would not announce it again by itself.
+    """
+    seen = list(seen)
     serials = [entry["serial"] for entry in seen]
     Presence.objects.filter(serial__in=serials, gateway_id=gateway).update(seen_at=now)
+    rows = {row.serial: row for row in Presence.objects.filter(serial__in=serials)}
+    unrecorded = [entry for entry in seen if _is_news(rows.get(entry["serial"]), gateway, entry)]
+    return grant_logins(post=post, gateway=gateway, logins=unrecorded, now=now) if unrecorded else []
+
+
+def _is_news(row: Presence | None, gateway: str, entry: dict[str, Any]) -> bool:
+    if row is None or row.since is None:
+        return False
+    is_recorded = row.is_online and (row.gateway_id, str(row.session)) == (gateway, entry["session"])
+    return not is_recorded and datetime.fromisoformat(entry["at"]) > row.since
 
 
 def clocks_drifted(*, clocks: Iterable[dict[str, Any]], now: datetime) -> None:

@@ -290,7 +290,12 @@ def test_a_meter_that_spoke_is_seen_once_within_five_seconds(bench, meter):
         bench.send(meter, registration_frame(SERIAL), at(second))
     bench.pass_time(at(56))
     assert bench.went_up(Kind.SEEN) == [
-        {"serial": SERIAL, "epoch": 3, "at": "2026-11-23T06:00:53.000000+00:00"}
+        {
+            "serial": SERIAL,
+            "session": bench.sessions.id_of(meter),
+            "epoch": 3,
+            "at": "2026-11-23T06:00:53.000000+00:00",
+        }
     ]
 
 

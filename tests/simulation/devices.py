@@ -1,0 +1,237 @@
+"""A simulated meter with its module: it dials, speaks, loses power, and a phone may stand beside it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from meter_gateway.protocol.profiles import Profile
+from meter_gateway.simulator.load import SteadyLoad
+from meter_gateway.simulator.meter import CreditOutcome, Meter, PowerLost
+from meter_gateway.simulator.port import Port
+from meter_gateway.simulator.state import Flash, MeterState, pulses_of
+from tests.simulation.faults import Fault, Faults
+from tests.simulation.gateways import GatewayProcess
+from tests.simulation.links import Connection
+from tests.simulation.virtual_time import START, VirtualTime
+
+SILENT_BEATS = 3
+
+
+@dataclass(frozen=True)
+class Application:
+    """One time the registers took energy in. `torn`: the purchase count did not move with it."""
+
+    number: int
+    energy_kwh: Decimal
+    torn: bool
+    by: str
+
+
+class WatchedMeter(Meter):
+    """The simulator's meter, with a witness who compares its registers before and after each credit."""
+
+    def __init__(self, state: MeterState, load_kw: str, *, pulses_per_kwh: int, atomic_flash: bool) -> None:
+        self.applied: list[Application] = []
+        self.outcomes: list[CreditOutcome] = []
+        self.lost_power = False
+        self.was_full = False
+        self.through = "4g"
+        self._flash_before: Flash | None = None
+        super().__init__(
+            state, SteadyLoad(Decimal(load_kw)), pulses_per_kwh=pulses_per_kwh, atomic_flash=atomic_flash
+        )
+
+    def credit(
+        self, energy_kwh: Decimal, *, purchase_count: int, customer_no: str, now: datetime
+    ) -> CreditOutcome:
+        count, pulses, flash = self.state.purchase_count, self.state.purchased_pulses, self.flash
+        try:
+            outcome = super().credit(
+                energy_kwh, purchase_count=purchase_count, customer_no=customer_no, now=now
+            )
+            self.outcomes.append(outcome)
+            self.was_full = self.was_full or outcome is CreditOutcome.OVER_LIMIT
+            return outcome
+        except PowerLost:
+            self.lost_power = True
+            raise
+        finally:
+            grown = self.state.purchased_pulses - pulses
+            if grown:
+                torn = self.state.purchase_count == count
+                grown_kwh = Decimal(grown) / self.pulses_per_kwh
+                self.applied.append(Application(purchase_count, grown_kwh, torn, self.through))
+                self._flash_before = flash
+
+    def forget_last_credit(self, now: datetime) -> None:
+        """Lose power before the last credit is on flash, though it was acknowledged."""
+        assert self._flash_before is not None
+        self.flash = self._flash_before
+        self.applied.pop()
+        self.power_cut(now)
+
+
+class Device:
+    """Meter, 4G module and Bluetooth end."""
+
+    def __init__(
+        self,
+        time: VirtualTime,
+        dice: random.Random,
+        faults: Faults,
+        *,
+        serial: str,
+        profile: Profile,
+        gateways: list[GatewayProcess],
+        remaining_kwh: str,
+        load_kw: str,
+        atomic_flash: bool,
+        trace: Callable[[str, str, str], None],
+    ) -> None:
+        self._time = time
+        self._dice = dice
+        self._faults = faults
+        self._gateways = gateways
+        self._trace = trace
+        self.serial = serial
+        self.profile = profile
+        pulses = profile.pulses_per_kwh
+        state = MeterState(
+            serial=serial,
+            customer_no=serial[-6:].rjust(12, "0"),
+            as_of=START,
+            total_pulses=pulses_of(Decimal("1520.25"), pulses),
+            balance_pulses=pulses_of(Decimal(remaining_kwh), pulses),
+            purchased_pulses=pulses_of(Decimal("160.00"), pulses),
+            purchase_count=dice.choice((0, 3, 17, 255, 9_000)),
+            hoarding_limit_pulses=pulses_of(Decimal(1000), pulses),
+        )
+        self.meter = WatchedMeter(state, load_kw, pulses_per_kwh=pulses, atomic_flash=atomic_flash)
+        self.opening_kwh = self.meter.purchased_kwh
+        self.opening_count = state.purchase_count
+        self.blocked_until = 0.0
+        self.connection: Connection | None = None
+        self._power_on()
+        self._generation = 0
+        self._time.after(dice.uniform(0, 2), self.dial, 0)
+
+    def _power_on(self) -> None:
+        self.cellular = Port(self.meter, self.profile)
+        self.bluetooth = Port(self.meter, self.profile)
+        self._heard_at = self._time.now
+        self._answers_until = 0.0
+
+    # The module
+
+    def dial(self, generation: int, to: GatewayProcess | None = None) -> None:
+        if generation != self._generation or self.connection is not None:
+            return
+        gateway = to or self._dice.choice(self._gateways)
+        if self._time.now < self.blocked_until or not gateway.is_alive:
+            self._time.after(self._dice.uniform(1, 3), self.dial, generation)
+            return
+        connection = Connection(self._time, self._dice, self._faults, self, gateway)
+        self.connection = connection
+        self._heard_at = self._time.now
+        gateway.opened(connection)
+        self._trace("dial", self.serial, gateway.name)
+        connection.meter_writes(self.cellular.opening())
+        self._time.after(self.profile.heartbeat_s, self._beat, connection)
+
+    def connection_ended(self, connection: Connection) -> None:
+        if connection is self.connection:
+            self._hang_up()
+            self._time.after(self._dice.uniform(0.2, 4), self.dial, self._generation)
+
+    def leave_silently(self, to: GatewayProcess | None = None) -> None:
+        """The module dials anew; nobody tells the old socket's other end."""
+        if self.connection is not None:
+            self.connection.meter_hangs_up(silently=True)
+            self._hang_up()
+            self._time.after(self._dice.uniform(0.1, 2), self.dial, self._generation, to)
+
+    def _hang_up(self) -> None:
+        self.connection = None
+        self._generation += 1
+        self.cellular.hang_up()
+
+    def _beat(self, connection: Connection) -> None:
+        if connection is not self.connection:
+            return
+        silent_s = self._time.now - self._heard_at
+        if self.cellular.expects_heartbeat_answer and silent_s > SILENT_BEATS * self.profile.heartbeat_s:
+            connection.meter_hangs_up(silently=False)
+            self.connection_ended(connection)
+            return
+        connection.meter_writes(self.cellular.heartbeat())
+        self._time.after(self.profile.heartbeat_s, self._beat, connection)
+
+    def heard(self, connection: Connection, data: bytes) -> None:
+        """Bytes from the gateway."""
+        if connection is not self.connection:
+            return
+        self._heard_at = self._time.now
+        self.meter.through = "4g"
+        self._arm_cut()
+        for answer in self.cellular.receive(data, self._time.utc()):
+            if self.meter.lost_power:
+                break
+            if answer.raw:
+                self._answers_until = max(self._answers_until, self._time.now + self._dice.uniform(0.02, 0.2))
+                if answer.credited and self.meter.atomic_flash and self._faults.hits(Fault.ACK_FORGOTTEN):
+                    self._trace("ack_forgotten", self.serial, "")
+                    connection.meter_writes(answer.raw)
+                    self.meter.forget_last_credit(self._time.utc())
+                    self._power_went()
+                    return
+                self._time.at(self._answers_until, connection.meter_writes, answer.raw)
+        self._after_credit()
+
+    def brought_by_phone(self, data: bytes) -> None:
+        """Bytes from a phone beside the meter."""
+        self.meter.through = "phone"
+        self.bluetooth.receive(data, self._time.utc())
+        self._after_credit()
+
+    def credited_by_somebody_else(self, energy_kwh: Decimal) -> bool:
+        self.meter.through = "foreign"
+        state = self.meter.state
+        outcome = self.meter.credit(
+            energy_kwh,
+            purchase_count=state.purchase_count + 1,
+            customer_no=state.customer_no,
+            now=self._time.utc(),
+        )
+        return outcome is CreditOutcome.APPLIED
+
+    # Power
+
+    def cut_power(self) -> None:
+        self.meter.power_cut(self._time.utc())
+        self._power_went()
+
+    def _arm_cut(self) -> None:
+        kind = Fault.CUT_IN_CREDIT if self.meter.atomic_flash else Fault.TORN_FLASH
+        self.meter.cut_power_in_next_credit = self._faults.strikes(kind)
+
+    def _after_credit(self) -> None:
+        self.meter.cut_power_in_next_credit = False
+        if self.meter.lost_power:
+            self.meter.lost_power = False
+            self._faults.count(Fault.CUT_IN_CREDIT if self.meter.atomic_flash else Fault.TORN_FLASH)
+            self._trace("cut_in_credit", self.serial, "")
+            self._power_went()
+        if CreditOutcome.OVER_LIMIT in self.meter.outcomes:
+            self._faults.count(Fault.OVER_LIMIT)
+        self.meter.outcomes.clear()
+
+    def _power_went(self) -> None:
+        if self.connection is not None:
+            self.connection.meter_hangs_up(silently=True)
+        self._hang_up()
+        self._power_on()
+        self._time.after(self._dice.uniform(2, 15), self.dial, self._generation)

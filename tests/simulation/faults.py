@@ -1,0 +1,93 @@
+"""What may go wrong, how often it does in one world, and how often it really did."""
+
+import random
+from collections import Counter
+from enum import Enum
+
+
+class Fault(Enum):
+    """A kind of fault: what happens, and its greatest rate (a chance per occasion, or events per minute)."""
+
+    # links: chances per chunk of bytes
+    STALL_DOWN = ("a question stands still in the network, and all behind it", 0.06)
+    STALL_UP = ("an answer stands still in the network, and all behind it", 0.06)
+    SPLIT = ("bytes arrive in two pieces", 0.25)
+    GLUE = ("bytes of two frames arrive as one piece", 0.2)
+    DOUBLE_DOWN = ("a question reaches the meter twice", 0.12)
+    DOUBLE_UP = ("an answer reaches the gateway twice", 0.12)
+    NOISE = ("a byte is changed on the way", 0.03)
+    RESET = ("the connection is reset while bytes are under way", 0.03)
+    # links: events per minute
+    HALF_OPEN = ("the meter hangs up and the gateway does not hear of it", 0.5)
+    PARTITION = ("a meter's link carries nothing for a while", 0.4)
+    SWIZZLE_CLOG = ("links stop one by one and go on in another order", 0.3)
+    MOVE = ("a meter dials the other gateway while its old socket stands", 0.5)
+    # broker: chances per message, or events per minute
+    TASK_LOST = ("a task is lost", 0.08)
+    TASK_DOUBLED = ("a task runs twice", 0.15)
+    TASK_LATE = ("a task runs late", 0.1)
+    LETTER_LOST = ("a letter never reaches the gateway", 0.08)
+    LETTER_DOUBLED = ("a letter reaches the gateway twice", 0.15)
+    LETTER_LATE = ("a letter reaches the gateway late", 0.08)
+    BROKER_AWAY = ("the broker cannot be reached", 0.3)
+    BROKER_EMPTIED = ("the broker comes back empty", 0.2)
+    # processes
+    CRASH_BEFORE_COMMIT = ("a worker dies in a transaction", 0.05)
+    CRASH_BEFORE_POST = ("a worker dies between commit and post", 0.05)
+    GATEWAY_KILLED = ("a gateway process is killed and starts again", 0.25)
+    SWEEPER_STOPPED = ("the sweeper stands still", 0.3)
+    CLOCK_SKEW = ("the clocks of two processes differ", 1.0)
+    # meters
+    POWER_CUT = ("a meter loses power", 0.3)
+    CUT_IN_CREDIT = ("a meter loses power in the middle of a credit", 0.15)
+    TORN_FLASH = ("power goes between balance and count", 0.3)
+    ACK_FORGOTTEN = ("a meter says yes, loses power and has forgotten it", 0.08)
+    OVER_LIMIT = ("a credit would pass the hoarding limit", 1.0)
+    FOREIGN_PURCHASE = ("somebody else credits the meter", 0.2)
+    # people
+    PHONE_CARRIES = ("a phone carries the credit's frame too", 0.4)
+    PHONE_REPLAYS = ("a phone brings an old frame again", 0.5)
+    PHONE_ALTERS = ("a phone brings a frame with a changed byte", 0.3)
+    PHONE_KEEPS = ("a phone brings a frame a week later", 1.0)
+    NOTIFY_DOUBLED = ("a payment is notified twice", 0.4)
+    CANCEL_LATE = ("a credit is cancelled after its bytes were stored", 0.5)
+
+    def __init__(self, words: str, most: float) -> None:
+        self.words = words
+        self.most = most
+
+
+PER_MINUTE = (
+    Fault.HALF_OPEN, Fault.PARTITION, Fault.SWIZZLE_CLOG, Fault.MOVE, Fault.BROKER_AWAY, Fault.BROKER_EMPTIED,
+    Fault.GATEWAY_KILLED, Fault.SWEEPER_STOPPED, Fault.POWER_CUT, Fault.FOREIGN_PURCHASE,
+    Fault.PHONE_REPLAYS, Fault.PHONE_ALTERS,
+)  # fmt: skip
+
+
+class Faults:
+    """The faults of one world. About half of the kinds are awake in it, each at a rate of its own."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+        self.rates = {fault: fault.most * dice.uniform(0.2, 1) for fault in Fault if dice.random() < 0.45}
+        self.fired: Counter[Fault] = Counter()
+        self.healed = False
+
+    def strikes(self, fault: Fault) -> bool:
+        """Throw the dice for one occasion; the caller says `count` once the fault really had its effect."""
+        if self.healed or fault not in self.rates:
+            return False
+        return self._dice.random() < self.rates[fault]
+
+    def hits(self, fault: Fault) -> bool:
+        """As `strikes`, for faults whose effect is certain."""
+        if not self.strikes(fault):
+            return False
+        self.fired[fault] += 1
+        return True
+
+    def count(self, fault: Fault) -> None:
+        self.fired[fault] += 1
+
+    def is_awake(self, fault: Fault) -> bool:
+        return fault in self.rates and not self.healed

@@ -1,0 +1,256 @@
+"""Planted mistakes: each is put into a copy of the tree, and the simulation must find it by itself.
+
+`python -m tests.simulation.mutants [NAME …]`. A substitution whose anchor is not there exactly once is an error:
+the code has moved on and the mutant has to be written anew.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = 1_000
+CREDIT, POWER, TURN = (f"apps/meters/deciding/{name}.py" for name in ("credit", "power", "turn"))
+STATE, STORE = "apps/meters/deciding/state.py", "apps/meters/memory_store.py"
+DELIVERY, QUESTIONS = "apps/meters/services/delivery.py", "meter_gateway/questions.py"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    words: str
+    changes: tuple[tuple[str, str, str], ...]
+
+
+MUTANTS = (
+    Mutant(
+        "resend-blindly",
+        "after a time-out the bytes go out again without a look at the meter",
+        (
+            (
+                CREDIT,
+                "        turn.send(command, Purpose.PROVE, frames.proof_reads(profile, state.serial))\n",
+                "        _deliver(turn, command.id)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "renumber-on-retry",
+        "a retry takes the count it reads and adds one",
+        (
+            (
+                CREDIT,
+                "    if command.number is not None:\n        turn.send(",
+                "    if command.attempts % 2 and command.number is not None:\n        turn.send(",
+            ),
+            (
+                CREDIT,
+                "    if (\n        state.count is None\n",
+                "    if command.number is not None and state.count is not None:\n"
+                "        from dataclasses import replace\n"
+                "        turn.state = replace(state, count=state.count + 1)\n"
+                "        _number_and_send(turn, command)\n"
+                "        return\n"
+                "    if (\n        state.count is None\n",
+            ),
+            (
+                STORE,
+                "command is None or command.number is not None or command.state != CommandState.QUEUED",
+                "command is None",
+            ),
+        ),
+    ),
+    Mutant(
+        "duplicate-is-failure",
+        "«repeated recharge» ends the credit as refused, and the money goes back",
+        (
+            (
+                CREDIT,
+                "    verdict = judge(command, evidence)\n",
+                '    if "repeated_recharge" in evidence.refusal:\n'
+                '        turn.step(command, CommandState.REJECTED, "refused")\n'
+                "        return\n"
+                "    verdict = judge(command, evidence)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "refund-after-timeouts",
+        "three letters without an answer end the credit, and the money goes back",
+        (
+            (
+                TURN,
+                "            self.step(command, CommandState.UNKNOWN, note, retry_in_s=pause, facts=facts)\n",
+                "            gone = command.kind == CommandKind.CREDIT and command.attempts >= 3\n"
+                "            to = CommandState.REJECTED if gone else CommandState.UNKNOWN\n"
+                "            self.step(command, to, note, retry_in_s=pause, facts=facts)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "no-epoch-fence",
+        "a gateway writes letters of any epoch",
+        ((QUESTIONS, "        if errand.ask.epoch != self.epoch:\n", "        if False:\n"),),
+    ),
+    Mutant(
+        "renumber-after-crash",
+        "a lost connection forgets that the credit has a number",
+        (
+            (
+                STORE,
+                "        self.meters[meter_id] = state.with_command(\n            effect.command_id,\n"
+                "            state=effect.to,\n",
+                '        if effect.note == "the connection was lost":\n'
+                "            state = state.with_command(effect.command_id, number=None)\n"
+                "            effect = replace(effect, to=CommandState.QUEUED)\n"
+                "        self.meters[meter_id] = state.with_command(\n            effect.command_id,\n"
+                "            state=effect.to,\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "believe-the-ack",
+        "the meter's yes is proof enough",
+        (
+            (
+                CREDIT,
+                "    verdict = judge(command, evidence)\n",
+                "    verdict = Verdict.APPLIED if evidence.was_accepted else judge(command, evidence)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "post-before-commit",
+        "the letter leaves before the transaction has committed",
+        (
+            (
+                DELIVERY,
+                "                write(store, meter_id, effects, event.now)\n",
+                "                for letter in [effect for effect in effects if isinstance(effect, d.SendLetter)]:\n"
+                "                    post.ask(before.serial, letter)\n"
+                "                write(store, meter_id, effects, event.now)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "stale-off-after-on",
+        "an older wish is not retired by a newer one",
+        ((POWER, "command.wish_version < turn.state.wish_version:", "command.wish_version < 0:"),),
+    ),
+    Mutant(
+        "switch-lives-for-ever",
+        "a switch carries an expiry ten years away",
+        ((POWER, "FRAME_LIFE = timedelta(minutes=2)", "FRAME_LIFE = timedelta(days=3650)"),),
+    ),
+    Mutant(
+        "open-is-off",
+        "an empty meter's open relay counts as switched off",
+        ((POWER, "    return not command.wants_on and is_empty", "    return False and is_empty"),),
+    ),
+    Mutant(
+        "two-at-once",
+        "a second credit starts while the first is unproved",
+        (
+            (
+                STATE,
+                "return next((c for c in self.commands if c.kind == CommandKind.CREDIT), None)",
+                "credits = [c for c in self.commands if c.kind == CommandKind.CREDIT]\n"
+                '        return next((c for c in credits if c.state != "UNKNOWN"), credits[0] if credits else None)',
+            ),
+        ),
+    ),
+    Mutant(
+        "no-purchased-energy-check",
+        "the count alone says that a credit is not in the meter",
+        ((CREDIT, " and evidence.purchased_kwh == before:", ":"),),
+    ),
+    Mutant(
+        "count-is-proof",
+        "the count alone says that the credit with our number is ours",
+        (
+            (
+                CREDIT,
+                "return Verdict.APPLIED if grew_by_ours else Verdict.CONTRADICTION",
+                "return Verdict.APPLIED",
+            ),
+        ),
+    ),
+    Mutant(
+        "late-answer-is-current",
+        "an answer to a closed question decides about a switch",
+        ((TURN, "    if not current and command.number is None:\n", "    if False:\n"),),
+    ),
+    Mutant(
+        "torn-read-is-proof",
+        "registers read while a phone brought the credit are believed",
+        (("apps/meters/evidence.py", "None if moved else reply.value", "reply.value"),),
+    ),
+    Mutant(
+        "cancel-after-stored",
+        "a credit is cancelled though its bytes are stored",
+        (
+            (
+                CREDIT,
+                "    if command is None or command.number is not None or command.state != CommandState.QUEUED:\n",
+                "    if command is None or command.state not in (CommandState.QUEUED, CommandState.UNKNOWN):\n",
+            ),
+        ),
+    ),
+)
+
+
+def plant(mutant: Mutant, tree: Path) -> None:
+    """Make the mutant's changes in a copy of the tree; raises LookupError if an anchor is not there once."""
+    for name, anchor, instead in mutant.changes:
+        path = tree / name
+        text = path.read_text(encoding="utf-8")
+        if text.count(anchor) != 1:
+            raise LookupError(f"{mutant.name}: anchor found {text.count(anchor)} times in {name}")
+        path.write_text(text.replace(anchor, instead), encoding="utf-8")
+
+
+def copy_tree(to: Path) -> None:
+    """Copy what the simulation needs."""
+    leave = shutil.ignore_patterns("__pycache__", "static", "templates", "node_modules")
+    for name in ("apps", "config", "meter_gateway"):
+        shutil.copytree(ROOT / name, to / name, ignore=leave)
+    (to / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "__init__.py", to / "tests")
+    shutil.copytree(ROOT / "tests" / "simulation", to / "tests" / "simulation", ignore=leave)
+
+
+def hunt(tree: Path, seeds: int) -> str:
+    """Run seeds until one finds something; returns what it said, or nothing."""
+    hunter = [sys.executable, "-m", "tests.simulation", "--first-violation", "--seeds", str(seeds)]
+    ran = subprocess.run(hunter, cwd=tree, capture_output=True, text=True, check=False)
+    if ran.returncode not in (0, 1) or "Traceback" in ran.stderr:
+        raise RuntimeError(ran.stderr[-2_000:])
+    return ran.stdout.strip()
+
+
+def main() -> int:
+    wanted = sys.argv[1:]
+    alive = 0
+    for mutant in MUTANTS:
+        if wanted and mutant.name not in wanted:
+            continue
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            copy_tree(Path(folder))
+            plant(mutant, Path(folder))
+            found = hunt(Path(folder), SEEDS)
+        alive += not found
+        result = found or f"LIVES after {SEEDS} seeds"
+        sys.stdout.write(f"{mutant.name:<26} {result[:150]} ({time.monotonic() - started:.0f} s)\n")
+        sys.stdout.flush()
+    return int(alive > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,289 @@
+"""The office in memory: workers that run the real turns, logins by the rule of `presence`, the sweeper."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from apps.meters import deciding as d
+from apps.meters.memory_store import MemoryStore
+from apps.meters.services.delivery import take_turn
+from apps.meters.services.presence import GATEWAY_SILENT
+from apps.meters.states import CommandKind, Outcome
+from tests.simulation.broker import Broker, SimulatedPost
+from tests.simulation.faults import Fault, Faults
+from tests.simulation.virtual_time import VirtualTime
+
+OFFLINE_AFTER = timedelta(seconds=240)
+SWEEP_S = 1.0
+
+
+class WorkerDied(BaseException):
+    """The process is gone in the middle of what it did."""
+
+
+@dataclass
+class Presence:
+    gateway: str
+    session: str
+    epoch: int
+    is_online: bool
+    since: datetime
+    seen_at: datetime
+
+
+class SimulatedStore(MemoryStore):
+    """The memory store, with the join over presence of the real one, and with places where a worker may die."""
+
+    def __init__(self, faults: Faults, session_of: Callable[[str], d.Session | None]) -> None:
+        super().__init__()
+        self._faults = faults
+        self._session_of = session_of
+        self.on_commit: Callable[[UUID, d.MeterState, d.MeterState, list[d.Effect]], None]
+        self._written: list[tuple[UUID, d.Effect]] = []
+        self._loaded: d.MeterState | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._written = []
+        with super().transaction():
+            yield
+            if self._written and self._faults.hits(Fault.CRASH_BEFORE_COMMIT):
+                raise WorkerDied
+        if self._written and self._loaded is not None:
+            meter_id = self._written[0][0]
+            effects = [effect for _, effect in self._written]
+            self.on_commit(meter_id, self._loaded, self.meters[meter_id], effects)
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        if self._faults.hits(Fault.CRASH_BEFORE_POST):
+            raise WorkerDied
+        act()
+
+    def load(self, meter_id: UUID) -> d.MeterState:
+        state = super().load(meter_id)
+        self._loaded = state
+        return replace(state, session=self._session_of(state.serial))
+
+    def step(self, meter_id: UUID, effect: d.Step, now: datetime) -> None:
+        super().step(meter_id, effect, now)
+        self._written.append((meter_id, effect))
+
+    def store_frames(self, meter_id: UUID, effect: d.StoreFrames) -> None:
+        super().store_frames(meter_id, effect)
+        self._written.append((meter_id, effect))
+
+    def send(self, meter_id: UUID, effect: d.SendLetter) -> None:
+        super().send(meter_id, effect)
+        self._written.append((meter_id, effect))
+
+    def close_letter(self, meter_id: UUID, effect: d.CloseLetter) -> None:
+        super().close_letter(meter_id, effect)
+        self._written.append((meter_id, effect))
+
+    def learn_count(self, meter_id: UUID, effect: d.LearnCount) -> None:
+        super().learn_count(meter_id, effect)
+        self._written.append((meter_id, effect))
+
+    def freeze(self, meter_id: UUID, effect: d.Freeze) -> None:
+        super().freeze(meter_id, effect)
+        self._written.append((meter_id, effect))
+
+    def tell(self, meter_id: UUID, effect: d.NoteReading | d.Finished) -> None:
+        super().tell(meter_id, effect)
+        self._written.append((meter_id, effect))
+
+
+class Office:
+    """Django's part. `ended` is told the ids of credits that have ended, by doorbell or by the sweeper."""
+
+    def __init__(
+        self,
+        time: VirtualTime,
+        dice: random.Random,
+        faults: Faults,
+        broker: Broker,
+        skews_s: list[float],
+        trace: Callable[[str, str, str], None],
+    ) -> None:
+        self._time = time
+        self._dice = dice
+        self._faults = faults
+        self._broker = broker
+        self._skews_s = skews_s
+        self._trace = trace
+        self.post = SimulatedPost(broker)
+        self.store = SimulatedStore(faults, self.session_of)
+        self.meter_ids: dict[str, UUID] = {}
+        self.presence: dict[str, Presence] = {}
+        self.gateways: dict[str, tuple[str, datetime, bool]] = {}
+        self.sweeper_stands_until = 0.0
+        self.settle: Callable[[UUID], None] = lambda command_id: None
+        self.unsettled: Callable[[], list[UUID]] = list
+        broker.run_task = self.run_task
+        time.after(SWEEP_S, self._sweep)
+
+    def session_of(self, serial: str) -> d.Session | None:
+        row = self.presence.get(serial)
+        return d.Session(row.gateway, row.epoch) if row is not None and row.is_online else None
+
+    def state(self, serial: str) -> d.MeterState:
+        return self.store.meters[self.meter_ids[serial]]
+
+    def now(self) -> datetime:
+        """The time as one of the processes sees it."""
+        return self._time.utc(self._dice.choice(self._skews_s))
+
+    def ring(self, name: str, **kwargs: Any) -> None:
+        self._broker.put_task(name, kwargs)
+
+    # Workers
+
+    def run_task(self, name: str, kwargs: dict[str, Any]) -> None:
+        """Run one task in a worker that may die of it; then the task is lost, as with early acknowledgement."""
+        now = self.now()
+        try:
+            match name:
+                case "meters.take_turn":
+                    self._turn(UUID(kwargs["meter_id"]), d.Rung(now))
+                case "meters.gateway_hello":
+                    self._hello(kwargs["gateway"], kwargs["node"], now)
+                case "meters.meters_logged_in":
+                    self._grant(kwargs["gateway"], kwargs["logins"], now)
+                case "meters.meters_gone":
+                    for gone in kwargs["sessions"]:
+                        row = self.presence.get(gone["serial"])
+                        if row and (row.gateway, row.session) == (kwargs["gateway"], gone["session"]):
+                            self._offline(row, now)
+                case "meters.meters_seen":
+                    self._seen(kwargs["gateway"], kwargs["seen"], now)
+                case "meters.letters_answered":
+                    for answer in kwargs["answers"]:
+                        self._answered(answer)
+                case "income.settle_recharge":
+                    self.settle(UUID(kwargs["command_id"]))
+        except WorkerDied:
+            self._trace("worker_died", name, "")
+
+    def _turn(self, meter_id: UUID, event: d.Event) -> None:
+        take_turn(store=self.store, post=self.post, meter_id=meter_id, event=event)
+        for effect in [e for _, e in self.store._written if isinstance(e, d.Finished)]:
+            self.ring("income.settle_recharge", command_id=str(effect.command_id))
+
+    def cancel(self, meter_id: UUID, command_id: UUID) -> None:
+        try:
+            self._turn(meter_id, d.CancelAsked(self.now(), command_id))
+        except WorkerDied:
+            self._trace("worker_died", "cancel", "")
+
+    def _answered(self, answer: dict[str, Any]) -> None:
+        command_id, attempt = UUID(answer["command"]), answer["attempt"]
+        letter = self.store.letters.get((command_id, attempt))
+        if letter is None:
+            return
+        event = d.Answered(
+            now=self.now(),
+            command_id=command_id,
+            attempt=attempt,
+            epoch=answer["epoch"],
+            purpose=letter.purpose,
+            frames=letter.frames,
+            outcome=Outcome(answer["outcome"]),
+            replies=tuple(answer["replies"]),
+        )
+        self._turn(self.meter_ids[answer["serial"]], event)
+
+    # Presence, by the rule of apps.meters.services.presence
+
+    def _hello(self, gateway: str, node: str, now: datetime) -> None:
+        is_new = gateway not in self.gateways
+        self.gateways[gateway] = (node, now, True)
+        if is_new:
+            for name, (other_node, at, is_alive) in list(self.gateways.items()):
+                if other_node == node and name != gateway and is_alive:
+                    self._bury(name, other_node, at, now)
+        if is_new or not self._broker.has_map:
+            self._broker.has_map = self._broker.is_up or self._broker.has_map
+
+    def _bury(self, name: str, node: str, at: datetime, now: datetime) -> None:
+        self.gateways[name] = (node, at, False)
+        for row in self.presence.values():
+            if row.gateway == name:
+                self._offline(row, now)
+
+    @staticmethod
+    def _offline(row: Presence, now: datetime) -> None:
+        if row.is_online:
+            row.is_online, row.since = False, now
+
+    def _seen(self, gateway: str, seen: list[dict[str, Any]], now: datetime) -> None:
+        unrecorded = []
+        for entry in seen:
+            row = self.presence.get(entry["serial"])
+            if row is None:
+                continue
+            if row.gateway == gateway:
+                row.seen_at = now
+            is_recorded = row.is_online and (row.gateway, row.session) == (gateway, entry["session"])
+            if not is_recorded and datetime.fromisoformat(entry["at"]) > row.since:
+                unrecorded.append(entry)
+        self._grant(gateway, unrecorded, now)
+
+    def _grant(self, gateway: str, logins: list[dict[str, Any]], now: datetime) -> None:
+        if not self.gateways.get(gateway, ("", now, False))[2]:
+            return
+        granted = []
+        for login in logins:
+            serial, session = login["serial"], login["session"]
+            row = self.presence.get(serial)
+            if row is None or (row.gateway, row.session) != (gateway, session):
+                epoch = row.epoch + 1 if row else 1
+                row = self.presence[serial] = Presence(gateway, session, epoch, True, now, now)
+            row.is_online, row.seen_at = True, now
+            if self._faults.hits(Fault.CRASH_BEFORE_POST):
+                raise WorkerDied
+            self.post.grant(gateway, serial, UUID(session), row.epoch)
+            granted.append(serial)
+            self._trace("granted", serial, f"{gateway} epoch {row.epoch}")
+        for serial in granted:
+            self._turn(self.meter_ids[serial], d.LoggedIn(now))
+
+    # The sweeper, by the rule of apps.meters.sweeping
+
+    def _sweep(self) -> None:
+        self._time.after(SWEEP_S, self._sweep)
+        if self._time.now < self.sweeper_stands_until:
+            return
+        now = self._time.utc(self._skews_s[0])
+        for name, (node, at, is_alive) in list(self.gateways.items()):
+            if is_alive and at < now - GATEWAY_SILENT:
+                self._bury(name, node, at, now)
+        for row in self.presence.values():
+            if row.seen_at < now - OFFLINE_AFTER:
+                self._offline(row, now)
+        for meter_id, state in list(self.store.meters.items()):
+            if self._is_due(state, now):
+                try:
+                    self._turn(meter_id, d.Rung(now))
+                except WorkerDied:
+                    self._trace("worker_died", "sweep", "")
+        for command_id in self.unsettled():
+            self.settle(command_id)
+
+    def _is_due(self, state: d.MeterState, now: datetime) -> bool:
+        row = self.presence.get(state.serial)
+        is_online = row is not None and row.is_online
+        if state.letter is not None:
+            return state.letter.deadline_at <= now or not is_online
+        for command in state.commands:
+            held = command.kind == CommandKind.CREDIT and state.frozen
+            if is_online and command.next_at <= now and not held:
+                return True
+            if command.expires_at is not None and command.expires_at <= now:
+                return True
+        return False

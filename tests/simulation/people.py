@@ -1,0 +1,172 @@
+"""Payers, members and phones: they pay, cancel, wish, and carry frames about."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from apps.meters import deciding as d
+from apps.meters.states import CommandKind, CommandState
+from tests.simulation.devices import Device
+from tests.simulation.faults import Fault, Faults
+from tests.simulation.office import Office
+from tests.simulation.virtual_time import VirtualTime
+
+ENERGIES_KWH = ("0.01", "3.50", "10.00", "10.00", "20.00", "38.46", "76.92")
+POWER_LIFE = timedelta(minutes=10)
+READ_LIFE = timedelta(seconds=60)
+
+
+@dataclass
+class Order:
+    """Money for energy. OPEN until the command has ended; then CREDITED, or REFUNDED with the money back."""
+
+    transaction: str
+    serial: str
+    energy_kwh: Decimal
+    command_id: UUID
+    state: str = "OPEN"
+
+
+@dataclass(frozen=True)
+class Wish:
+    command_id: UUID
+    serial: str
+    version: int
+    on: bool
+
+
+class People:
+    """Everybody outside. One payment makes one order with one credit, however often it is notified."""
+
+    def __init__(
+        self,
+        time: VirtualTime,
+        dice: random.Random,
+        faults: Faults,
+        office: Office,
+        devices: dict[str, Device],
+        trace: Callable[[str, str, str], None],
+    ) -> None:
+        self._time = time
+        self._dice = dice
+        self._faults = faults
+        self._office = office
+        self._devices = devices
+        self._trace = trace
+        self.orders: dict[str, Order] = {}
+        self.by_command: dict[UUID, Order] = {}
+        self.wishes: list[Wish] = []
+        self.on_ordered: Callable[[Order], None] = lambda order: None
+        self.on_settled: Callable[[Order], None] = lambda order: None
+        office.settle = self.settle
+        office.unsettled = self.unsettled
+
+    def new_id(self) -> UUID:
+        return UUID(int=self._dice.getrandbits(128))
+
+    # Money
+
+    def pay(self, serial: str) -> None:
+        """Somebody pays; the platform notifies once or twice."""
+        transaction = f"t{len(self.orders) + 1}"
+        energy_kwh = Decimal(self._dice.choice(ENERGIES_KWH))
+        self.notified(transaction, serial, energy_kwh)
+        if self._faults.hits(Fault.NOTIFY_DOUBLED):
+            self._time.after(self._dice.uniform(0, 20), self.notified, transaction, serial, energy_kwh)
+        if self._faults.is_awake(Fault.CANCEL_LATE) and self._dice.random() < 0.5:
+            self._time.after(self._dice.choice((0, 0.5, 5, 30)), self.cancel, transaction)
+
+    def notified(self, transaction: str, serial: str, energy_kwh: Decimal) -> None:
+        if transaction in self.orders:
+            return
+        command_id = self._queue(serial, CommandKind.CREDIT, energy_kwh=energy_kwh)
+        order = Order(transaction, serial, energy_kwh, command_id)
+        self.orders[transaction] = self.by_command[command_id] = order
+        self.on_ordered(order)
+        self._trace("paid", serial, f"{transaction} {energy_kwh} kWh")
+
+    def cancel(self, transaction: str) -> None:
+        order = self.orders[transaction]
+        command = self._office.state(order.serial).command(order.command_id)
+        if command is not None and command.number is not None:
+            self._faults.count(Fault.CANCEL_LATE)
+        self._trace("cancel_asked", order.serial, transaction)
+        self._office.cancel(self._office.meter_ids[order.serial], order.command_id)
+
+    def settle(self, command_id: UUID) -> None:
+        """Book what became of a credit; twice is once."""
+        order, ended = self.by_command.get(command_id), self._office.store.ended.get(command_id)
+        if order is None or ended is None or order.state != "OPEN":
+            return
+        order.state = "CREDITED" if ended == CommandState.DONE else "REFUNDED"
+        self._trace("settled", order.serial, f"{order.transaction} {order.state}")
+        self.on_settled(order)
+
+    def unsettled(self) -> list[UUID]:
+        ended = self._office.store.ended
+        return [o.command_id for o in self.orders.values() if o.state == "OPEN" and o.command_id in ended]
+
+    # Members
+
+    def wish(self, serial: str, on: bool) -> None:
+        """A member switches; on is refused with nothing left, as the service does."""
+        if on and self._devices[serial].meter.remaining_kwh <= 0:
+            return
+        meter_id = self._office.meter_ids[serial]
+        state = self._office.store.meters[meter_id]
+        version = state.wish_version + 1
+        self._office.store.meters[meter_id] = replace(state, wish_version=version)
+        kind = CommandKind.POWER_ON if on else CommandKind.POWER_OFF
+        command_id = self._queue(serial, kind, life=POWER_LIFE, wish_version=version)
+        self.wishes.append(Wish(command_id, serial, version, on))
+        self._trace("wish", serial, f"{'on' if on else 'off'} version {version}")
+
+    def read(self, serial: str) -> None:
+        state = self._office.state(serial)
+        if not any(command.kind == CommandKind.READ for command in state.commands):
+            self._queue(serial, CommandKind.READ, life=READ_LIFE)
+
+    def _queue(
+        self,
+        serial: str,
+        kind: CommandKind,
+        *,
+        energy_kwh: Decimal | None = None,
+        life: timedelta | None = None,
+        wish_version: int | None = None,
+    ) -> UUID:
+        now, command_id = self._office.now(), self.new_id()
+        command = d.OpenCommand(
+            id=command_id,
+            kind=kind,
+            state=CommandState.QUEUED,
+            next_at=now,
+            expires_at=now + life if life else None,
+            energy_kwh=energy_kwh,
+            wish_version=wish_version,
+        )
+        meter_id = self._office.meter_ids[serial]
+        self._office.store.queue(meter_id, command)
+        self._office.ring("meters.take_turn", meter_id=str(meter_id))
+        return command_id
+
+    # Phones
+
+    def frame_stored(self, serial: str, frame: str) -> None:
+        """A phone may fetch the stored bytes and race the network with them."""
+        if self._devices[serial].meter.atomic_flash and self._faults.strikes(Fault.PHONE_CARRIES):
+            self._time.after(self._dice.uniform(0, 12), self.carry, serial, frame, Fault.PHONE_CARRIES)
+
+    def carry(self, serial: str, frame: str, fault: Fault) -> None:
+        data = bytes.fromhex(frame)
+        if fault is Fault.PHONE_ALTERS:
+            place = self._dice.randrange(4, len(data))
+            data = data[:place] + bytes([data[place] ^ self._dice.randrange(1, 256)]) + data[place + 1 :]
+        self._faults.count(fault)
+        self._trace(fault.name.lower(), serial, data.hex())
+        self._devices[serial].brought_by_phone(data)

@@ -8,7 +8,7 @@ VENV := .venv/bin
 # The first Python of these that can make a virtual environment; PYTHON=… names another one.
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 
-.PHONY: help setup demo test check screenshots week bench simulate mutants fuzz notify-fuzz storm lock fix
+.PHONY: help setup demo test check screenshots week simulate mutants bench simulate mutants fuzz notify-fuzz storm lock fix
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1 ·/p' Makefile
@@ -66,6 +66,12 @@ notify-fuzz: setup  ## 10,000 forged notifies through the very view; MUTATIONS=n
 
 storm: setup  ## Orders over both platforms on their worst day: ORDERS=n SEED=n DEMO=var/demo.json
 	@$(VENV)/python -m tests.storm $(if $(ORDERS),--orders $(ORDERS)) $(if $(SEED),--seed $(SEED)) $(if $(DEMO),--demo $(DEMO))
+
+simulate: setup  ## Exactly-once credit in simulated worlds; SEEDS=… how many, FROM=… the first
+	@$(VENV)/python -m tests.simulation --seeds $(or $(SEEDS),2000) --from $(or $(FROM),0)
+
+mutants: setup  ## Plant known mistakes in a copy of the tree; the simulation must find each
+	@$(VENV)/python -m tests.simulation.mutants
 
 bench: setup  ## What the gateway costs, against a floor of the same run
 	@$(VENV)/python -m bench

@@ -1,0 +1,48 @@
+"""A few dozen worlds in every run of the suite; thousands with `make simulate`."""
+
+from collections import Counter
+
+import pytest
+
+from tests.simulation.faults import Fault
+from tests.simulation.mutants import MUTANTS, ROOT, plant
+from tests.simulation.world import World
+
+SEEDS = 40
+
+
+def test_nothing_is_violated_in_forty_worlds_and_many_kinds_of_faults_really_fired() -> None:
+    fired: Counter[Fault] = Counter()
+    checked: Counter[str] = Counter()
+    orders = 0
+    for seed in range(SEEDS):
+        finding = World(seed).run()
+        assert not finding.violation, f"seed {seed}: {finding.violation}"
+        fired += finding.fired
+        checked += finding.checked
+        orders += finding.orders
+    assert len(fired) >= 30
+    assert orders > 200
+    assert set(checked) == {f"I{number}" for number in range(4, 17)}
+
+
+def test_one_seed_has_one_history_and_two_seeds_have_two() -> None:
+    first, again, other = World(7).run(), World(7).run(), World(8).run()
+    assert first.digest == again.digest
+    assert first.digest != other.digest
+
+
+def test_a_history_can_be_read() -> None:
+    lines: list[str] = []
+    World(7, on_trace=lines.append).run()
+    text = "\n".join(lines)
+    assert all(word in text for word in ("paid", "letter 1", "→ DONE", "CREDITED", "peace"))
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_each_planted_mistake_still_fits_the_code(mutant, tmp_path) -> None:
+    for name, _, _ in mutant.changes:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
+    plant(mutant, tmp_path)
+    assert all((tmp_path / name).read_text() != (ROOT / name).read_text() for name, _, _ in mutant.changes)

@@ -8,7 +8,7 @@ VENV := .venv/bin
 # The first Python of these that can make a virtual environment; PYTHON=… names another one.
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 
-.PHONY: help setup demo test check screenshots week simulate mutants bench simulate mutants fuzz notify-fuzz storm lock fix
+.PHONY: help setup demo test check screenshots week bench simulate mutants fuzz notify-fuzz storm lock fix
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1 ·/p' Makefile

@@ -36,6 +36,12 @@ def gateway_hello(*, gateway: str, node: str, stream: str, **_: Any) -> None:
         presence.publish_serial_map(post=post, now=timezone.now())
 
 
+@shared_task(name="meters.publish_serials")
+def publish_serials(**_: Any) -> None:
+    """Tell the gateways which serials may log in: the stock has changed."""
+    presence.publish_serial_map(post=ValkeyPost(), now=timezone.now())
+
+
 @shared_task(name="meters.meters_logged_in")
 def meters_logged_in(*, gateway: str, logins: list[dict[str, Any]], **_: Any) -> None:
     """Grant logins, then let every meter that came online go on with what waited for it."""

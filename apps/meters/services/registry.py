@@ -1,6 +1,8 @@
 """Hang a meter, lease it out: the standing facts of a landlord's rooms."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -8,15 +10,25 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import audit, doors
 from apps.accounts.models import Renter
-from apps.common.errors import Conflict, Refused
+from apps.common.errors import Conflict, Refused, Words
 from apps.common.ids import secret_token
-from apps.meters.models import Lease, Meter, Room, StockedMeter
+from apps.common.queue import ring_after_commit
+from apps.meters.models import Command, Lease, Meter, Room, StockedMeter
+from apps.meters.services.commands import MeterArchived
+from apps.meters.states import OPEN, CommandKind
 from meter_gateway.protocol.profiles import load_profile
 
 
 class MeterTaken(Conflict):
     code = "meter_taken"
     detail = _("This meter belongs to a landlord already.")
+
+
+class MeterInUse(Conflict):
+    """`fields` names every reason: lease, credit, and what the layers above know."""
+
+    code = "meter_in_use"
+    detail = _("This meter is still in use, so it cannot be removed.")
 
 
 class LeaseOverlaps(Conflict):
@@ -32,9 +44,11 @@ def stock_meter(*, serial: str, profile: str) -> StockedMeter:
     if len(serial) != 12 or not serial.isascii() or not serial.isdigit():
         raise Refused(_("A serial has 12 digits."), code="serial_invalid", fields={"serial": _("12 digits.")})
     load_profile(profile)
-    row, _made = StockedMeter.objects.get_or_create(
+    row, is_new = StockedMeter.objects.get_or_create(
         serial=serial, defaults={"profile": profile, "qr_token": secret_token(128)}
     )
+    if is_new:
+        ring_after_commit("meters.publish_serials", queue_name="delivery")
     return row
 
 
@@ -61,6 +75,65 @@ def hang_meter(*, stocked: StockedMeter, room: Room, by_id: UUID | None, now: da
     return meter
 
 
+def change_meter(
+    *,
+    meter: Meter,
+    room: Room | None,
+    note: str | None,
+    low_below_kwh: Decimal | None,
+    by_id: UUID,
+    now: datetime,
+) -> None:
+    """Move a meter to another room, note where it hangs, or warn at another level; None leaves things. Audited.
+
+    The audit keeps what was there before.
+
+    :raises MeterArchived: if it was removed.
+    """
+    given = {"room": room, "note": note, "low_below_kwh": low_below_kwh}
+    present = Meter.objects.select_related("room").get(pk=meter.pk)
+    changes = {
+        name: value for name, value in given.items() if value is not None and value != getattr(present, name)
+    }
+    if not changes:
+        return
+    if not Meter.objects.filter(pk=meter.pk, archived_at=None).update(**changes):
+        raise MeterArchived()
+    was = {f"was_{name}": getattr(present, name) for name in changes}
+    audit.record("meter.change", on=meter, by_id=by_id, now=now, **changes, **was)
+
+
+def archive_meter(
+    *, meter: Meter, in_use_above: Callable[[Meter], Mapping[str, Words]], by_id: UUID, now: datetime
+) -> None:
+    """Take a meter out of use. Its records and its doors stay, so that who holds its QR code hears of it. Audited.
+
+    Locks the meter, so that no lease, order or credit slips in between; `in_use_above` is asked under that lock
+    for what keeps it in use beyond this app. May run twice: a removed meter stays as it is.
+
+    :raises MeterInUse: naming all that keeps it.
+    """
+    with transaction.atomic():
+        locked = Meter.objects.select_for_update(of=("self",)).select_related("room").get(pk=meter.pk)
+        if locked.archived_at is not None:
+            return
+        reasons = {**_in_use(locked, now), **in_use_above(locked)}
+        if reasons:
+            sentences = [MeterInUse.detail, *reasons.values()]
+            raise MeterInUse(" ".join(str(sentence) for sentence in sentences), fields=reasons)
+        Meter.objects.filter(pk=locked.pk).update(archived_at=now)
+        audit.record("meter.archive", on=locked, by_id=by_id, now=now, serial=locked.serial, room=locked.room)
+
+
+def _in_use(meter: Meter, now: datetime) -> dict[str, Words]:
+    reasons: dict[str, Words] = {}
+    if Lease.objects.filter(meter=meter).exclude(ends_at__lte=now).exists():
+        reasons["lease"] = _("Somebody rents it; end the lease first.")
+    if Command.objects.filter(meter=meter, kind=CommandKind.CREDIT, state__in=sorted(OPEN)).exists():
+        reasons["credit"] = _("Energy is on its way to it.")
+    return reasons
+
+
 def end_lease(*, lease: Lease, ends_at: datetime, by_id: UUID | None, now: datetime) -> None:
     """End a lease; from `ends_at` on its renter sees nothing new, and the next one nothing of hers. Audited.
 
@@ -81,11 +154,14 @@ def begin_lease(
 ) -> Lease:
     """Return a lease from `starts_at` on, open-ended. Audited.
 
-    :raises LeaseOverlaps: if somebody else rents then.
+    :raises LeaseOverlaps: if somebody else rents then. :raises MeterArchived: if the meter was removed.
     """
     try:
         with transaction.atomic():
             lease = Lease.objects.create(meter=meter, renter=renter, starts_at=starts_at)
+            # Asked only now: the new row has waited for whoever was removing the meter.
+            if Meter.objects.filter(pk=meter.pk, archived_at__isnull=False).exists():
+                raise MeterArchived()
     except IntegrityError:
         raise LeaseOverlaps(fields={"starts_at": _("Overlaps with a lease.")}) from None
     doors.hang(doors.Kind.RENTER, str(renter.pk), object_id=lease.pk)

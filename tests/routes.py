@@ -84,6 +84,14 @@ REST = [
     _route("GET", "api/v1/sites", "401 403 200 200 200 200 403 401"),
     _route("GET", "api/v1/rooms", "401 403 200 200 200 200 403 401"),
     _route("GET", "api/v1/leases", "401 403 200 200 200 200 403 401"),
+    # The payment in the town was never paid.
+    _route("GET", "api/v1/payments/<uuid:payment_id>/refunds", "401 403 200 200 403 404 403 401"),
+    _route(
+        "POST",
+        "api/v1/payments/<uuid:payment_id>/refunds",
+        "401 403 409 409 403 404 403 401",
+        {"reason": "the wrong meter"},
+    ),
     _route("GET", "api/v1/income/payments", "401 403 200 200 403 200 403 401"),
     _route("GET", "api/v1/income/recharges", "401 403 200 200 403 200 403 401"),
     _route("GET", "api/v1/income/summary", "401 403 200 200 403 200 403 401"),

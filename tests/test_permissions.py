@@ -107,7 +107,7 @@ def _furnish(house: House, mark: str) -> dict[str, str]:
             expires_at=now,
         )
         doors.hang(doors.Kind.ORDER, no, object_id=order.pk)
-        Payment.objects.create(
+        payment = Payment.objects.create(
             order=order,
             account=account,
             channel="wechat",
@@ -120,6 +120,7 @@ def _furnish(house: House, mark: str) -> dict[str, str]:
     return {
         "meter_id": str(meter.pk),
         "command_id": str(command.pk),
+        "payment_id": str(payment.pk),
         "member_id": str(Member.objects.filter(landlord=house.landlord).latest("id").pk),
         "token": meter.qr_token,
         "no": no,

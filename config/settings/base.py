@@ -154,6 +154,7 @@ SPECTACULAR_SETTINGS = {
         "OrderState": "apps.income.states.OrderState",
         "PaymentState": "apps.income.states.PaymentState",
         "RechargeState": "apps.income.states.RechargeState",
+        "RefundState": "apps.income.states.RefundState",
         "Role": "apps.accounts.roles.Role",
     },
 }

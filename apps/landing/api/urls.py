@@ -4,6 +4,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.landing.api import meters, nowhere, records, renter
+from apps.landing.api.refunds import PaymentRefundsView
 
 urlpatterns = [
     path("meters", meters.MetersView.as_view(), name="api_meters"),
@@ -21,6 +22,7 @@ urlpatterns = [
     path("rooms", records.RoomsView.as_view(), name="api_rooms"),
     path("leases", records.LeasesView.as_view(), name="api_leases"),
     path("income/payments", records.PaymentsView.as_view(), name="api_payments"),
+    path("payments/<uuid:payment_id>/refunds", PaymentRefundsView.as_view(), name="api_payment_refunds"),
     path("income/recharges", records.RechargesView.as_view(), name="api_recharges"),
     path("income/summary", records.IncomeView.as_view(), name="api_income"),
     path("q/<str:token>", renter.MeterPageView.as_view(), name="api_meter_page"),

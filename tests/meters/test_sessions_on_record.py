@@ -43,8 +43,8 @@ def log_in(post: Grants, session: UUID, at: datetime) -> None:
     )
 
 
-def speak(post: Grants, session: UUID, at: datetime) -> None:
-    seen = {"serial": SERIAL, "session": str(session), "epoch": 1, "at": at.isoformat()}
+def speak(post: Grants, session: UUID, at: datetime, epoch: int = 1) -> None:
+    seen = {"serial": SERIAL, "session": str(session), "epoch": epoch, "at": at.isoformat()}
     presence.meters_were_seen(post=post, gateway="gw1-a", seen=[seen], now=at)
 
 
@@ -75,3 +75,14 @@ def test_old_news_of_a_session_changes_nothing(post: Grants) -> None:
     log_in(post, living, NOW + 5 * SECOND)
     speak(post, old, NOW + 4 * SECOND)
     assert Presence.objects.get(serial=SERIAL).session == living
+
+
+def test_a_session_that_missed_its_newer_epoch_is_told_again_and_one_that_has_it_is_not(post: Grants) -> None:
+    other, living = uuid4(), uuid4()
+    log_in(post, other, NOW)
+    log_in(post, living, NOW + 5 * SECOND)
+    post.granted.clear()
+    speak(post, living, NOW + 60 * SECOND, epoch=1)
+    assert post.granted == [(living, 2)]
+    speak(post, living, NOW + 65 * SECOND, epoch=2)
+    assert post.granted == [(living, 2)]

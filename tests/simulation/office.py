@@ -229,7 +229,8 @@ class Office:
                 continue
             if row.gateway == gateway:
                 row.seen_at = now
-            is_recorded = row.is_online and (row.gateway, row.session) == (gateway, entry["session"])
+            recorded = (row.gateway, row.session, row.epoch)
+            is_recorded = row.is_online and recorded == (gateway, entry["session"], entry["epoch"])
             if not is_recorded and datetime.fromisoformat(entry["at"]) > row.since:
                 unrecorded.append(entry)
         self._grant(gateway, unrecorded, now)

@@ -106,7 +106,8 @@ def meters_were_seen(
     """Note when each session last said anything; returns the landlords' meters that came online by it.
 
     A session that speaks but is not the one on record (its gateway was silent and taken for dead, or an old
-    login came late and took its place) is granted anew; its gateway would not announce it again by itself.
+    login came late and took its place), or never heard of its newer epoch, is granted anew; its gateway would
+    not announce it again by itself.
     """
     seen = list(seen)
     serials = [entry["serial"] for entry in seen]
@@ -119,7 +120,8 @@ def meters_were_seen(
 def _is_news(row: Presence | None, gateway: str, entry: dict[str, Any]) -> bool:
     if row is None or row.since is None:
         return False
-    is_recorded = row.is_online and (row.gateway_id, str(row.session)) == (gateway, entry["session"])
+    recorded = (row.gateway_id, str(row.session), row.epoch)
+    is_recorded = row.is_online and recorded == (gateway, entry["session"], entry["epoch"])
     return not is_recorded and datetime.fromisoformat(entry["at"]) > row.since
 
 

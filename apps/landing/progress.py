@@ -45,7 +45,9 @@ def sentence(facts: Facts) -> str:
         case OrderState.CREDITED:
             return _credited(facts)
         case OrderState.REFUNDING:
-            return _("Your money is on its way back to you, the way it came. The meter gets no energy for it.")
+            return _(
+                "Your money is on its way back to you, the way it came. The meter gets no energy for it."
+            )
         case OrderState.REFUNDED:
             return _("Your money has gone back to you, the way it came.")
         case _ if facts.is_frozen:

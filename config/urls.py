@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("apps.landing.health")),
     path("pay/notify/", include("apps.income.api.urls")),
     path("api/v1/", include("apps.accounts.api.urls")),
+    path("api/v1/", include("apps.alerts.api.urls")),
     path("api/v1/", include("apps.landing.api.urls")),
     path("q/", include("apps.landing.page.urls")),
     path("pay/return/<str:channel>", come_back, name="page_return"),

@@ -65,6 +65,24 @@ REST = [
     _route("DELETE", _MEMBER, "401 403 204 403 403 404 403 401"),
     _route("GET", "api/v1/meters", "401 403 200 200 200 200 403 401"),
     _route("GET", _METER, "401 403 200 200 200 404 403 401"),
+    # The very same code claims for whoever brings it; nobody has this one.
+    _route(
+        "POST",
+        "api/v1/meters",
+        "401 403 404 404 403 404 403 401",
+        {"qr_token": "nobodys", "claim_code": "x", "location": "101", "price_yuan_per_kwh": "0.6500"},
+    ),
+    _route("PATCH", _METER, "401 403 200 200 403 404 403 401", {"note": "by the door"}),
+    # Somebody rents it.
+    _route("DELETE", _METER, "401 403 409 409 403 404 403 401"),
+    _route("GET", f"{_METER}/daily-readings", "401 403 200 200 200 404 403 401"),
+    _route("GET", f"{_METER}/events", "401 403 200 200 200 404 403 401"),
+    _route("GET", f"{_METER}/shares", "401 403 200 200 403 404 403 401"),
+    _route("POST", f"{_METER}/shares", "401 403 201 201 403 404 403 401", {}),
+    _route("DELETE", "api/v1/shares/<uuid:share_id>", "401 403 204 204 403 404 403 401"),
+    _route("GET", "api/v1/meter-models", "401 403 200 200 200 200 403 401"),
+    _route("GET", "api/v1/alerts", "401 403 200 200 200 200 403 401"),
+    _route("POST", "api/v1/alerts/<uuid:alert_id>/acknowledge", "401 403 200 200 403 404 403 401", {}),
     _route("POST", f"{_METER}/read", "401 403 202 202 403 404 403 401", {}),
     _route("POST", f"{_METER}/power", "401 403 202 202 403 404 403 401", {"state": "off", "reason": "works"}),
     _route("GET", f"{_METER}/recharges", "401 403 200 200 200 404 403 401"),
@@ -82,8 +100,25 @@ REST = [
     _route("GET", f"{_METER}/qr.png", "401 403 200 200 200 404 403 401"),
     _route("GET", "api/v1/commands/<uuid:command_id>", "401 403 200 200 200 404 403 401"),
     _route("GET", "api/v1/sites", "401 403 200 200 200 200 403 401"),
+    _route("POST", "api/v1/sites", "401 403 201 201 403 201 403 401", {"name": "New Court"}),
+    _route("PATCH", "api/v1/sites/<uuid:site_id>", "401 403 200 200 403 404 403 401", {"name": "New Court"}),
     _route("GET", "api/v1/rooms", "401 403 200 200 200 200 403 401"),
+    # The site in the body is nobody's.
+    _route(
+        "POST",
+        "api/v1/rooms",
+        "401 403 400 400 403 400 403 401",
+        {"site": "00000000-0000-7000-8000-000000000000", "name": "101"},
+    ),
+    _route("PATCH", "api/v1/rooms/<uuid:room_id>", "401 403 200 200 403 404 403 401", {"floor": "4"}),
     _route("GET", "api/v1/leases", "401 403 200 200 200 200 403 401"),
+    _route(
+        "POST",
+        "api/v1/leases",
+        "401 403 400 400 403 400 403 401",
+        {"meter": "00000000-0000-7000-8000-000000000000", "renter_name": "Sun"},
+    ),
+    _route("POST", "api/v1/leases/<uuid:lease_id>/end", "401 403 200 200 403 404 403 401", {}),
     # The payment in the town was never paid.
     _route("GET", "api/v1/payments/<uuid:payment_id>/refunds", "401 403 200 200 403 404 403 401"),
     _route(
@@ -109,6 +144,16 @@ REST = [
     # One's own leases, whoever one is: a stranger's are none.
     _route("GET", "api/v1/my/meters", "401 200 200 200 200 200 200 401"),
     _route("GET", "api/v1/my/recharges", "401 200 200 200 200 200 200 401"),
+    _route("GET", "api/v1/my/daily-readings", "401 200 200 200 200 200 200 401"),
+    _route("GET", "api/v1/my/alerts", "401 200 200 200 200 200 200 401"),
+    _route(
+        "POST",
+        "api/v1/my/subscriptions",
+        "401 404 404 404 404 404 404 401",
+        {"lease": "00000000-0000-7000-8000-000000000000", "on": True},
+    ),
+    # Chen rents already by the lease that was shared; for everybody else it is taken.
+    _route("POST", "api/v1/shares/<str:share_token>/accept", "401 200 409 409 409 409 409 401", {}),
     _route("GET", "api/v1/schema/", "200 200 200 200 200 200 200 401"),
     _route("GET", "api/v1/docs/", "200 200 200 200 200 200 200 401"),
     *(

@@ -97,7 +97,5 @@ def _opens_own_scopes(match: Any, method: str) -> bool:
     view = match.func
     view_class = getattr(view, "cls", None) or getattr(view, "view_class", None)
     action = (getattr(view, "actions", None) or {}).get(method.lower(), "")
-    return any(
-        getattr(candidate, "opens_own_scopes", False)
-        for candidate in (view, view_class, getattr(view_class, action, None) if action else None)
-    )
+    handlers = [getattr(view_class, name, None) for name in (action, method.lower()) if name]
+    return any(getattr(candidate, "opens_own_scopes", False) for candidate in (view, view_class, *handlers))

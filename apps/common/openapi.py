@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
@@ -16,6 +17,7 @@ ERROR_CODES: dict[str, int] = {
     "code_refused": 400,
     "energy_missing": 422,
     "energy_step": 422,
+    "fields_missing": 422,
     "kind_invalid": 422,
     "lease_end_invalid": 422,
     "name_missing": 422,
@@ -44,33 +46,40 @@ ERROR_CODES: dict[str, int] = {
     "method_not_allowed": 405,
     "not_acceptable": 406,
     "already_paid": 409,
+    "channel_missing": 409,
+    "account_broken": 409,
+    "conflict": 409,
     "energy_delivered": 409,
     "energy_on_its_way": 409,
+    "in_review": 409,
+    "last_owner": 409,
+    "lease_missing": 409,
+    "lease_overlaps": 409,
+    "member_exists": 409,
+    "meter_in_use": 409,
+    "meter_taken": 409,
     "not_in_review": 409,
     "not_paid": 409,
     "nothing_left": 409,
     "order_expired": 409,
-    "channel_missing": 409,
-    "account_broken": 409,
-    "conflict": 409,
-    "in_review": 409,
-    "last_owner": 409,
-    "lease_overlaps": 409,
-    "member_exists": 409,
-    "meter_taken": 409,
     "order_in_flight": 409,
     "platform_refused": 409,
     "price_exists": 409,
     "price_missing": 409,
+    "room_exists": 409,
+    "share_taken": 409,
+    "site_exists": 409,
     "zero_balance": 409,
     "gone": 410,
     "meter_archived": 410,
+    "share_gone": 410,
     "unsupported_media_type": 415,
     "idempotency_mismatch": 422,
     "claim_blocked": 429,
     "throttled": 429,
     "too_many_codes": 429,
     "too_many_tries": 429,
+    "code_not_sent": 503,
     "login_unavailable": 503,
     "message_not_sent": 503,
     "platform_busy": 503,
@@ -98,6 +107,12 @@ _KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Same key and body: done once, same answer. Same key, other body: 422.",
 )
+_FORMAT = OpenApiParameter(
+    "format",
+    str,
+    enum=["json", "csv"],
+    description="csv: every line the filters leave, as a UTF-8 file; formulas are marked as text.",
+)
 _MEANING = {
     400: "The request cannot be understood; `fields` says where.",
     401: "Not logged in, or the token has ended.",
@@ -123,15 +138,19 @@ def documented(
     parameters: Iterable[OpenApiParameter] = (),
     of_landlord: bool = True,
     has_key: bool = False,
+    has_csv: bool = False,
 ) -> Callable[[Any], Any]:
     """Describe one operation for the schema.
 
     :param name: the operation's id, what a generated client calls it.
     :param of_landlord: a member's operation, which takes X-Landlord.
     :param has_key: whether it takes an Idempotency-Key.
+    :param has_csv: whether `?format=csv` streams the same lines as a file.
     """
-    headers = [parameter for parameter, wanted in ((_LANDLORD, of_landlord), (_KEY, has_key)) if wanted]
+    shared = ((_LANDLORD, of_landlord), (_KEY, has_key), (_FORMAT, has_csv))
+    headers = [parameter for parameter, wanted in shared if wanted]
     answer = gives or OpenApiResponse(description="Done.")
+    file = {(status, "text/csv"): OpenApiTypes.STR} if has_csv else {}
     return extend_schema(
         operation_id=name,
         summary=summary,
@@ -139,6 +158,7 @@ def documented(
         parameters=[*headers, *parameters],
         responses={
             (status, media_type): answer,
+            **file,
             **{code: OpenApiResponse(ErrorOut, description=_MEANING[code]) for code in refuses},
         },
     )

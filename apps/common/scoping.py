@@ -184,7 +184,7 @@ class ScopedModel(models.Model):
 
 
 def own_scopes(view: Any) -> Any:
-    """Mark a view, view class or viewset action that opens short scopes of its own.
+    """Mark a view, view class, or method or action of one, that opens short scopes of its own.
 
     The middleware then opens nothing around it: it calls a platform, or finds its landlord through a door.
     """

@@ -22,6 +22,7 @@ from apps.income.states import UNDECIDED, Channel, OrderState, order_state
 from apps.landing.estimates import days_left
 from apps.landing.progress import PROOF_EXPECTED, Facts, ask_again_in_s, sentence
 from apps.meters.models import Command, CommandEvent, Meter, Presence, StockedMeter
+from apps.meters.services.sharing import find_shared_meter
 from apps.meters.states import CommandKind, CommandState, PowerReason
 from apps.readings import selectors as readings
 from apps.readings.models import Reading
@@ -146,12 +147,13 @@ def presets(minimum_yuan: Decimal) -> tuple[Decimal, ...]:
     return (minimum_yuan, *above[: PRESETS - 1])
 
 
-def find_meter(token: str) -> Found:
-    """Return what a QR token opens on.
+def find_meter(token: str, now: datetime) -> Found:
+    """Return what a QR token or the token of a share link opens on.
 
     :raises MeterUnclaimed: in stock, but no landlord's. :raises NotFound: nobody printed it.
+    :raises ShareGone: a link that is no longer good.
     """
-    found = doors.open_one(doors.Kind.QR, token)
+    found = doors.open_one(doors.Kind.QR, token) or find_shared_meter(token, now=now)
     if found is not None:
         return found
     if StockedMeter.objects.filter(qr_token=token, barred_at=None).exists():

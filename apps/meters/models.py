@@ -221,6 +221,25 @@ class Lease(ScopedModel):
         return f"{self.renter} · {self.meter}"
 
 
+class Share(ScopedModel):
+    """A link the landlord gave away: opens the meter's page, and takes up the lease it was made for.
+
+    Its token stands nowhere; a door keeps its hash.
+    """
+
+    meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="shares")
+    lease = models.ForeignKey(Lease, null=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta(ScopedModel.Meta):
+        abstract = False
+
+    def __str__(self) -> str:
+        return f"{self.created_at:%Y-%m-%d}"
+
+
 class Command(ScopedModel):
     """Anything we ask a meter to do, kept for ever.
 

@@ -156,6 +156,8 @@ SPECTACULAR_SETTINGS = {
         "RechargeState": "apps.income.states.RechargeState",
         "RefundState": "apps.income.states.RefundState",
         "Role": "apps.accounts.roles.Role",
+        "AlertKind": "apps.alerts.models.Alert.Kind",
+        "SiteKind": "apps.meters.models.Site.Kind",
     },
 }
 

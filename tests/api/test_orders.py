@@ -209,7 +209,7 @@ def test_a_fresh_reading_is_asked_for_once_a_minute_per_meter(street: Street) ->
 
 def test_no_reading_is_asked_of_a_removed_meter(street: Street) -> None:
     scene.archive(street.li, at=timezone.now())
-    assert Caller().post(f"q/{street.li.meter.qr_token}/read").status == 409
+    assert Caller().post(f"q/{street.li.meter.qr_token}/read").status == 410
 
 
 def _eventually(happened: Any, within_s: float = 10) -> bool:

@@ -1,6 +1,7 @@
 """Log in and out; "My"; the landlord's own settings."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import logout
 from django.db.models import QuerySet
@@ -37,6 +38,13 @@ def caller(request: Request) -> User:
     if not isinstance(user, User):
         raise NotAuthenticated
     return user
+
+
+def landlord_id_of(request: Request) -> UUID:
+    """Return the landlord a member works for in this request; for views that open her scope themselves."""
+    http: Any = request._request
+    landlord_id: UUID = http.membership.landlord_id
+    return landlord_id
 
 
 def who(user: User) -> dict[str, Any]:

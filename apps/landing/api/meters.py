@@ -5,25 +5,28 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from rest_framework.generics import GenericAPIView, ListAPIView, RetrieveAPIView
-from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.api.idempotency import idempotent
-from apps.accounts.api.views import caller, parsed
+from apps.accounts.api.views import caller, landlord_id_of, parsed
 from apps.accounts.roles import Act
 from apps.common.openapi import documented
+from apps.common.scoping import landlord_scope, own_scopes
 from apps.income.models import Recharge
 from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind
-from apps.landing.api import filters, selectors
+from apps.landing.api import arranging_serializers as a
+from apps.landing.api import claims, filters, selectors
 from apps.landing.api import serializers as s
 from apps.landing.api.qr import qr_image
-from apps.meters.models import Command, Meter
+from apps.landing.api.streaming import CsvToo, OneForm
+from apps.landing.removal import remove_meter
+from apps.meters.api.of_one_meter import OfOneMeter
+from apps.meters.models import Command, Meter, StockedMeter
 from apps.meters.services import commands
 from apps.readings.models import Reading
 from apps.readings.selectors import latest
@@ -31,19 +34,8 @@ from apps.tariffs.models import Price
 from apps.tariffs.services import set_price
 
 
-class OfOneMeter(GenericAPIView[Any]):
-    """Something of one meter, named in the path; a foreign one is as missing as none."""
-
-    @property
-    def meter(self) -> Meter:
-        meter: Meter = get_object_or_404(Meter.objects.all(), pk=self.kwargs["meter_id"])
-        return meter
-
-    def get_queryset(self) -> QuerySet[Any]:
-        return super().get_queryset().filter(meter=self.meter)
-
-
 class MetersView(ListAPIView):
+    acts = {"POST": Act.ARRANGE}
     queryset = Meter.objects.all()
     serializer_class = s.MeterOut
     filterset_class = filters.MeterFilter
@@ -55,8 +47,30 @@ class MetersView(ListAPIView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
+    @own_scopes
+    @documented(
+        "Add a meter: claim it, hang it, price it",
+        name="claim_meter",
+        takes=a.ClaimIn,
+        gives=s.MeterOut,
+        status=201,
+        refuses=(400, 401, 403, 404, 409, 422, 429),
+        has_key=True,
+    )
+    def post(self, request: Request) -> Response:
+        given = parsed(a.ClaimIn, request)
+        stocked = claims.find_claimable(given)
+        with landlord_scope(landlord_id_of(request)):
+            return self._claim(request, stocked, given)
+
+    @idempotent
+    def _claim(self, request: Request, stocked: StockedMeter, given: dict[str, Any]) -> Response:
+        meter = claims.claim(stocked=stocked, given=given, by_id=caller(request).pk)
+        return Response(s.MeterOut(meter).data, status=201)
+
 
 class MeterView(RetrieveAPIView):
+    acts = {"PATCH": Act.ARRANGE, "DELETE": Act.ARRANGE}
     queryset = Meter.objects.all()
     serializer_class = s.MeterOut
     lookup_url_kwarg = "meter_id"
@@ -68,6 +82,29 @@ class MeterView(RetrieveAPIView):
     @documented("One meter", name="meter", gives=s.MeterOut)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
+
+    @documented(
+        "Rename, move or note a meter, or set where it warns; the audit keeps what was",
+        name="change_meter",
+        takes=a.MeterIn,
+        gives=s.MeterOut,
+        refuses=(400, 401, 403, 404, 409, 410, 422),
+        has_key=True,
+    )
+    @idempotent
+    def patch(self, request: Request, meter_id: UUID) -> Response:
+        claims.change(self.get_object(), parsed(a.MeterIn, request), by_id=caller(request).pk)
+        return Response(s.MeterOut(self.get_object()).data)
+
+    @documented(
+        "Remove a meter from use; its records stay, its QR code answers 410",
+        name="remove_meter",
+        status=204,
+        refuses=(401, 403, 404, 409),
+    )
+    def delete(self, request: Request, meter_id: UUID) -> Response:
+        remove_meter(meter=self.get_object(), by_id=caller(request).pk, now=timezone.now())
+        return Response(status=204)
 
 
 class ReadView(OfOneMeter):
@@ -114,7 +151,8 @@ class PowerView(OfOneMeter):
         return Response(s.CommandOut(command).data, status=202)
 
 
-class MeterRechargesView(OfOneMeter, ListAPIView):
+class MeterRechargesView(CsvToo, OfOneMeter, ListAPIView):
+    csv_name = "recharges"
     acts = {"GET": Act.VIEW, "POST": Act.RECHARGE}
     queryset = Recharge.objects.all()
     serializer_class = s.RechargeOut
@@ -128,6 +166,7 @@ class MeterRechargesView(OfOneMeter, ListAPIView):
         name="meter_recharges",
         gives=s.RechargeOut(many=True),
         refuses=(400, 401, 403, 404),
+        has_csv=True,
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
@@ -156,7 +195,8 @@ class MeterRechargesView(OfOneMeter, ListAPIView):
         return Response(s.RechargeOut(recharge).data, status=202)
 
 
-class MeterReadingsView(OfOneMeter, ListAPIView):
+class MeterReadingsView(CsvToo, OfOneMeter, ListAPIView):
+    csv_name = "readings"
     queryset = Reading.objects.all()
     serializer_class = s.ReadingOut
     filterset_class = filters.ReadingFilter
@@ -166,6 +206,7 @@ class MeterReadingsView(OfOneMeter, ListAPIView):
         name="meter_readings",
         gives=s.ReadingOut(many=True),
         refuses=(400, 401, 403, 404),
+        has_csv=True,
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
@@ -218,18 +259,8 @@ class MeterPricesView(OfOneMeter, ListAPIView):
         return Response(s.PriceOut(price).data, status=201)
 
 
-class _OneForm(BaseContentNegotiation):
-    """The path says which form the answer has; an error is JSON even where the client asked for a picture."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
-
-
 class QrSvgView(OfOneMeter):
-    content_negotiation_class = _OneForm
+    content_negotiation_class = OneForm
     queryset = Meter.objects.all()
     kind, media_type = "svg", "image/svg+xml"
 

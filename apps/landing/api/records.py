@@ -1,4 +1,4 @@
-"""A landlord's places, leases and income."""
+"""A landlord's income."""
 
 from typing import Any
 
@@ -8,48 +8,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.accounts.api.periods import PERIOD, period
 from apps.accounts.roles import Act
 from apps.common.openapi import documented
 from apps.income.models import Payment, Recharge
 from apps.income.selectors import income_of
 from apps.landing.api import filters, selectors
 from apps.landing.api import serializers as s
-from apps.meters.models import Lease, Room, Site
+from apps.landing.api.streaming import CsvToo
 
 
-class SitesView(ListAPIView):
-    queryset = Site.objects.all()
-    serializer_class = s.SiteOut
-    filter_backends: list[Any] = []
-
-    @documented("My sites", name="sites", gives=s.SiteOut(many=True), refuses=(401, 403))
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
-
-
-class RoomsView(ListAPIView):
-    queryset = Room.objects.all()
-    serializer_class = s.RoomOut
-    filterset_class = filters.RoomFilter
-
-    @documented("My rooms", name="rooms", gives=s.RoomOut(many=True), refuses=(400, 401, 403))
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
-
-
-class LeasesView(ListAPIView):
-    queryset = Lease.objects.select_related("meter__room", "renter")
-    serializer_class = s.LeaseOut
-    filterset_class = filters.LeaseFilter
-
-    @documented(
-        "Who rents, and who rented", name="leases", gives=s.LeaseOut(many=True), refuses=(400, 401, 403)
-    )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
-
-
-class PaymentsView(ListAPIView):
+class PaymentsView(CsvToo, ListAPIView):
+    csv_name = "payments"
     acts = {"GET": Act.SEE_INCOME}
     queryset = Payment.objects.all()
     serializer_class = s.PaymentOut
@@ -63,12 +33,14 @@ class PaymentsView(ListAPIView):
         name="payments",
         gives=s.PaymentOut(many=True),
         refuses=(400, 401, 403),
+        has_csv=True,
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
 
-class RechargesView(ListAPIView):
+class RechargesView(CsvToo, ListAPIView):
+    csv_name = "recharges"
     acts = {"GET": Act.SEE_INCOME}
     queryset = Recharge.objects.all()
     serializer_class = s.RechargeOut
@@ -82,6 +54,7 @@ class RechargesView(ListAPIView):
         name="recharges",
         gives=s.RechargeOut(many=True),
         refuses=(400, 401, 403),
+        has_csv=True,
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
@@ -95,8 +68,8 @@ class IncomeView(APIView):
         name="income_summary",
         gives=s.IncomeOut,
         refuses=(400, 401, 403),
-        parameters=filters.PERIOD,
+        parameters=PERIOD,
     )
     def get(self, request: Request) -> Response:
-        since, until = filters.period(request)
+        since, until = period(request)
         return Response(s.IncomeOut(income_of(since, until)).data)

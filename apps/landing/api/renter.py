@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.accounts.api.periods import LIMIT, limit
 from apps.accounts.api.views import caller, parsed
 from apps.common.addresses import address_of
 from apps.common.openapi import documented
@@ -33,8 +34,6 @@ from apps.meters.services.commands import MeterArchived, ask_read
 
 READ_APART = timedelta(minutes=1)
 _LONGEST_KEY = 255
-_PAGE = 50
-_LARGEST_PAGE = 500
 
 
 @own_scopes
@@ -49,7 +48,8 @@ class MeterPageView(APIView):
         of_landlord=False,
     )
     def get(self, request: Request, token: str) -> Response:
-        return Response(s.MeterPageOut(meter_page(find_meter(token), timezone.now())).data)
+        now = timezone.now()
+        return Response(s.MeterPageOut(meter_page(find_meter(token, now), now)).data)
 
 
 @own_scopes
@@ -67,7 +67,8 @@ class NewOrderView(APIView):
         has_key=True,
     )
     def post(self, request: Request, token: str) -> Response:
-        given, found, now = parsed(s.OrderIn, request), find_meter(token), timezone.now()
+        given, now = parsed(s.OrderIn, request), timezone.now()
+        found = find_meter(token, now)
         opened = open_order(
             found=found,
             amount_yuan=given["amount_yuan"],
@@ -95,7 +96,7 @@ class FreshReadingView(APIView):
         of_landlord=False,
     )
     def post(self, request: Request, token: str) -> Response:
-        found = find_meter(token)
+        found = find_meter(token, timezone.now())
         with landlord_scope(found.landlord_id):
             return Response(CommandOut(_ask_read_in_turn(found.object_id)).data, status=202)
 
@@ -151,14 +152,14 @@ class MyRechargesView(APIView):
         gives=s.MyRechargesOut,
         refuses=(400, 401),
         of_landlord=False,
-        parameters=[OpenApiParameter("before", UUID), OpenApiParameter("limit", int)],
+        parameters=[OpenApiParameter("before", UUID), LIMIT],
     )
     def get(self, request: Request) -> Response:
-        before, limit = _cursor(request)
-        mine = rented.recharges_of(caller(request), before=before, limit=limit + 1)
-        older = f"?before={mine[limit - 1].pk}&limit={limit}" if len(mine) > limit else None
+        before, most = _cursor(request)
+        mine = rented.recharges_of(caller(request), before=before, limit=most + 1)
+        older = f"?before={mine[most - 1].pk}&limit={most}" if len(mine) > most else None
         next_page = request.build_absolute_uri(f"{request.path}{older}") if older else None
-        page = {"next": next_page, "previous": None, "results": mine[:limit]}
+        page = {"next": next_page, "previous": None, "results": mine[:most]}
         return Response(s.MyRechargesOut(page).data)
 
 
@@ -188,11 +189,9 @@ def _key(request: Request) -> str:
 
 
 def _cursor(request: Request) -> tuple[UUID | None, int]:
-    before, limit = request.query_params.get("before"), request.query_params.get("limit", str(_PAGE))
+    before = request.query_params.get("before")
     try:
         cursor = UUID(before) if before else None
     except ValueError:
         raise ValidationError({"before": _("Not an id.")}) from None
-    if not (limit.isascii() and limit.isdigit() and 0 < int(limit) <= _LARGEST_PAGE):
-        raise ValidationError({"limit": _("A number from 1 to 500.")})
-    return cursor, int(limit)
+    return cursor, limit(request)

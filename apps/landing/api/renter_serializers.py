@@ -92,8 +92,9 @@ class OrderOut(serializers.Serializer):
 
 
 class MyMeterOut(MeterPageOut):
-    """A meter I rent or rented, with the token in its QR code."""
+    """A meter I rent or rented, with the token in its QR code. Before and after my lease without figures."""
 
+    lease = serializers.UUIDField()
     qr_token = serializers.CharField()
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField(allow_null=True)

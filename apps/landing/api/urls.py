@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from apps.landing.api import meters, nowhere, records, renter
+from apps.landing.api import catalogue, days, leases, meters, nowhere, places, records, renter
 from apps.landing.api.refunds import PaymentRefundsView
 
 urlpatterns = [
@@ -18,9 +18,17 @@ urlpatterns = [
     path("meters/<uuid:meter_id>/qr.svg", meters.QrSvgView.as_view(), name="api_meter_qr_svg"),
     path("meters/<uuid:meter_id>/qr.png", meters.QrPngView.as_view(), name="api_meter_qr_png"),
     path("commands/<uuid:command_id>", meters.CommandView.as_view(), name="api_command"),
-    path("sites", records.SitesView.as_view(), name="api_sites"),
-    path("rooms", records.RoomsView.as_view(), name="api_rooms"),
-    path("leases", records.LeasesView.as_view(), name="api_leases"),
+    path("meters/<uuid:meter_id>/daily-readings", days.MeterDaysView.as_view(), name="api_meter_days"),
+    path("meters/<uuid:meter_id>/shares", leases.SharesView.as_view(), name="api_meter_shares"),
+    path("meter-models", catalogue.MeterModelsView.as_view(), name="api_meter_models"),
+    path("sites", places.SitesView.as_view(), name="api_sites"),
+    path("sites/<uuid:site_id>", places.SiteView.as_view(), name="api_site"),
+    path("rooms", places.RoomsView.as_view(), name="api_rooms"),
+    path("rooms/<uuid:room_id>", places.RoomView.as_view(), name="api_room"),
+    path("leases", leases.LeasesView.as_view(), name="api_leases"),
+    path("leases/<uuid:lease_id>/end", leases.LeaseEndView.as_view(), name="api_lease_end"),
+    path("shares/<uuid:share_id>", leases.ShareView.as_view(), name="api_share"),
+    path("shares/<str:share_token>/accept", leases.AcceptShareView.as_view(), name="api_accept_share"),
     path("income/payments", records.PaymentsView.as_view(), name="api_payments"),
     path("payments/<uuid:payment_id>/refunds", PaymentRefundsView.as_view(), name="api_payment_refunds"),
     path("income/recharges", records.RechargesView.as_view(), name="api_recharges"),
@@ -31,6 +39,7 @@ urlpatterns = [
     path("orders/<str:no>", renter.OrderView.as_view(), name="api_order"),
     path("orders/<str:no>/cancel", renter.CancelOrderView.as_view(), name="api_cancel_order"),
     path("my/meters", renter.MyMetersView.as_view(), name="api_my_meters"),
+    path("my/daily-readings", days.MyDaysView.as_view(), name="api_my_days"),
     path("my/recharges", renter.MyRechargesView.as_view(), name="api_my_recharges"),
     path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api_schema"), name="api_docs"),

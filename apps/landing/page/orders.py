@@ -1,5 +1,7 @@
 """An order's own page: how far it is, what to do when it is still dark, and the recharges of this browser."""
 
+from dataclasses import replace
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,6 +16,7 @@ from apps.landing.page.payer import app_that_opened
 from apps.landing.page.recent import order_numbers
 from apps.landing.page.screens import order_screen
 from apps.landing.selectors import OrderProgress, find_meter, order_progress
+from apps.meters.services.sharing import shared_qr_token
 
 _LISTED = 10
 
@@ -48,22 +51,26 @@ def cancel(request: HttpRequest, token: str, no: str) -> HttpResponse:
 @page
 def recent(request: HttpRequest, token: str) -> HttpResponse:
     """List the recharges that this browser made at this meter, newest first; nobody else's."""
-    found = find_meter(token)
     now = timezone.now()
+    found = find_meter(token, now)
     orders = []
     for no in order_numbers(request, token)[:_LISTED]:
         order_found = find_order(no)
         if order_found.landlord_id == found.landlord_id:
-            orders.append(order_screen(order_progress(order_found, now), app="", now=now))
+            progress = replace(order_progress(order_found, now), qr_token=token)
+            orders.append(order_screen(progress, app="", now=now))
     return render(request, "landing/recent.html", {"token": token, "orders": orders})
 
 
 def _progress(token: str, no: str) -> OrderProgress:
-    """Return the order, if it is one of the meter in the address; foreign and missing are alike."""
+    """Return the order, if it is one of the meter in the address; foreign and missing are alike.
+
+    Who came by a share link stays on it; that it was revoked since does not hide what she has paid.
+    """
     progress = order_progress(find_order(no), timezone.now())
-    if progress.qr_token != token:
+    if progress.qr_token not in (token, shared_qr_token(token)):
         raise NotFound(_("There is no such order."))
-    return progress
+    return replace(progress, qr_token=token)
 
 
 def _show(

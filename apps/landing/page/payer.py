@@ -12,6 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -76,7 +77,7 @@ def login_due(request: HttpRequest, found: Found) -> str:
 @page
 def log_in(request: HttpRequest, token: str, channel: str) -> HttpResponse:
     """Send the app's browser to its platform, which sends it back with a code and our state."""
-    app = _login_app(find_meter(token), channel)
+    app = _login_app(find_meter(token, timezone.now()), channel)
     if app is None:
         raise NotFound(_("There is no login here."))
     state = secret_token()
@@ -111,7 +112,7 @@ def come_back(request: HttpRequest, channel: str) -> HttpResponse:
         }
         return render(request, "landing/refused.html", context, status=400)
     token = pending["token"]
-    app = _login_app(find_meter(token), channel)
+    app = _login_app(find_meter(token, timezone.now()), channel)
     code = request.GET.get("code") or request.GET.get("auth_code") or ""
     outcome = "failed"
     if app is not None and code:

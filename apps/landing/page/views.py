@@ -23,7 +23,7 @@ from apps.landing.selectors import find_meter, meter_page
 @page
 def meter(request: HttpRequest, token: str) -> HttpResponse:
     """Show the meter; in WeChat's or Alipay's own browser log the payer in first, once."""
-    found = find_meter(token)
+    found = find_meter(token, timezone.now())
     channel = payer.login_due(request, found)
     if channel:
         return redirect("page:log_in", token=token, channel=channel)
@@ -37,7 +37,7 @@ def order(request: HttpRequest, token: str) -> HttpResponse:
 
     The form carries a key, so that sending it twice opens one order.
     """
-    found = find_meter(token)
+    found = find_meter(token, timezone.now())
     try:
         channel = _channel(request.POST.get("channel", ""))
         chosen = request.POST.get("amount", "")

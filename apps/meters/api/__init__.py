@@ -1,0 +1,1 @@
+"""What REST views about one meter share."""

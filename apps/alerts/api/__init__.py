@@ -1,0 +1,1 @@
+"""REST of alerts: the landlord's inbox, a meter's history, and what a renter is told."""

@@ -1,0 +1,121 @@
+"""Share links: the QR page by another token, which can be revoked, and by which a renter takes up her lease.
+
+The token stands in clear in the link alone; we keep the hash that opens its door.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts import audit, doors
+from apps.accounts.doors import Found
+from apps.accounts.models import User
+from apps.accounts.services import register_renter
+from apps.common.errors import Conflict, Gone, NotFound
+from apps.common.ids import secret_token
+from apps.common.scoping import landlord_scope
+from apps.meters.models import Lease, Meter, Share
+from apps.meters.services.commands import MeterArchived
+
+TOKEN_BITS = 160
+
+
+class ShareGone(Gone):
+    code = "share_gone"
+    detail = _("This link is no longer good; ask the landlord for a new one.")
+
+
+class ShareTaken(Conflict):
+    code = "share_taken"
+    detail = _("Somebody has taken up this lease already; ask the landlord.")
+
+
+class LeaseMissing(Conflict):
+    code = "lease_missing"
+    detail = _("Nobody rents this meter by this link; you can recharge it all the same.")
+
+
+def share_meter(*, meter: Meter, by_id: UUID, now: datetime) -> tuple[str, Share]:
+    """Return the token of a new link in clear, this once, and its row, for the lease in force. Audited.
+
+    :raises MeterArchived: if it was removed.
+    """
+    if meter.archived_at is not None:
+        raise MeterArchived()
+    lease = Lease.objects.filter(
+        Q(ends_at=None) | Q(ends_at__gt=now), meter=meter, starts_at__lte=now
+    ).first()
+    token = secret_token(TOKEN_BITS)
+    share = Share.objects.create(meter=meter, lease=lease, created_at=now, created_by_id=by_id)
+    doors.hang(doors.Kind.SHARE, token, object_id=share.pk)
+    audit.record("share.make", on=meter, by_id=by_id, now=now, share=share.pk)
+    return token, share
+
+
+def revoke_share(*, share: Share, by_id: UUID, now: datetime) -> None:
+    """End a link; a renter who took up her lease by it keeps it. Audited. May run twice."""
+    if Share.objects.filter(pk=share.pk, revoked_at=None).update(revoked_at=now):
+        audit.record("share.revoke", on=share, by_id=by_id, now=now, meter=share.meter_id)
+
+
+def find_shared_meter(token: str, *, now: datetime) -> Found | None:
+    """Return the meter behind a share token, None for a token nobody made; opens its own scope.
+
+    :raises ShareGone: if it was revoked, or its lease has ended.
+    """
+    found = doors.open_one(doors.Kind.SHARE, token)
+    if found is None:
+        return None
+    with landlord_scope(found.landlord_id):
+        share = Share.objects.select_related("lease").get(pk=found.object_id)
+        _refuse_gone(share, now)
+    return Found(found.landlord_id, share.meter_id)
+
+
+def shared_qr_token(token: str) -> str:
+    """Return the QR token of the meter a share link was made for, also one that is no longer good; empty for none."""
+    found = doors.open_one(doors.Kind.SHARE, token)
+    if found is None:
+        return ""
+    with landlord_scope(found.landlord_id):
+        return Share.objects.select_related("meter").get(pk=found.object_id).meter.qr_token
+
+
+def accept_share(*, token: str, user: User, now: datetime) -> Lease:
+    """Make this login the renter of the lease the landlord shared; opens its own scope. Audited. May run twice.
+
+    Locks the lease: of two who press at once, one has it.
+
+    :raises ShareGone, ShareTaken, LeaseMissing, NotFound: as they say.
+    """
+    found = doors.open_one(doors.Kind.SHARE, token)
+    if found is None:
+        raise NotFound(_("There is no such link."))
+    with landlord_scope(found.landlord_id):
+        share = Share.objects.select_related("lease").get(pk=found.object_id)
+        _refuse_gone(share, now)
+        if share.lease_id is None:
+            raise LeaseMissing()
+        lease: Lease = Lease.objects.select_for_update(of=("self",)).get(pk=share.lease_id)
+        _take_up(lease, user, now)
+        return Lease.objects.select_related("meter__room__site", "renter").get(pk=lease.pk)
+
+
+def _take_up(lease: Lease, user: User, now: datetime) -> None:
+    named = lease.renter
+    renter = register_renter(name=named.name, phone=named.phone, user=user)
+    if named.pk == renter.pk:
+        return
+    if named.user_id is not None:
+        raise ShareTaken()
+    Lease.objects.filter(pk=lease.pk).update(renter=renter)
+    doors.hang(doors.Kind.RENTER, str(renter.pk), object_id=lease.pk)
+    audit.record("share.accept", on=lease, by_id=user.pk, now=now, name=renter, was_name=named)
+
+
+def _refuse_gone(share: Share, now: datetime) -> None:
+    ended_at = share.lease.ends_at if share.lease else None
+    if share.revoked_at is not None or (ended_at is not None and ended_at <= now):
+        raise ShareGone()

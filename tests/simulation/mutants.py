@@ -183,8 +183,11 @@ MUTANTS = (
     ),
     Mutant(
         "late-answer-is-current",
-        "an answer to a closed question decides about a switch",
-        ((TURN, "    if not current and command.number is None:\n", "    if False:\n"),),
+        "an answer to a closed question is taken for one to the question that is open",
+        (
+            (TURN, "    if letter is not None and not current:\n", "    if False:\n"),
+            (TURN, "    if not current and command.number is None:\n", "    if False:\n"),
+        ),
     ),
     Mutant(
         "torn-read-is-proof",

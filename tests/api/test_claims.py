@@ -1,19 +1,25 @@
 """Meters come, change and go; whatever holds one back is named."""
 
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from apps.accounts.models import AuditLine
 from apps.common.scoping import landlord_scope
 from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind
+from apps.landing.removal import remove_meter
 from apps.meters.models import Command, Meter, StockedMeter
 from apps.meters.services import claiming, registry
 from tests.api.at_once import at_once
-from tests.api.caller import Answer, Caller
+from tests.api.caller import Caller
 from tests.landing import scene
 from tests.people import House, Street
 
@@ -206,36 +212,57 @@ def test_an_open_order_keeps_its_meter(paying_street: Street) -> None:
     assert caller.delete(f"meters/{li.vacant_meter.pk}").status == 204
 
 
-def test_removing_and_moving_in_at_once_never_leaves_a_renter_on_a_removed_meter(
-    real_street: Street,
-) -> None:
-    house, meter = real_street.li, real_street.li.vacant_meter
-    remover, arranger = Caller(house.owner), Caller(real_street.zhou)
+@contextmanager
+def _being_removed(house: House, meter: Meter) -> Iterator[None]:
+    """Somebody is removing the meter; she is done only once another one waits for her."""
+    done, removed = threading.Event(), threading.Event()
 
-    def outcome() -> tuple[Answer, Answer]:
-        body = {"meter": str(meter.pk), "renter_name": "Sun"}
-        removed, moved_in = at_once(
-            [lambda: remover.delete(f"meters/{meter.pk}"), lambda: arranger.post("leases", body)]
-        )
-        return removed, moved_in
+    def remove() -> None:
+        with landlord_scope(house.landlord.pk):
+            remove_meter(meter=meter, by_id=house.owner.pk, now=timezone.now())
+            removed.set()
+            done.wait(20)
+        connection.close()
 
-    removed, moved_in = outcome()
-    assert (removed.status, moved_in.status) in {(204, 410), (409, 201)}
+    def let_go() -> None:
+        with connection.cursor() as cursor:
+            for _try in range(200):
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                if cursor.fetchone()[0]:
+                    break
+                time.sleep(0.05)
+        done.set()
+        connection.close()
+
+    threads = [threading.Thread(target=remove), threading.Thread(target=let_go)]
+    threads[0].start()
+    assert removed.wait(20)
+    threads[1].start()
+    yield
+    for thread in threads:
+        thread.join()
 
 
-def test_removing_and_ordering_at_once_never_leaves_an_order_on_a_removed_meter(
-    paying_street: Street,
-) -> None:
-    house, meter = paying_street.li, paying_street.li.vacant_meter
-    remover, payer = Caller(house.owner), Caller()
-    body = {"amount_yuan": "50.00", "channel": "wechat"}
-    removed, ordered = at_once(
-        [
-            lambda: remover.delete(f"meters/{meter.pk}"),
-            lambda: payer.post(f"q/{meter.qr_token}/orders", body),
-        ]
-    )
-    assert (removed.status, ordered.status) in {(204, 410), (409, 201)}
+def test_who_moves_in_while_the_meter_is_being_removed_waits_and_is_told(real_street: Street) -> None:
+    meter, zhou = real_street.li.vacant_meter, Caller(real_street.zhou)
+    with _being_removed(real_street.li, meter):
+        late = zhou.post("leases", {"meter": str(meter.pk), "renter_name": "Sun"})
+    assert (late.status, late.body["code"]) == (410, "meter_archived")
+
+
+def test_who_orders_while_the_meter_is_being_removed_waits_and_is_told(paying_street: Street) -> None:
+    meter = paying_street.li.vacant_meter
+    with _being_removed(paying_street.li, meter):
+        late = Caller().post(f"q/{meter.qr_token}/orders", {"amount_yuan": "50.00", "channel": "wechat"})
+    assert (late.status, late.body["code"]) == (410, "meter_archived")
+
+
+def test_who_recharges_while_the_meter_is_being_removed_waits_and_is_told(real_street: Street) -> None:
+    meter, zhou = real_street.li.vacant_meter, Caller(real_street.zhou)
+    with _being_removed(real_street.li, meter):
+        cash = {"kind": "cash", "amount_yuan": "50.00", "reason": "r"}
+        late = zhou.post(f"meters/{meter.pk}/recharges", cash)
+    assert (late.status, late.body["code"]) == (410, "meter_archived")
 
 
 def test_models_show_their_plate_and_bearer_and_no_secret(street: Street) -> None:

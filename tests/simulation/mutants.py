@@ -192,7 +192,7 @@ MUTANTS = (
     Mutant(
         "torn-read-is-proof",
         "registers read while a phone brought the credit are believed",
-        (("apps/meters/evidence.py", "None if moved else reply.value", "reply.value"),),
+        (("apps/meters/frames.py", "profile.purchased_di, profile.count_di]", "profile.purchased_di]"),),
     ),
     Mutant(
         "cancel-after-stored",

@@ -8,7 +8,7 @@ VENV := .venv/bin
 # The first Python of these that can make a virtual environment; PYTHON=… names another one.
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 
-.PHONY: help setup demo test check screenshots week bench simulate mutants fuzz notify-fuzz storm lock fix
+.PHONY: test-thorough help setup demo test check screenshots week bench simulate mutants fuzz notify-fuzz storm lock fix
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1 ·/p' Makefile
@@ -41,6 +41,9 @@ N := 100000
 fuzz: setup  ## Throw N (100000) inputs at the meter protocol; SEED=… repeats a run
 	@$(VENV)/python -m tests.fuzz $(N) $(SEED)
 
+test-thorough: setup  ## What takes too long for every run: each person at each page, days of a fleet
+	@$(VENV)/python -m pytest -m thorough $(ARGS)
+
 check: setup  ## Style, types, import contracts, migrations, translations
 	@echo '— ruff check'
 	@$(VENV)/ruff check
@@ -59,7 +62,7 @@ screenshots: setup  ## Pictures of every page x 375/1280 px x Chinese/English, t
 	@$(VENV)/python -m config.demo.screenshots
 
 week: setup  ## Seven days of a fleet on virtual time: every half-hour, every day, every message
-	@RENTMETER_WEEK_DAYS=7 $(VENV)/python -m pytest -n 0 -q tests/readings/test_a_week_of_the_fleet.py
+	@RENTMETER_WEEK_DAYS=7 $(VENV)/python -m pytest -n 0 -q -m thorough tests/readings/test_a_week_of_the_fleet.py
 
 notify-fuzz: setup  ## 10,000 forged notifies through the very view; MUTATIONS=n for more or fewer
 	@NOTIFY_MUTATIONS=$(or $(MUTATIONS),10000) $(VENV)/python -m pytest -n 2 -q tests/income/test_forged_notifies.py

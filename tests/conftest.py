@@ -43,6 +43,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         os.environ.pop("RENTMETER_TEST_SERVERS", None)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep all journeys on one worker: they share one running system, and two would fight over two cores.
+
+    The markers of `--dist loadgroup` do not reach the scheduler with this pytest (its node ids are fixed).
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class JourneysTogether(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "journeys" if nodeid.startswith("tests/journeys/") else nodeid
+
+    return JourneysTogether(config, log)
+
+
 @contextmanager
 def _owner() -> Iterator[None]:
     from apps.common.owner import as_owner

@@ -348,6 +348,7 @@ _FORM = {"action": "delete_selected", "post": "yes", "amount_yuan": "50.00", "en
          "reason": "r", "note": "n", "name": "n", "price_yuan_per_kwh": "0.9", "_save": "1"}  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_nobody_but_her_own_arrangers_changes_anything_of_li_at_a_desk(town: Town) -> None:
     """Whatever the status says: the rows are compared, with every table that Li owns."""
     li = town.street.li

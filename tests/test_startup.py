@@ -23,7 +23,11 @@ def test_the_owners_login_may_not_serve(transactional_db: None) -> None:
 
 
 def _settings(**variables: str) -> subprocess.CompletedProcess[str]:
-    kept = {k: v for k, v in os.environ.items() if k not in ("SECRET_KEY", "FIELD_KEYS", "SANDBOX_URL", "BROKER_URL")}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("SECRET_KEY", "FIELD_KEYS", "SANDBOX_URL", "BROKER_URL")
+    }
     return subprocess.run(
         [sys.executable, "-c", "import config.settings.production"],
         cwd=ROOT,

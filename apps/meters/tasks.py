@@ -42,9 +42,15 @@ def publish_serials(**_: Any) -> None:
     presence.publish_serial_map(post=ValkeyPost(), now=timezone.now())
 
 
-@shared_task(name="meters.meters_logged_in")
-def meters_logged_in(*, gateway: str, logins: list[dict[str, Any]], **_: Any) -> None:
-    """Grant logins, then let every meter that came online go on with what waited for it."""
+@shared_task(name="meters.meters_logged_in", bind=True, max_retries=10)
+def meters_logged_in(self: Any, *, gateway: str, logins: list[dict[str, Any]], **_: Any) -> None:
+    """Grant logins, then let every meter that came online go on with what waited for it.
+
+    A login may overtake its gateway's hello by a moment; it comes again at once, for the gateway itself would
+    repeat it only after half a minute.
+    """
+    if not presence.has_said_hello(gateway):
+        raise self.retry(countdown=0.5, kwargs={"gateway": gateway, "logins": logins})
     post = ValkeyPost()
     now = timezone.now()
     for found in presence.grant_logins(post=post, gateway=gateway, logins=logins, now=now):

@@ -62,6 +62,7 @@ class Plan:
             "SECRET_KEY": os.environ.get("SECRET_KEY", self.secret_key),
             "PUBLIC_BASE_URL": self.base_url,
             "SANDBOX_URL": self.sandbox_url,
+            "STATIC_ROOT": str(self.var / "staticfiles"),
             # The codes sent to phones, for whoever plays the owner of the phone.
             "SMS_BACKEND": "apps.accounts.messaging.FileBackend",
             "SMS_OUTBOX": str(self.var / "sms.jsonl"),

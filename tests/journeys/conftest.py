@@ -9,7 +9,14 @@ from tests.journeys.system import System
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     running = System(Path(tmp_path_factory.mktemp("demo")))
     yield running
     running.stop()
+
+
+@pytest.fixture
+def system(_running: System) -> System:
+    """The system with every meter at home: what the test before killed has come back."""
+    _running.settle()
+    return _running

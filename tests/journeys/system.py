@@ -99,6 +99,18 @@ class Stranger:
     def is_online(self, meter: dict[str, str]) -> bool:
         return bool(self.rest("GET", f"q/{meter['qr_token']}").body["is_online"])
 
+    def wait_idle(self, meter: dict[str, str]) -> None:
+        """Wait until nothing is being asked of this meter, so that the next thing asked goes out at once."""
+
+        def nothing_open() -> bool:
+            listed = self.rest("GET", f"meters/{meter['id']}/commands", token=self.token()).body
+            return all(
+                command["state"] not in ("QUEUED", "SENT", "ACKED", "UNKNOWN")
+                for command in listed["results"]
+            )
+
+        wait_for("an idle meter", nothing_open, 30)
+
     def has_been_read(self, meter: dict[str, str]) -> bool:
         return self.rest("GET", f"q/{meter['qr_token']}").body["read_at"] is not None
 
@@ -155,6 +167,14 @@ class System:
         before = self.pid(name)
         os.kill(before, signal.SIGKILL)
         wait_for(f"{name} started again", lambda: self.pid(name) != before, 20)
+
+    def settle(self) -> None:
+        """Wait until every meter of the first landlord has dialled in again and is asked nothing."""
+        mine = [self.stranger.meter(i) for i in range(8)]
+        for meter in mine:
+            wait_for("the meter's dial", lambda m=meter: self.stranger.register(m)["connected"], 40)
+        for meter in mine:
+            wait_for("the meter's login", lambda m=meter: self.stranger.is_online(m), 40)
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of Django's commands against the running system."""

@@ -8,7 +8,7 @@ import pytest
 
 from tests.journeys.system import System, bought, wait_for
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+pytestmark = pytest.mark.system
 
 ENERGY_KWH = Decimal("76.92")
 
@@ -53,11 +53,14 @@ def test_the_gateway_killed_when_the_bytes_are_stored(system: System) -> None:
     stranger, meter = system.stranger, system.stranger.meter(4)
     before = stranger.register(meter)
     order = stranger.order(meter)
+    stranger.wait_idle(meter)
     system.signal("gateway", signal.SIGSTOP)
-    stranger.pay(order)
-    stranger.wait_until(order, "delivering", 10)
-    assert bought(before, stranger.register(meter)) == (0, Decimal("0.00"))
-    system.kill("gateway")
+    try:
+        stranger.pay(order)
+        stranger.wait_until(order, "delivering", 10)
+        assert bought(before, stranger.register(meter)) == (0, Decimal("0.00"))
+    finally:
+        system.kill("gateway")
     stranger.wait_until(order, "credited", 60)
     assert bought(before, stranger.register(meter)) == (1, _energy(order))
     assert system.books_hold() == ""

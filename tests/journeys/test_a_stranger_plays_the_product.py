@@ -4,7 +4,7 @@ import pytest
 
 from tests.journeys.system import System, bought, wait_for
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+pytestmark = pytest.mark.system
 
 
 def test_the_story_is_played_on_both_platforms(system: System) -> None:

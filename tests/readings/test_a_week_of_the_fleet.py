@@ -1,6 +1,6 @@
 """Days of a fleet on real load, on virtual time, through the real database: reads, closed days, messages.
 
-Two days in the default run; `make week` plays seven and prints the figures.
+Two days in the thorough run; `make week` plays seven.
 """
 
 import os
@@ -122,6 +122,7 @@ def _turn(fleet: Fleet, landlord_id: UUID, meter_id: UUID, owners: dict[UUID, UU
         delivery.take_turn(store=PostgresStore(), post=fleet, meter_id=meter_id, event=Rung(now=fleet.now))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("quiet_doorbells")
 def test_every_meter_has_its_days_its_half_hours_and_one_message_per_crossing(real_street: Street) -> None:
     fleet = Fleet()
@@ -158,7 +159,13 @@ def _closes_every_day(street: Street, meters: list[Meter]) -> None:
     for meter in meters:
         with landlord_scope(meter.landlord_id):
             days = list(DailyReading.objects.filter(meter=meter).order_by("date"))
-            print(Counter(Command.objects.filter(meter=meter).values_list("kind","state")), list(Command.objects.filter(meter=meter,kind="READ").values_list("events__note",flat=True))[:6], Reading.objects.count())
+            print(
+                Counter(Command.objects.filter(meter=meter).values_list("kind", "state")),
+                list(Command.objects.filter(meter=meter, kind="READ").values_list("events__note", flat=True))[
+                    :6
+                ],
+                Reading.objects.count(),
+            )
             assert len(days) == DAYS, meter.serial
             assert all(a.total_kwh <= b.total_kwh for a, b in pairwise(days))
             halves = Reading.objects.filter(meter=meter).count()

@@ -17,7 +17,7 @@ BEGIN
         RAISE EXCEPTION 'refund %: payment, amount and number stay as they were', OLD.out_refund_no
             USING ERRCODE = 'check_violation', CONSTRAINT = 'income_refund_stays';
     END IF;
-    SELECT state, amount_yuan INTO paid FROM income_payment WHERE id = NEW.payment_id FOR UPDATE;
+    SELECT state, amount_yuan INTO paid FROM income_payment WHERE id = NEW.payment_id FOR NO KEY UPDATE;
     IF paid.state IS DISTINCT FROM 'PAID' THEN
         RAISE EXCEPTION 'refund %: its payment is not paid', NEW.out_refund_no
             USING ERRCODE = 'check_violation', CONSTRAINT = 'income_refund_of_what_was_paid';

@@ -35,6 +35,11 @@ def gateway_said_hello(*, gateway: str, node: str, stream: str, now: datetime) -
     return is_new
 
 
+def has_said_hello(gateway: str) -> bool:
+    """Say whether this start of a gateway was ever heard of, dead or alive."""
+    return Gateway.objects.filter(name=gateway).exists()
+
+
 def bury_silent_gateways(*, now: datetime) -> int:
     """Take gateways that stopped saying hello for dead, and their sessions for offline; returns how many."""
     silent = Gateway.objects.filter(is_alive=True, hello_at__lt=now - GATEWAY_SILENT)

@@ -159,13 +159,6 @@ def _closes_every_day(street: Street, meters: list[Meter]) -> None:
     for meter in meters:
         with landlord_scope(meter.landlord_id):
             days = list(DailyReading.objects.filter(meter=meter).order_by("date"))
-            print(
-                Counter(Command.objects.filter(meter=meter).values_list("kind", "state")),
-                list(Command.objects.filter(meter=meter, kind="READ").values_list("events__note", flat=True))[
-                    :6
-                ],
-                Reading.objects.count(),
-            )
             assert len(days) == DAYS, meter.serial
             assert all(a.total_kwh <= b.total_kwh for a, b in pairwise(days))
             halves = Reading.objects.filter(meter=meter).count()

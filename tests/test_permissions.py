@@ -268,6 +268,7 @@ def test_foreign_and_missing_answer_alike_to_the_byte(town: Town) -> None:
         assert foreign[0] == 404, route
 
 
+@pytest.mark.thorough
 def test_nothing_of_li_is_in_any_byte_that_wang_gets(town: Town) -> None:
     wang = town.callers["foreign_owner"]
     own = _furnish(town.street.wang, "MARK")

@@ -50,7 +50,7 @@ def meters_logged_in(self: Any, *, gateway: str, logins: list[dict[str, Any]], *
     repeat it only after half a minute.
     """
     if not presence.has_said_hello(gateway):
-        raise self.retry(countdown=0.5, kwargs={"gateway": gateway, "logins": logins})
+        raise self.retry(countdown=1, kwargs={"gateway": gateway, "logins": logins})
     post = ValkeyPost()
     now = timezone.now()
     for found in presence.grant_logins(post=post, gateway=gateway, logins=logins, now=now):

@@ -188,6 +188,7 @@ def test_from_a_box_on_the_table_to_the_first_income(
     assert page.text_content(".desk-home [aria-label='Income today'] .desk-big").startswith("20.00")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("viewport", [PHONE, DESK, {"width": 320, "height": 568}], ids=["375", "1280", "320"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_screen_fits_also_with_everything_wrong(

@@ -11,6 +11,9 @@ from django.urls import URLPattern, URLResolver
 from apps.landing.desk.sites import landlord_site, operator_site
 from tests.people import Street
 
+# tests/routes.py asks the same pages by kind of person in the default run.
+pytestmark = pytest.mark.thorough
+
 OPEN_TO_ALL = {"login", "language"}
 
 

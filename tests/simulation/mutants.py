@@ -16,7 +16,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = 1_000
-CREDIT, POWER, TURN = (f"apps/meters/deciding/{name}.py" for name in ("credit", "power", "turn"))
+CREDIT, POWER, TURN, DECISION = (
+    f"apps/meters/deciding/{name}.py" for name in ("credit", "power", "turn", "decision")
+)
 STATE, STORE = "apps/meters/deciding/state.py", "apps/meters/memory_store.py"
 DELIVERY, QUESTIONS = "apps/meters/services/delivery.py", "meter_gateway/questions.py"
 
@@ -185,8 +187,8 @@ MUTANTS = (
         "late-answer-is-current",
         "an answer to a closed question is taken for one to the question that is open",
         (
-            (TURN, "    if letter is not None and not current:\n", "    if False:\n"),
-            (TURN, "    if not current and command.number is None:\n", "    if False:\n"),
+            (DECISION, "    if letter is not None and not current:\n", "    if False:\n"),
+            (DECISION, "    if not current and command.number is None:\n", "    if False:\n"),
         ),
     ),
     Mutant(

@@ -4,6 +4,7 @@ No clock, no query, no socket. A service loads the state under the meter's row l
 effects conditionally through one store; the same functions run under simulation.
 """
 
+from apps.meters.deciding.decision import decide
 from apps.meters.deciding.events import (
     Answered,
     CancelAsked,
@@ -22,7 +23,6 @@ from apps.meters.deciding.events import (
     StoreFrames,
 )
 from apps.meters.deciding.state import LetterOut, MeterState, OpenCommand, Session
-from apps.meters.deciding.turn import decide
 
 __all__ = [
     "decide",

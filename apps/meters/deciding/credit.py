@@ -8,20 +8,15 @@
 "Duplicate" alone proves nothing: it may speak of another purchase with our number.
 """
 
-from __future__ import annotations
-
 from enum import Enum
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from apps.meters import frames
 from apps.meters.deciding.events import StoreFrames
 from apps.meters.deciding.state import OpenCommand
+from apps.meters.deciding.turn import Turn
 from apps.meters.evidence import Evidence
 from apps.meters.states import CommandState, Frozen, Purpose
-
-if TYPE_CHECKING:
-    from apps.meters.deciding.turn import Turn
 
 # The frame's count field has four bytes, but register 03320201 shows two of BCD: past this nothing can be proved.
 LARGEST_COUNT = 9_999

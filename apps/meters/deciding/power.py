@@ -4,18 +4,13 @@ The frame carries its own expiry, so bytes that hang in a network cannot switch 
 what the status word says, never the acknowledgement.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from apps.meters import frames
 from apps.meters.deciding.state import OpenCommand
+from apps.meters.deciding.turn import Turn
 from apps.meters.evidence import Evidence
 from apps.meters.states import CommandState, Purpose
-
-if TYPE_CHECKING:
-    from apps.meters.deciding.turn import Turn
 
 # Long enough for a slow link, short enough that nobody has gone home meanwhile.
 FRAME_LIFE = timedelta(minutes=2)

@@ -1,18 +1,13 @@
 """Reads: what the meter shows now, or what it froze at the midnight that closed a day."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from apps.meters import frames
 from apps.meters.deciding import credit
 from apps.meters.deciding.state import OpenCommand
+from apps.meters.deciding.turn import Turn
 from apps.meters.evidence import Evidence
 from apps.meters.states import READ_KINDS, CommandKind, CommandState, Purpose
-
-if TYPE_CHECKING:
-    from apps.meters.deciding.turn import Turn
 
 
 def ask(turn: Turn, command: OpenCommand) -> None:

@@ -1,9 +1,7 @@
-"""One turn: take the event in, then choose the one question to ask next.
+"""The decision in the making: the state so far, the effects so far, and what any of the rules may ask for.
 
-Theory. A meter answers one question at a time, so at most one letter is out. Power goes first because it is
-about safety and a stale switch must never follow a newer one; the head credit goes next, since somebody paid
-for it and waits in the dark; reads come last. A credit that nobody can place (UNKNOWN) waits its turn like the
-others and blocks further credits only, never the reads that resolve it.
+Everything here is written into `effects` and into the state at once, so that a later rule of the same decision
+sees what an earlier one has done.
 """
 
 from collections.abc import Mapping
@@ -11,41 +9,24 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from apps.meters.deciding import credit, power, reading
 from apps.meters.deciding.events import (
-    Answered,
-    CancelAsked,
-    CloseLetter,
     Effect,
-    Event,
     Finished,
     Freeze,
     LearnCount,
-    LoggedIn,
-    NotePower,
     NoteReading,
-    Rung,
     SendLetter,
     Step,
 )
 from apps.meters.deciding.state import LetterOut, MeterState, OpenCommand
-from apps.meters.evidence import Evidence, weigh
-from apps.meters.states import (
-    FINAL,
-    READ_KINDS,
-    CommandKind,
-    CommandState,
-    Frozen,
-    Outcome,
-    PowerReason,
-    Purpose,
-)
+from apps.meters.evidence import Evidence
+from apps.meters.states import FINAL, CommandKind, CommandState, Frozen, Purpose
 
 _RETRY_MAX_S = 60
 
 
 class Turn:
-    """The decision in the making: the state so far and the effects so far. Lives for one call of `decide`."""
+    """Lives for one call of `decide`."""
 
     def __init__(self, state: MeterState, now: datetime) -> None:
         self.state = state
@@ -135,120 +116,3 @@ class Turn:
         self.state = replace(
             self.state, count=evidence.count, purchased_kwh=evidence.purchased_kwh, customer_no=customer_no
         )
-
-
-def decide(state: MeterState, event: Event) -> tuple[MeterState, list[Effect]]:
-    """Return the state after `event` and what must be written or sent for it.
-
-    Deterministic and without side effects; deciding twice on the same state gives the same effects.
-    """
-    turn = Turn(state, event.now)
-    if isinstance(event, Answered):
-        _take_answer(turn, event)
-    elif isinstance(event, LoggedIn):
-        _go_on_at_once(turn)
-    elif isinstance(event, CancelAsked):
-        credit.take_back(turn, event.command_id)
-    else:
-        assert isinstance(event, Rung)
-    _give_up_lost_letter(turn)
-    power.retire(turn)
-    reading.expire(turn)
-    if turn.state.letter is None and turn.state.session is not None:
-        _ask_next(turn)
-    return turn.state, turn.effects
-
-
-def _go_on_at_once(turn: Turn) -> None:
-    for command in turn.state.commands:
-        if command.next_at > turn.now:
-            turn.do(Step(command.id, command.state, "", {}, turn.now))
-            turn.state = turn.state.with_command(command.id, next_at=turn.now)
-
-
-def _give_up_lost_letter(turn: Turn) -> None:
-    """A letter is lost when its deadline has passed, or the session it travelled on is no longer the meter's."""
-    letter, session = turn.state.letter, turn.state.session
-    if letter is None:
-        return
-    fenced = session is None or (session.gateway, session.epoch) != (letter.gateway, letter.epoch)
-    if not fenced and turn.now < letter.deadline_at:
-        return
-    turn.do(CloseLetter(letter.command_id, letter.attempt, False, "", (), turn.now))
-    turn.state = replace(turn.state, letter=None)
-    command = turn.state.command(letter.command_id)
-    if command is None:
-        return
-    if fenced:
-        # The line broke, which says nothing about the meter: no pause, ask as soon as it is back.
-        if command.state in (CommandState.SENT, CommandState.ACKED):
-            turn.step(command, CommandState.UNKNOWN, "the connection was lost", retry_in_s=0)
-    else:
-        turn.later(command, "no answer in time")
-
-
-def _take_answer(turn: Turn, event: Answered) -> None:
-    letter = turn.state.letter
-    current = letter is not None and (letter.command_id, letter.attempt) == (event.command_id, event.attempt)
-    if letter is not None and not current:
-        return
-    if current:
-        assert letter is not None
-        if event.epoch != letter.epoch:
-            return
-        turn.do(CloseLetter(event.command_id, event.attempt, True, event.outcome, event.replies, event.now))
-        turn.state = replace(turn.state, letter=None)
-    command = turn.state.command(event.command_id)
-    evidence = weigh(turn.state.profile, event.frames, event.replies)
-    if current:
-        _note_what_it_says(turn, event, evidence)
-    if command is None:
-        return
-    if not current and command.number is None:
-        # A late answer is old news. Only about a numbered credit can it prove something, and safely so:
-        # before the credit the count was n - 1, afterwards it is n.
-        return
-    if event.outcome in (Outcome.NOT_CONNECTED, Outcome.STALE_EPOCH, Outcome.EXPIRED):
-        turn.later(command, f"not delivered: {event.outcome}")
-    elif command.kind == CommandKind.CREDIT:
-        credit.take_answer(turn, command, event.purpose, evidence)
-    elif command.is_power:
-        power.take_answer(turn, command, event.purpose, evidence)
-    else:
-        reading.take_answer(turn, command, event.purpose, evidence)
-
-
-def _note_what_it_says(turn: Turn, event: Answered, evidence: Evidence) -> None:
-    if evidence.relay_open is not None:
-        turn.do(NotePower(not evidence.relay_open, _why_open(turn.state, evidence), turn.now))
-    if evidence.total_kwh is not None and evidence.remaining_kwh is not None:
-        turn.do(NoteReading(event.command_id, event.attempt))
-
-
-def _why_open(state: MeterState, evidence: Evidence) -> PowerReason:
-    if not evidence.relay_open:
-        return PowerReason.NONE
-    pending_off = any(c.kind == CommandKind.POWER_OFF for c in state.commands)
-    if state.wished_on is False or pending_off:
-        return PowerReason.FORCED_OFF
-    if evidence.remaining_kwh is not None and evidence.remaining_kwh <= 0:
-        return PowerReason.ZERO_BALANCE
-    return PowerReason.OTHER
-
-
-def _ask_next(turn: Turn) -> None:
-    waiting = [c for c in turn.state.commands if c.next_at <= turn.now]
-    for command in waiting:
-        if command.is_power:
-            power.ask(turn, command)
-            return
-    head = turn.state.head_credit
-    if head is not None and head in waiting and not turn.state.frozen:
-        credit.ask(turn, head)
-        if turn.state.letter is not None:
-            return
-    for command in waiting:
-        if command.kind in READ_KINDS:
-            reading.ask(turn, command)
-            if turn.state.letter is not None:
-                return

@@ -108,7 +108,7 @@ def cancelled(*, source: str, holder: str, quote: Quote, remainder_yuan: Decimal
 
 
 def surplus(*, source: str, payment_id: UUID, amount_yuan: Decimal) -> list[Move]:
-    """Money came in for an order that is paid already: it buys nothing and goes back."""
+    """Money came in that buys nothing (its order is paid already, its meter or lease is gone): it goes back."""
     return [Move(Asset.CNY, source, owed(payment_id), amount_yuan)]
 
 

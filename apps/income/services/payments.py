@@ -13,8 +13,8 @@ from apps.common.scoping import landlord_scope
 from apps.income.models import CollectionAccount, Order, Payment
 from apps.income.platforms import base as platforms
 from apps.income.services.channels import platform_of
-from apps.income.services.recharges import recharge_from_payment
-from apps.income.services.refunds import apply_refund_result, give_surplus_back
+from apps.income.services.recharges import recharge_from_payment, why_undeliverable
+from apps.income.services.refunds import PAID_TWICE, apply_refund_result, give_unused_back
 from apps.income.states import MAY_BECOME_PAID, UNDECIDED, PaymentState
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ class Applied(Enum):
     CLOSED = "closed"
     REVIEW = "review"
     PAID_TWICE = "paid, though the order was"
+    GIVEN_BACK = "paid, and given back: there is nobody left to get the energy"
     NOTHING = "nothing"
     UNKNOWN_ORDER = "unknown order"
 
@@ -42,7 +43,8 @@ def apply_payment_result(
 
     Safe to run twice and in parallel: locks the payment, changes its state conditionally, and the platform's
     transaction id opens one door only. A result that does not agree with the order goes to REVIEW and credits
-    nothing. PAID beats CLOSED. The second payment of one order buys nothing and is given back by itself.
+    nothing. PAID beats CLOSED. The second payment of one order buys nothing and is given back by itself, and so
+    is one that arrives after its meter was removed or its lease ended: all the money, and no energy.
     """
     with transaction.atomic():
         payment = (
@@ -100,8 +102,12 @@ def _paid(payment: Payment, result: platforms.PlatformResult, now: datetime) -> 
         .exclude(pk=payment.pk)
         .exists()
     ):
-        give_surplus_back(payment=payment, now=now)
+        give_unused_back(payment=payment, reason=PAID_TWICE, now=now)
         return Applied.PAID_TWICE
+    undeliverable = why_undeliverable(order=payment.order, now=now)
+    if undeliverable:
+        give_unused_back(payment=payment, reason=undeliverable, now=now)
+        return Applied.GIVEN_BACK
     recharge_from_payment(payment=payment, now=now)
     return Applied.PAID
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts import audit
 from apps.common.errors import Conflict, Refused
 from apps.income import postings
-from apps.income.models import Payment, Recharge
+from apps.income.models import Order, Payment, Recharge
 from apps.income.services.ledger import balance, book
 from apps.income.states import RechargeKind, RechargeState
 from apps.meters.models import Lease, Meter
@@ -20,6 +20,8 @@ from apps.tariffs.selectors import price_at
 from meter_gateway.protocol.profiles import load_profile
 
 LARGEST_CASH_YUAN = Decimal("100000.00")
+METER_REMOVED = "the meter was removed before the payment arrived"
+LEASE_ENDED = "the lease ended before the payment arrived"
 
 
 class PriceMissing(Conflict):
@@ -43,6 +45,26 @@ def current_lease(meter: Meter, now: datetime) -> Lease | None:
     )
 
 
+def why_undeliverable(*, order: Order, now: datetime) -> str:
+    """Say why nobody is left to get an order's energy, "" if it can go to its meter.
+
+    The meter was removed, or the payer's lease ended and she rents there no more: the energy would light up nobody,
+    or the next renter. Locks the meter until the end of the transaction, so that neither happens meanwhile.
+    """
+    meter = Meter.objects.select_for_update(of=("self",)).get(pk=order.meter_id)
+    if meter.archived_at is not None:
+        return METER_REMOVED
+    return LEASE_ENDED if order.lease_id and _lease_of(order, now) is None else ""
+
+
+def _lease_of(order: Order, now: datetime) -> Lease | None:
+    """The lease an order's energy is for: its own while that lasts, else the one that renewed it."""
+    if order.lease is None:
+        return None
+    hers = Lease.objects.filter(meter_id=order.meter_id, renter_id=order.lease.renter_id)
+    return hers.filter(starts_at__lte=now).exclude(ends_at__lte=now).first()
+
+
 def recharge_from_payment(*, payment: Payment, now: datetime) -> Recharge:
     """Return the recharge of a payment that has just become PAID, in the payment's own transaction.
 
@@ -50,7 +72,8 @@ def recharge_from_payment(*, payment: Payment, now: datetime) -> Recharge:
     """
     order = payment.order
     meter = Meter.objects.select_for_update(of=("self",)).get(pk=order.meter_id)
-    holder = postings.holder_of(lease_id=order.lease_id, meter_id=meter.pk)
+    lease = _lease_of(order, now)
+    holder = postings.holder_of(lease_id=lease.pk if lease else None, meter_id=meter.pk)
     bought = _quote(meter, holder, payment.amount_yuan, order.price_yuan_per_kwh)
     return _make(
         meter=meter,

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 # A refund takes from a second to days; after the first tries there is no hurry.
 _ASK_AFTER = tuple(timedelta(seconds=s) for s in (5, 60, 120, 300, 900, 3600))
+PAID_TWICE = "the order was paid twice"
 # The meter does not have the energy and will not get it.
 _NOT_IN_THE_METER = frozenset({CommandState.CANCELLED, CommandState.REJECTED})
 
@@ -128,8 +129,11 @@ def _take_energy_back(post: Post, recharge: Recharge, now: datetime) -> None:
     take_back(recharge=recharge, source=postings.owed(recharge.payment_id), now=now)
 
 
-def give_surplus_back(*, payment: Payment, now: datetime) -> Refund:
-    """Return the refund of a payment for an order that was paid already; in the payment's own transaction."""
+def give_unused_back(*, payment: Payment, reason: str, now: datetime) -> Refund:
+    """Return the refund of a payment that bought nothing, all of it; in the transaction that made it PAID.
+
+    :param reason: why nothing can be bought with it, as the landlord and the platform read it.
+    """
     moves = postings.surplus(
         source=postings.channel_account(payment.account_id),
         payment_id=payment.pk,
@@ -140,7 +144,7 @@ def give_surplus_back(*, payment: Payment, now: datetime) -> Refund:
         payment=payment,
         out_refund_no=f"{payment.out_trade_no}F01",
         amount_yuan=payment.amount_yuan,
-        reason="the order was paid twice",
+        reason=reason,
         created_at=now,
         next_at=now,
     )

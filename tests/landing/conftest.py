@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
+from apps.meters.models import StockedMeter
+from apps.meters.services import claiming, registry
 from apps.sandbox.merchants import make_merchants
 from apps.sandbox.server import SandboxServer
+from tests.people import Street
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +46,25 @@ def sandbox(sandbox_server: SandboxServer, settings: Any) -> str:
 def now() -> datetime:
     """The page asks the machine's clock, so its tests do too."""
     return timezone.now()
+
+
+@pytest.fixture
+def outbox(settings: Any, tmp_path: Path) -> Path:
+    """The file messages to phones go into."""
+    settings.SMS_BACKEND = "apps.accounts.messaging.FileBackend"
+    settings.SMS_OUTBOX = str(tmp_path / "sms.jsonl")
+    return tmp_path / "sms.jsonl"
+
+
+@pytest.fixture
+def visitor(client: Client) -> Client:
+    """A browser that reads English."""
+    client.cookies["django_language"] = "en"
+    return client
+
+
+@pytest.fixture
+def box(street: Street) -> tuple[StockedMeter, str]:
+    """A meter in its box, and the code on the card."""
+    stocked = registry.stock_meter(serial="000000009901", profile="dtsy-4g-ble")
+    return stocked, claiming.set_claim_code(stocked=stocked)

@@ -1,4 +1,4 @@
-"""Add a meter: what is checked outside any scope, and what is one transaction."""
+"""What a body about a meter means: the device it claims, the room it names, what it changes."""
 
 from typing import Any
 from uuid import UUID
@@ -8,10 +8,10 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
 from apps.common.scoping import ScopedModel
+from apps.landing.adding import NamedRoom, add_meter
 from apps.landing.api.selectors import meters_with_figures
 from apps.meters.models import Meter, Room, Site, StockedMeter
 from apps.meters.services import claiming, places, registry
-from apps.tariffs.services import set_price
 
 
 def find_claimable(given: dict[str, Any]) -> StockedMeter:
@@ -25,11 +25,15 @@ def find_claimable(given: dict[str, Any]) -> StockedMeter:
 
 
 def claim(*, stocked: StockedMeter, given: dict[str, Any], by_id: UUID) -> Meter:
-    """Return the landlord's new meter with its room and its price from now on: together or not at all."""
+    """Return the landlord's new meter with its figures."""
     now = timezone.now()
-    meter = claiming.claim_meter(stocked=stocked, room=_room(given), by_id=by_id, now=now)
-    price = given["price_yuan_per_kwh"]
-    set_price(meter=meter, price_yuan_per_kwh=price, active_from=now, by_id=by_id, now=now)
+    meter = add_meter(
+        stocked=stocked,
+        room=_room(given),
+        price_yuan_per_kwh=given["price_yuan_per_kwh"],
+        by_id=by_id,
+        now=now,
+    )
     return meters_with_figures(now).get(pk=meter.pk)
 
 
@@ -41,16 +45,15 @@ def mine(model: type[ScopedModel], object_id: UUID, field: str) -> Any:
     return found
 
 
-def _room(given: dict[str, Any]) -> Room:
+def _room(given: dict[str, Any]) -> Room | NamedRoom:
     if "room" in given:
         room: Room = mine(Room, given["room"], "room")
         return room
-    return claiming.find_or_make_room(
-        site=mine(Site, given["site"], "site") if "site" in given else None,
-        site_name="",
+    return NamedRoom(
+        name=given["location"],
         building=given["building"],
         floor=given["floor"],
-        name=given["location"],
+        site=mine(Site, given["site"], "site") if "site" in given else None,
     )
 
 

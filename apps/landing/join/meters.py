@@ -18,7 +18,7 @@ from apps.common.errors import Forbidden, Gone, NotFound, Refused
 from apps.common.scoping import landlord_scope
 from apps.landing.api.qr import qr_image
 from apps.landing.desk.once import new_key
-from apps.landing.join.adding import add_meter
+from apps.landing.join.adding import add_typed_meter
 from apps.landing.join.kept import forget, keep, kept
 from apps.landing.join.screens import added_screen
 from apps.landing.join.typed import FieldsMissing, MeterForm, text_of
@@ -115,7 +115,7 @@ def _begun(request: HttpRequest) -> MeterForm:
 def _add(request: Any, form: MeterForm, mine: list[Member], key: str) -> HttpResponse:
     try:
         member = _for_whom(request, form, mine)
-        token = add_meter(
+        token = add_typed_meter(
             landlord_id=member.landlord_id,
             by_id=request.user.pk,
             form=form,

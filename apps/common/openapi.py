@@ -55,6 +55,7 @@ ERROR_CODES: dict[str, int] = {
     "last_owner": 409,
     "lease_missing": 409,
     "lease_overlaps": 409,
+    "lease_runs": 409,
     "member_exists": 409,
     "meter_in_use": 409,
     "meter_taken": 409,

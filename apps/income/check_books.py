@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Sum
 
 from apps.income import postings
-from apps.income.models import Payment, Recharge, Refund
+from apps.income.models import Payment, Payout, Posting, Recharge, Refund
 from apps.income.postings import Asset
 from apps.income.services.ledger import balance
 from apps.income.states import HOLDS_MONEY, PaymentState, RechargeState, RefundState
@@ -18,7 +18,7 @@ from apps.meters.states import CommandState
 
 def check_books() -> list[str]:
     """Return what is wrong with the books of the landlord in scope, one sentence each; empty means they hold."""
-    return [*_recharges(), *_payments(), *_refunds(), *_advances(), *_energy()]
+    return [*_recharges(), *_payments(), *_refunds(), *_advances(), *_remainders(), *_energy()]
 
 
 def _recharges() -> Iterator[str]:
@@ -81,8 +81,30 @@ def _advances() -> Iterator[str]:
         account = postings.advance(holder)
         if balance(Asset.CNY, account) != waiting[account]:
             yield f"{account}: {balance(Asset.CNY, account)} yuan wait, open recharges explain {waiting[account]}."
-        if balance(Asset.CNY, postings.remainder(holder)) < 0:
+
+
+def _remainders() -> Iterator[str]:
+    """What recharges left over, less what was handed back of it, is what is still carried: exact to 10^-6 yuan."""
+    left: dict[str, Decimal] = defaultdict(Decimal)
+    for recharge in Recharge.objects.exclude(state=RechargeState.CANCELLED).iterator():
+        left[recharge.holder] += recharge.carried_out_yuan - recharge.carried_in_yuan
+    for recharge in Recharge.objects.filter(state=RechargeState.CANCELLED).iterator():
+        left[recharge.holder] += 0
+    for payout in Payout.objects.select_related("lease").iterator():
+        holder = postings.holder_of(lease_id=payout.lease_id, meter_id=payout.lease.meter_id)
+        left[holder] -= payout.amount_yuan
+        if payout.lease.ends_at is None or payout.lease.ends_at > payout.paid_at:
+            yield f"The remainder of {holder} was handed back before the lease ended."
+    for holder, rest in left.items():
+        account = postings.remainder(holder)
+        rounded = Posting.objects.filter(
+            asset=Asset.CNY, source=postings.ROUNDING, destination=account
+        ).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+        carried = balance(Asset.CNY, account)
+        if carried < 0:
             yield f"The remainder of {holder} is below zero."
+        if carried != rest + rounded:
+            yield f"The remainder of {holder} is {carried} yuan, recharges and payouts explain {rest + rounded}."
 
 
 def _energy() -> Iterator[str]:

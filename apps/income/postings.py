@@ -4,9 +4,10 @@ A posting moves a positive amount of one asset from a source to a destination, s
 An account is a text, `kind` or `kind:id`; a balance is what came in less what went out.
 
     CNY   channel:<collection account>   money taken through it (grows negative: it comes from outside)
-          cash                           money a member took by hand (likewise)
+          cash                           money a member took or gave back by hand (likewise)
           advance:<holder>               paid, and not yet energy in the meter
-          remainder:<holder>             too little for one step of energy; carried to the next recharge
+          remainder:<holder>             too little for one step of energy; carried to the next recharge of the
+                                         lease, paid out when it has ended
           owed:<payment>                 to go back to the payer; nothing was or will be bought with it
           rounding                       the landlord's part of what cannot be split (grows negative)
           energy_sold                    the landlord's income
@@ -103,6 +104,15 @@ def cancelled(*, source: str, holder: str, quote: Quote, remainder_yuan: Decimal
     moves += [
         Move(move.asset, move.destination, move.source, move.amount)
         for move in reversed(paid(source=source, holder=holder, quote=quote))
+    ]
+    return [move for move in moves if move.amount > 0]
+
+
+def paid_out(*, holder: str, remainder_yuan: Decimal, amount_yuan: Decimal) -> list[Move]:
+    """A lease has ended and its remainder goes back in cash: what it is short of a whole fen comes from `rounding`."""
+    moves = [
+        Move(Asset.CNY, ROUNDING, remainder(holder), amount_yuan - remainder_yuan),
+        Move(Asset.CNY, remainder(holder), CASH, amount_yuan),
     ]
     return [move for move in moves if move.amount > 0]
 

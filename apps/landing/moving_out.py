@@ -5,8 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from django.db import transaction
+from django.utils.translation import gettext as _
+
 from apps.income import postings
 from apps.income.services.ledger import balance
+from apps.income.services.payouts import handed_back, pay_out_remainder
 from apps.meters.models import Command, Lease
 from apps.meters.services import commands
 from apps.meters.services.registry import end_lease
@@ -17,34 +21,53 @@ from apps.readings.selectors import latest
 class Closing:
     """An ended lease and what is left of it.
 
-    `carried_yuan`: paid, too little for a step of energy; `on_its_way_yuan`: paid for energy the meter has not
-    proved yet; `remaining_kwh`: in the meter as it said last, at `read_at`. `closing_read` asks it once more;
-    None where the lease ends later.
+    `carried_yuan`: paid, too little for a step of energy, what has been handed back of it included;
+    `handed_back_yuan`: the cash the renter gets for it, rounded up to the fen, booked once; zero while the lease
+    runs. `on_its_way_yuan`: paid for energy the meter has not proved yet; `remaining_kwh`: in the meter as it said
+    last, at `read_at`. `closing_read` asks it once more; None where nothing was asked.
     """
 
     lease: Lease
     carried_yuan: Decimal
+    handed_back_yuan: Decimal
     on_its_way_yuan: Decimal
     remaining_kwh: Decimal | None
     read_at: datetime | None
     closing_read: Command | None
 
 
-def move_out(*, lease: Lease, ends_at: datetime, by_id: UUID, now: datetime) -> Closing:
-    """End a lease and say what is left of it. May run twice: an ended lease keeps its end.
+def move_out(*, lease: Lease, ends_at: datetime, reason: str, by_id: UUID, now: datetime) -> Closing:
+    """End a lease, book what is handed back to its renter, and say what is left. One transaction.
 
+    May run twice and by two members at once: an ended lease keeps its end, and a remainder is handed back once. Of a
+    lease that ends later nothing is handed back yet: run it again when that day has come.
+
+    :param reason: why money goes out of the landlord's hands; empty says that the lease ended.
     :raises Refused: `lease_end_invalid`.
     """
-    end_lease(lease=lease, ends_at=ends_at, by_id=by_id, now=now)
-    lease = Lease.objects.select_related("meter__room", "renter").get(pk=lease.pk)
+    with transaction.atomic():
+        end_lease(lease=lease, ends_at=ends_at, by_id=by_id, now=now)
+        lease = Lease.objects.select_related("meter__room__site", "renter").get(pk=lease.pk)
+        has_ended = lease.ends_at is not None and lease.ends_at <= now
+        if has_ended:
+            pay_out_remainder(lease=lease, reason=reason.strip() or _("Lease ended"), by_id=by_id, now=now)
+        asks = has_ended and lease.meter.archived_at is None
+        read = commands.ask_read(meter=lease.meter, by_id=by_id, now=now) if asks else None
+    return closing_of(lease, closing_read=read)
+
+
+def closing_of(lease: Lease, *, closing_read: Command | None = None) -> Closing:
+    """Return what is left of a lease, running or ended."""
     holder = postings.holder_of(lease_id=lease.pk, meter_id=lease.meter_id)
     reading = latest(lease.meter)
-    asks = lease.ends_at is not None and lease.ends_at <= now and lease.meter.archived_at is None
+    handed_back_of_yuan, handed_back_yuan = handed_back(lease)
+    carried_yuan = balance(postings.Asset.CNY, postings.remainder(holder))
     return Closing(
         lease=lease,
-        carried_yuan=balance(postings.Asset.CNY, postings.remainder(holder)),
+        carried_yuan=carried_yuan + handed_back_of_yuan,
+        handed_back_yuan=handed_back_yuan,
         on_its_way_yuan=balance(postings.Asset.CNY, postings.advance(holder)),
         remaining_kwh=reading.remaining_kwh if reading else None,
         read_at=reading.taken_at if reading else None,
-        closing_read=commands.ask_read(meter=lease.meter, by_id=by_id, now=now) if asks else None,
+        closing_read=closing_read,
     )

@@ -5,13 +5,14 @@ A price has a step of 10⁻⁴ yuan per kWh and energy a step of at least 10⁻�
 """
 
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Context, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal
 
 # Wide enough that no product of a ledger amount is ever rounded by the context itself.
 _EXACT = Context(prec=40, rounding=ROUND_DOWN)
 
 LEDGER_STEP_YUAN = Decimal("0.000001")
 PRICE_STEP = Decimal("0.0001")
+FEN_YUAN = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,15 @@ def quote(
         spent_yuan=spent_yuan.quantize(LEDGER_STEP_YUAN),
         carried_out_yuan=_EXACT.subtract(available_yuan, spent_yuan).quantize(LEDGER_STEP_YUAN),
     )
+
+
+def handed_back_yuan(remainder_yuan: Decimal) -> Decimal:
+    """Return what is handed back for a remainder: rounded up to the fen, because nobody can hand back less than one.
+
+    The landlord bears the difference, always less than one fen.
+
+    :raises ValueError: if the remainder is negative.
+    """
+    if remainder_yuan < 0:
+        raise ValueError("a remainder is not negative")
+    return remainder_yuan.quantize(FEN_YUAN, rounding=ROUND_UP)

@@ -88,6 +88,7 @@ def test_moving_out_asks_for_the_closing_reading_and_names_what_is_left(street: 
     closing = Caller(li.owner).post(f"leases/{li.lease.pk}/end").body
     assert closing["lease"]["ends_at"] is not None
     assert (closing["carried_yuan"], closing["on_its_way_yuan"]) == ("0.002000", "49.998000")
+    assert closing["handed_back_yuan"] == "0.01"
     assert closing["remaining_kwh"] == "12.40"
     assert closing["closing_read"]["kind"] == "READ"
 
@@ -154,7 +155,7 @@ def test_the_next_renter_sees_nothing_of_the_last_one_nor_the_last_of_the_next(s
     assert (left["remaining_kwh"], left["power"]["state"], left["carried_yuan"]) == (
         None,
         "unknown",
-        "0.002000",
+        "0.000000",
     )
 
 

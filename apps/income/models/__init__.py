@@ -1,8 +1,9 @@
-"""Orders and payments; recharges; refunds; the ledger."""
+"""Orders and payments; recharges; refunds; payouts; the ledger."""
 
 from apps.income.models.ledger import Entry, Posting
 from apps.income.models.payment import CollectionAccount, Order, Payment
+from apps.income.models.payout import Payout
 from apps.income.models.recharge import Recharge
 from apps.income.models.refund import Refund
 
-__all__ = ["CollectionAccount", "Entry", "Order", "Payment", "Posting", "Recharge", "Refund"]
+__all__ = ["CollectionAccount", "Entry", "Order", "Payment", "Payout", "Posting", "Recharge", "Refund"]

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from apps.common.serializing import EnergyField, LedgerAmountField, PriceField
+from apps.common.serializing import AmountField, EnergyField, LedgerAmountField, PriceField
 from apps.landing.api.serializers import CommandOut, LeaseOut
 from apps.meters.models import Share, Site
 
@@ -83,9 +83,10 @@ class LeaseIn(serializers.Serializer):
 
 
 class LeaseEndIn(serializers.Serializer):
-    """Without `ends_at` the lease ends now."""
+    """Without `ends_at` the lease ends now. `reason` is kept beside the cash that is handed back."""
 
     ends_at = serializers.DateTimeField(required=False)
+    reason = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
 
 
 class ClosingOut(serializers.Serializer):
@@ -93,6 +94,9 @@ class ClosingOut(serializers.Serializer):
 
     lease = LeaseOut()
     carried_yuan = LedgerAmountField(help_text="Paid, and too little for a step of energy.")
+    handed_back_yuan = AmountField(
+        help_text="Cash to hand to the renter for it, rounded up to the fen; booked once, 0.00 for a later end."
+    )
     on_its_way_yuan = LedgerAmountField(help_text="Paid for energy the meter has not proved yet.")
     remaining_kwh = EnergyField(allow_null=True, help_text="In the meter as it said last.")
     read_at = serializers.DateTimeField(allow_null=True)

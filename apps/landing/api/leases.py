@@ -76,7 +76,13 @@ class LeaseEndView(APIView):
     def post(self, request: Request, lease_id: UUID) -> Response:
         lease: Lease = get_object_or_404(Lease.objects.all(), pk=lease_id)
         given, now = parsed(a.LeaseEndIn, request), timezone.now()
-        closing = move_out(lease=lease, ends_at=given.get("ends_at", now), by_id=caller(request).pk, now=now)
+        closing = move_out(
+            lease=lease,
+            ends_at=given.get("ends_at", now),
+            reason=given["reason"],
+            by_id=caller(request).pk,
+            now=now,
+        )
         return Response(a.ClosingOut(closing).data)
 
 

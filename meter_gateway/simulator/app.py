@@ -20,7 +20,7 @@ from meter_gateway.simulator.fleet import Fleet, build_units
 from meter_gateway.simulator.http import serve
 from meter_gateway.simulator.load import LoadFileError, read_households
 from meter_gateway.simulator.roster import FleetFileError, read_fleet
-from meter_gateway.simulator.state import FlashUnreadable
+from meter_gateway.simulator.snapshot import FlashUnreadable
 from meter_gateway.simulator.unit import Unit
 
 SHIPPED_LOAD = Path(__file__).with_name("data") / "load_halfhour_dev.csv"

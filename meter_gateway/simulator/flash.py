@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
-from meter_gateway.simulator.state import Flash, FlashUnreadable
+from meter_gateway.simulator.snapshot import FlashUnreadable, from_texts, to_texts
+from meter_gateway.simulator.state import Flash
 
 
 class FlashFailed(RuntimeError):
@@ -22,7 +22,7 @@ class FlashDirectory:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
 
-    def load(self, serial: str) -> dict[str, Any] | None:
+    def load(self, serial: str) -> Flash | None:
         """The snapshot of a meter, None if it has none; raises `FlashUnreadable`, naming the file."""
         path = self._path(serial)
         try:
@@ -33,7 +33,10 @@ class FlashDirectory:
             raise FlashUnreadable(f"{path} cannot be read ({problem})") from None
         if not isinstance(flash, dict):
             raise FlashUnreadable(f"{path} does not hold a meter")
-        return flash
+        try:
+            return from_texts(flash)
+        except FlashUnreadable as problem:
+            raise FlashUnreadable(f"Meter {serial}: {problem}") from None
 
     def save(self, serial: str, flash: Flash, *, durable: bool) -> None:
         """Replace the snapshot atomically; `durable` also waits until the disk has it (credits, relay).
@@ -48,7 +51,7 @@ class FlashDirectory:
     def _replace(self, path: Path, flash: Flash, *, durable: bool) -> None:
         fresh = path.with_suffix(".new")
         with fresh.open("w", encoding="utf-8") as file:
-            json.dump(flash, file)
+            file.write(json.dumps(to_texts(flash)))
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

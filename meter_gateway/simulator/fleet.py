@@ -13,7 +13,6 @@ from meter_gateway.simulator.link import Link
 from meter_gateway.simulator.load import HouseholdLoad, Recording
 from meter_gateway.simulator.meter import Meter
 from meter_gateway.simulator.roster import Entry, FleetFileError, first_day
-from meter_gateway.simulator.state import FlashUnreadable
 from meter_gateway.simulator.unit import Unit
 
 TICK_S = 0.5
@@ -48,10 +47,8 @@ def _unit(entry: Entry, households: Households, flash: FlashDirectory, *, now: d
     if snapshot is None:
         meter = Meter(first_day(entry, demand, pulses_per_kwh=pulses, now=now), demand, pulses_per_kwh=pulses)
     else:
-        try:
-            meter = Meter.from_flash(snapshot, demand, pulses_per_kwh=pulses, now=now)
-        except FlashUnreadable as problem:
-            raise FlashUnreadable(f"Meter {entry.serial}: {problem}") from None
+        meter = Meter.from_flash(snapshot, demand, pulses_per_kwh=pulses, now=now)
+    meter.flash_order = entry.flash_order
     return Unit(meter, profile, demand, flash)
 
 

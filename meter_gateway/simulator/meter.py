@@ -7,47 +7,35 @@ whether or not any link is up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import Enum
 from fractions import Fraction
 from typing import Any
 
-from meter_gateway.simulator.load import SITE_ZONE, Demand
+from meter_gateway.simulator import clock, contact, purse
+from meter_gateway.simulator.load import Demand
+from meter_gateway.simulator.purse import HIGHEST_COUNT, Bringing, CreditOutcome
 from meter_gateway.simulator.state import (
     FREEZES_KEPT,
-    RECORDS_KEPT,
+    NO_EVENTS,
+    SETTLEMENTS_KEPT,
     Flash,
     Freeze,
     MeterState,
-    Purchase,
     counted_kwh,
-    from_flash,
     left_kwh,
     pulses_of,
-    to_flash,
 )
+from meter_gateway.simulator.torn import AFTER_ENERGY, interrupted
 
-HIGHEST_COUNT = 9999
-"""The count register 03320201 is two BCD bytes; no firmware can show more."""
+__all__ = ["HIGHEST_COUNT", "CreditOutcome", "Meter", "PowerLost", "RelayMoved"]
 
-CLOCK_SYNC_LIMIT = timedelta(minutes=5)
-"""A broadcast moves a meter's clock by no more than this (DL/T 645-2007, function 08H)."""
-
-
-class CreditOutcome(Enum):
-    """What a meter makes of a recharge; the refusals are bits of SERR."""
-
-    APPLIED = "applied"
-    REPEATED = "repeated recharge"
-    WRONG_CUSTOMER = "customer number mismatch"
-    WRONG_COUNT = "count error"
-    OVER_LIMIT = "over hoarding limit"
+_MICROSECOND = timedelta(microseconds=1)
+_REGISTER_END_KWH = 1_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RelayMoved:
     """The relay changed its state by the meter's own decision or by a command."""
 
@@ -65,7 +53,9 @@ class Meter:
 
     `flash` is what a power cut leaves: credits and relay changes are on it before the method returns,
     consumption only since the last `commit`. `flash_writes` grows with each write, so an edge can tell that
-    it has something to bring to disk.
+    it has something to bring to disk. `flash_order` is how a credit gets there (see `torn`);
+    `cut_at_byte` lets the power go in the middle of the next one. `grid_v` is what the grid brings, None for
+    the nominal voltage.
     """
 
     def __init__(
@@ -75,26 +65,37 @@ class Meter:
             raise ValueError("pulses_per_kwh must be a multiple of 100, or 0.01 kWh is not whole pulses")
         self.pulses_per_kwh = pulses_per_kwh
         self.demand = demand
-        self.state = state
-        self.atomic_flash = atomic_flash
+        self.state = clock.drifting(state, state.as_of)
+        self.flash_order = "atomic" if atomic_flash else "energy_first"
+        self.cut_at_byte: int | None = None
         self.cut_power_in_next_credit = False
         self.flash_writes = 0
+        self.grid_v: Decimal | None = None
         self.moves: list[RelayMoved] = []
-        self._settle_relay(by_itself=True)
-        self.flash: Flash = to_flash(self.state)
+        self._movements: tuple[datetime, ...] = ()
+        self._settle_relay(state.as_of, by_itself=True)
+        self.flash: Flash = self.state
 
     @classmethod
-    def from_flash(
-        cls, flash: Mapping[str, Any], demand: Demand, *, pulses_per_kwh: int, now: datetime
-    ) -> Meter:
+    def from_flash(cls, flash: Flash, demand: Demand, *, pulses_per_kwh: int, now: datetime) -> Meter:
         """A meter that comes back to power at `now`; the time without power is never counted."""
-        return cls(replace(from_flash(flash), as_of=now), demand, pulses_per_kwh=pulses_per_kwh)
+        return cls(replace(flash, as_of=now), demand, pulses_per_kwh=pulses_per_kwh)
 
     # What it shows
 
     @property
+    def atomic_flash(self) -> bool:
+        """All of a credit or nothing; false is the cheap firmware that writes the energy first."""
+        return self.flash_order == "atomic"
+
+    @atomic_flash.setter
+    def atomic_flash(self, atomic: bool) -> None:
+        self.flash_order = "atomic" if atomic else "energy_first"
+
+    @property
     def total_kwh(self) -> Decimal:
-        return counted_kwh(self.state.total_pulses, self.pulses_per_kwh)
+        """The counter starts again at zero after 999999.99, as its register does."""
+        return counted_kwh(self.state.total_pulses, self.pulses_per_kwh) % _REGISTER_END_KWH
 
     @property
     def remaining_kwh(self) -> Decimal:
@@ -106,11 +107,11 @@ class Meter:
 
     @property
     def purchased_kwh(self) -> Decimal:
-        return counted_kwh(self.state.purchased_pulses, self.pulses_per_kwh)
+        return counted_kwh(self.state.purchased_pulses, self.pulses_per_kwh) % _REGISTER_END_KWH
 
     @property
     def lamp_on(self) -> bool:
-        """The alarm lamp: below the first alarm threshold, off at zero, or as a command forced it."""
+        """The alarm lamp: below the first alarm threshold, on at zero, or as a command forced it."""
         if self.state.lamp_forced:
             return self.state.lamp_forced == "on"
         return self.state.balance_pulses < self.state.alarm_1_pulses or self.empty
@@ -118,12 +119,11 @@ class Meter:
     @property
     def empty(self) -> bool:
         """Nothing left to draw: the balance has reached the overdraft limit (zero by default)."""
-        return self.state.balance_pulses <= -self.state.overdraft_limit_pulses
+        return self.state.empty
 
     def clock(self, now: datetime) -> datetime:
         """What the meter's own clock shows at `now`: local wall time, naive, whole seconds."""
-        shown = now.astimezone(SITE_ZONE) + timedelta(seconds=self.state.clock_ahead_s)
-        return shown.replace(tzinfo=None, microsecond=0)
+        return clock.shown(self.state, now)
 
     def power_kw(self, now: datetime) -> Fraction:
         """What flows through the relay at `now`."""
@@ -132,14 +132,16 @@ class Meter:
     # What happens to it
 
     def advance(self, now: datetime) -> None:
-        """Count consumption up to `now`, freezing at each local midnight; an earlier instant changes nothing.
+        """Count consumption up to `now`, freezing at each midnight of the meter's own clock.
 
-        Advancing in one step or in many ends in the same state.
+        An earlier instant changes nothing. Advancing in one step or in many ends in the same state.
         """
-        while (midnight := _midnight_after(self.state.as_of)) <= now:
-            self._draw(midnight)
-            freeze = Freeze(at=midnight, total_pulses=self.state.total_pulses)
-            self.state = replace(self.state, freezes=(freeze, *self.state.freezes)[:FREEZES_KEPT])
+        while now > self.state.as_of:
+            instant, midnight = clock.next_midnight(self.state)
+            if instant > now:
+                break
+            self._draw(instant)
+            self._freeze(midnight)
         self._draw(now)
 
     def set_demand(self, demand: Demand, now: datetime) -> None:
@@ -150,50 +152,38 @@ class Meter:
     def credit(
         self, energy_kwh: Decimal, *, purchase_count: int, customer_no: str, now: datetime
     ) -> CreditOutcome:
-        """Apply a recharge if it is the next one for this customer; anything else changes nothing.
+        """Apply a recharge if it is the next one for this customer; see `bring`."""
+        energy = pulses_of(energy_kwh, self.pulses_per_kwh)
+        return self.bring(Bringing(energy, purchase_count, customer_no), now)
 
-        The overdraft is paid off first. A meter that tripped at zero closes again; one forced off stays off.
-        Raises `PowerLost` when `cut_power_in_next_credit` is set: with atomic flash nothing of the credit is
-        kept, with `atomic_flash=False` (cheap firmware) the balance is kept and the count is not.
+    def bring(self, credit: Bringing, now: datetime) -> CreditOutcome:
+        """Apply a credit or opening of any layout if every rule of `purse` allows it, else change nothing.
+
+        A meter that tripped at zero closes again; one forced off stays off. Raises `PowerLost` where a cut is
+        armed: what is kept then is what `torn` says of this meter's flash.
         """
         self.advance(now)
-        state = self.state
-        if customer_no != state.customer_no:
-            return CreditOutcome.WRONG_CUSTOMER
-        if purchase_count == state.purchase_count:
-            return CreditOutcome.REPEATED
-        if purchase_count != state.purchase_count + 1 or purchase_count > HIGHEST_COUNT:
-            return CreditOutcome.WRONG_COUNT
+        outcome = purse.judge(self.state, credit)
+        if outcome is CreditOutcome.APPLIED:
+            self._take(purse.credited(self.state, credit, self.clock(now)), now)
+        return outcome
+
+    def give_back(self, energy_kwh: Decimal, order_no: str, now: datetime) -> CreditOutcome:
+        """Take energy out again (070108FF), once for each order number; the meter may trip by it."""
+        self.advance(now)
         energy = pulses_of(energy_kwh, self.pulses_per_kwh)
-        if state.balance_pulses + energy > state.hoarding_limit_pulses:
+        outcome = purse.judge_void(self.state, energy, order_no)
+        if outcome is CreditOutcome.APPLIED:
+            self._take(purse.voided(self.state, energy, order_no), now)
+        return outcome
+
+    def init_purse(self, energy_kwh: Decimal, now: datetime) -> CreditOutcome:
+        """Forget every purchase and start with this much (070103FF); the count is 0 afterwards."""
+        self.advance(now)
+        energy = pulses_of(energy_kwh, self.pulses_per_kwh)
+        if energy > self.state.hoarding_limit_pulses:
             return CreditOutcome.OVER_LIMIT
-        purchase = Purchase(
-            at=self.clock(now),
-            count=purchase_count,
-            energy_pulses=energy,
-            before_pulses=state.remaining_pulses,
-            after_pulses=max(state.balance_pulses + energy, 0),
-            cumulative_pulses=state.purchased_pulses + energy,
-        )
-        self.state = replace(
-            state,
-            balance_pulses=state.balance_pulses + energy,
-            purchased_pulses=state.purchased_pulses + energy,
-        )
-        if self.cut_power_in_next_credit:
-            self.cut_power_in_next_credit = False
-            if not self.atomic_flash:
-                self._write_flash()
-            self.power_cut(now)
-            raise PowerLost
-        self.state = replace(
-            self.state,
-            purchase_count=purchase_count,
-            purchases=(purchase, *state.purchases)[:RECORDS_KEPT],
-            lamp_forced="",
-        )
-        self._settle_relay(by_itself=True)
-        self.commit(now)
+        self._take(purse.initialised(self.state, energy), now)
         return CreditOutcome.APPLIED
 
     def trip(self, now: datetime) -> bool:
@@ -201,40 +191,70 @@ class Meter:
         self.advance(now)
         if self.state.keep_power:
             return False
-        return self._command(now, forced_off=True)
+        return self._switch(now, forced_off=True)
 
     def close(self, now: datetime) -> bool:
         """End a forced off. With nothing left the relay stays open and closes at the next recharge."""
         self.advance(now)
-        return self._command(now, forced_off=False)
+        return self._switch(now, forced_off=False)
 
     def keep(self, now: datetime) -> bool:
         """Close the relay and let nothing open it; energy drawn below zero is counted as overdraft."""
         self.advance(now)
-        return self._command(now, forced_off=False, keep_power=True)
+        return self._switch(now, forced_off=False, keep_power=True)
 
     def release(self, now: datetime) -> bool:
         """End keep-power; a meter with nothing left trips at once."""
         self.advance(now)
-        return self._command(now, keep_power=False)
+        return self._switch(now, keep_power=False)
 
     def force_lamp(self, on: bool, now: datetime) -> bool:
         """Alarm on or off by command, until the next recharge."""
         self.advance(now)
-        return self._command(now, lamp_forced="on" if on else "off")
+        self.change(now, lamp_forced="on" if on else "off")
+        return True
 
     def hear_time(self, local: datetime, now: datetime) -> None:
-        """A broadcast of the time (naive local); believed only when within `CLOCK_SYNC_LIMIT`."""
+        """A broadcast of the time (naive local); see `clock.believes` for when it is taken."""
         self.advance(now)
-        if abs(local - self.clock(now)) <= CLOCK_SYNC_LIMIT:
-            right = now.astimezone(SITE_ZONE).replace(tzinfo=None, microsecond=0)
-            self.state = replace(self.state, clock_ahead_s=int((local - right).total_seconds()))
+        if clock.believes(self.state, local, now):
+            self.state = replace(clock.put_to(self.state, local, now), clock_heard_on=local.date())
+            self._count_clock_set()
             self.commit(now)
+
+    def set_time(self, local: datetime, now: datetime) -> None:
+        """The clock written with a password, by any amount."""
+        self.advance(now)
+        self.state = clock.put_to(self.state, local, now)
+        self._count_clock_set()
+        self.commit(now)
+
+    def clear(self, now: datetime) -> None:
+        """Function 1AH: energy, freezes and events to zero. Purse, relay, wear and settings stay."""
+        self.change(
+            now,
+            total_pulses=0,
+            residue_pulse=Fraction(0),
+            freezes=(),
+            settlements=(),
+            events=NO_EVENTS,
+            meter_clears=self.state.meter_clears + 1,
+        )
+
+    def clear_events(self, now: datetime) -> None:
+        """Function 1BH: the events to zero."""
+        self.change(now, events=NO_EVENTS, event_clears=self.state.event_clears + 1)
 
     def put_remaining(self, energy_kwh: Decimal, now: datetime) -> None:
         """Set the remaining energy as a test bench does, outside any recharge."""
+        self.change(now, balance_pulses=pulses_of(energy_kwh, self.pulses_per_kwh))
+
+    def change(self, now: datetime, **changes: Any) -> None:
+        """Settings written, or a bench's hand on the registers: the relay settles, flash has it."""
         self.advance(now)
-        self._command(now, balance_pulses=pulses_of(energy_kwh, self.pulses_per_kwh))
+        self.state = replace(self.state, **changes)
+        self._settle_relay(now, by_itself=False)
+        self.commit(now)
 
     def commit(self, now: datetime) -> Flash:
         """Bring the registers as of `now` to flash, all of them or none."""
@@ -244,9 +264,12 @@ class Meter:
 
     def power_cut(self, now: datetime) -> None:
         """Power goes and comes back at `now`: what was only in RAM is lost."""
-        self.state = replace(from_flash(self.flash), as_of=now)
+        events = replace(self.flash.events, power_downs=self.flash.events.power_downs + 1)
+        self.state = replace(self.flash, as_of=now, events=events)
         self.moves.clear()
-        self._settle_relay(by_itself=True)
+        self._movements = ()
+        self._settle_relay(now, by_itself=True)
+        self._write_flash()
 
     # How it does it
 
@@ -260,7 +283,10 @@ class Meter:
         drawn = self.demand.energy_kwh(state.as_of, until) * self.pulses_per_kwh + state.residue_pulse
         pulses, residue = divmod(drawn, 1)
         allowed = max(state.balance_pulses + state.overdraft_limit_pulses, 0)
-        if not state.keep_power and pulses >= allowed:
+        runs_out = pulses >= allowed and contact.can_trip(state)
+        emptied_at = until
+        if runs_out:
+            emptied_at = self._drawn_by(allowed, until)
             pulses, residue = allowed, Fraction(0)
         self.state = replace(
             state,
@@ -269,38 +295,72 @@ class Meter:
             total_pulses=state.total_pulses + pulses,
             balance_pulses=state.balance_pulses - pulses,
         )
-        if self.empty and not state.keep_power:
-            self._settle_relay(by_itself=True)
+        if runs_out and self._settle_relay(emptied_at, by_itself=True):
             self._write_flash()
 
-    def _command(self, now: datetime, **changes: Any) -> bool:
-        self.state = replace(self.state, **changes)
-        self._settle_relay(by_itself=False)
+    def _drawn_by(self, pulses: int, until: datetime) -> datetime:
+        """The first microsecond at which so many pulses have been drawn since `as_of`."""
+        state = self.state
+        enough = (pulses - state.residue_pulse) / self.pulses_per_kwh
+        early, late = 0, (until - state.as_of) // _MICROSECOND
+        while early < late:
+            middle = (early + late) // 2
+            if self.demand.energy_kwh(state.as_of, state.as_of + middle * _MICROSECOND) >= enough:
+                late = middle
+            else:
+                early = middle + 1
+        return state.as_of + late * _MICROSECOND
+
+    def _freeze(self, midnight: datetime) -> None:
+        """The daily freeze, and on the first of a month the settlement."""
+        state = self.state
+        freezes = (Freeze(midnight, state.total_pulses), *state.freezes)[:FREEZES_KEPT]
+        settlements = state.settlements
+        if midnight.day == 1:
+            settlements = (state.total_pulses, *settlements)[:SETTLEMENTS_KEPT]
+        self.state = replace(state, freezes=freezes, settlements=settlements)
+
+    def _take(self, after: MeterState, now: datetime) -> None:
+        """A change of the purse on its way to flash; the power may go under it."""
+        self._write_flash()
+        cut = self._armed_cut()
+        if cut is not None:
+            self.cut_at_byte, self.cut_power_in_next_credit = None, False
+            self.flash = interrupted(self.flash, after, self.flash_order, cut)
+            self.power_cut(now)
+            raise PowerLost
+        self.state = after
+        self._settle_relay(now, by_itself=True)
         self.commit(now)
+
+    def _armed_cut(self) -> int | None:
+        if self.cut_at_byte is None and self.cut_power_in_next_credit:
+            return AFTER_ENERGY
+        return self.cut_at_byte
+
+    def _switch(self, now: datetime, **changes: bool) -> bool:
+        """A relay command; refused where the contact flapped lately and would have to move again."""
+        after = replace(self.state, **changes)  # type: ignore[arg-type]
+        moves = contact.wants_closed(after) != after.relay_closed
+        if moves and contact.flaps(self._movements, now):
+            return False
+        self.change(now, **changes)
         return True
 
-    def _settle_relay(self, *, by_itself: bool) -> None:
-        """Keep-power beats forced off beats the balance; inside the overdraft allowance nothing moves."""
-        state = self.state
-        if state.keep_power:
-            closed = True
-        elif state.forced_off or self.empty:
-            closed = False
-        elif state.balance_pulses > 0:
-            closed = True
-        else:
-            closed = state.relay_closed
-        if closed != state.relay_closed:
-            operations = state.relay_operations + 1
-            self.state = replace(state, relay_closed=closed, relay_operations=operations)
-            self.moves.append(RelayMoved(at=state.as_of, closed=closed, by_itself=by_itself))
+    def _settle_relay(self, at: datetime, *, by_itself: bool) -> bool:
+        """Move the contact to where the meter wants it; whether it moved."""
+        settled = contact.moved(self.state, clock.shown(self.state, at))
+        if settled is self.state:
+            return False
+        self.state = settled
+        self.moves.append(RelayMoved(at=at, closed=settled.relay_closed, by_itself=by_itself))
+        self._movements = (at, *self._movements)[: contact.FLAP_MOVES]
+        return True
+
+    def _count_clock_set(self) -> None:
+        events = self.state.events
+        self.state = replace(self.state, events=replace(events, clock_sets=events.clock_sets + 1))
 
     def _write_flash(self) -> None:
-        self.flash = to_flash(self.state)
+        self.flash = self.state
         self.flash_writes += 1
-
-
-def _midnight_after(at: datetime) -> datetime:
-    """The first local midnight strictly after an instant."""
-    tomorrow = at.astimezone(SITE_ZONE).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), tzinfo=SITE_ZONE)

@@ -5,16 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from meter_gateway.simulator.load import SITE_ZONE, Demand
 from meter_gateway.simulator.meter import HIGHEST_COUNT
-from meter_gateway.simulator.state import FREEZES_KEPT, Freeze, MeterState, Purchase, pulses_of
+from meter_gateway.simulator.state import (
+    FREEZES_KEPT,
+    SETTLEMENTS_KEPT,
+    Freeze,
+    MeterState,
+    Purchase,
+    pulses_of,
+)
+from meter_gateway.simulator.torn import FLASH_ORDERS
 
+MOST_CLOCK_ERROR_S = 10 * 366 * 86_400
+MOST_DRIFT_S_A_DAY = 3600
 _LARGEST_KWH = Decimal("999999.99")
 
 
@@ -40,6 +51,10 @@ class Entry:
     alarm_2_kwh: Decimal
     hoarding_limit_kwh: Decimal
     overdraft_limit_kwh: Decimal
+    account_open: bool = True
+    flash_order: str = "atomic"
+    clock_ahead_s: int = 0
+    clock_drift_s_a_day: Decimal = Decimal(0)
 
 
 def read_fleet(path: Path) -> tuple[Entry, ...]:
@@ -91,6 +106,9 @@ def first_day(entry: Entry, demand: Demand, *, pulses_per_kwh: int, now: datetim
         balance_pulses=balance,
         purchased_pulses=purchased,
         purchase_count=entry.start_purchase_count,
+        account_open=entry.account_open,
+        clock_ahead_s=entry.clock_ahead_s,
+        clock_drift_s_a_day=entry.clock_drift_s_a_day,
         relay_closed=entry.relay_closed,
         forced_off=not entry.relay_closed and balance > 0,
         alarm_1_pulses=pulses("alarm_1_kwh"),
@@ -99,6 +117,7 @@ def first_day(entry: Entry, demand: Demand, *, pulses_per_kwh: int, now: datetim
         overdraft_limit_pulses=pulses("overdraft_limit_kwh"),
         purchases=purchases,
         freezes=_past_midnights(total, demand, pulses_per_kwh=pulses_per_kwh, now=now),
+        settlements=_past_months(total, demand, pulses_per_kwh=pulses_per_kwh, now=now),
     )
 
 
@@ -106,12 +125,39 @@ def _past_midnights(total: int, demand: Demand, *, pulses_per_kwh: int, now: dat
     today = now.astimezone(SITE_ZONE).date()
     freezes = []
     for back in range(FREEZES_KEPT):
-        midnight = datetime.combine(today - timedelta(days=back), time(), tzinfo=SITE_ZONE)
-        drawn: Fraction = demand.energy_kwh(midnight, now) * pulses_per_kwh
-        if drawn > total:
+        midnight = _midnight(today - timedelta(days=back))
+        stood = _stood_at(midnight, total, demand, pulses_per_kwh=pulses_per_kwh, now=now)
+        if stood is None:
             break
-        freezes.append(Freeze(at=midnight, total_pulses=total - int(drawn)))
+        freezes.append(Freeze(at=midnight, total_pulses=stood))
     return tuple(freezes)
+
+
+def _past_months(total: int, demand: Demand, *, pulses_per_kwh: int, now: datetime) -> tuple[int, ...]:
+    """The total at the first of this month and of those before it."""
+    first = now.astimezone(SITE_ZONE).date().replace(day=1)
+    settlements: list[int] = []
+    while len(settlements) < SETTLEMENTS_KEPT:
+        stood = _stood_at(_midnight(first), total, demand, pulses_per_kwh=pulses_per_kwh, now=now)
+        if stood is None:
+            break
+        settlements.append(stood)
+        first = (first - timedelta(days=1)).replace(day=1)
+    return tuple(settlements)
+
+
+def _stood_at(
+    midnight: datetime, total: int, demand: Demand, *, pulses_per_kwh: int, now: datetime
+) -> int | None:
+    """The total at a past midnight, None where the curve would have it below zero."""
+    drawn: Fraction = demand.energy_kwh(midnight, now) * pulses_per_kwh
+    return None if drawn > total else total - int(drawn)
+
+
+@cache
+def _midnight(day: date) -> datetime:
+    """One object for each day, however large the fleet."""
+    return datetime.combine(day, time(), tzinfo=SITE_ZONE)
 
 
 def _entry(place: int, row: Mapping[str, Any]) -> Entry:
@@ -125,12 +171,16 @@ def _entry(place: int, row: Mapping[str, Any]) -> Entry:
         start_purchase_count=fields.count("start_purchase_count"),
         start_purchased_kwh=fields.energy("start_purchased_kwh", "0.00"),
         customer_no=fields.digits("customer_no", "000000000001"),
-        relay_closed=fields.relay("relay"),
+        relay_closed=fields.choice("relay", ("closed", "open")) == "closed",
         load_factor=fields.number("load_factor", "1"),
         alarm_1_kwh=fields.energy("alarm_1_kwh", "10.00"),
         alarm_2_kwh=fields.energy("alarm_2_kwh", "5.00"),
         hoarding_limit_kwh=fields.energy("hoarding_limit_kwh", "99999.00"),
         overdraft_limit_kwh=fields.energy("overdraft_limit_kwh", "0.00"),
+        account_open=fields.choice("account", ("open", "none")) == "open",
+        flash_order=fields.choice("flash", FLASH_ORDERS),
+        clock_ahead_s=fields.seconds("clock_ahead_s"),
+        clock_drift_s_a_day=fields.drift("clock_drift_s_a_day"),
     )
 
 
@@ -175,11 +225,28 @@ class _Fields:
             raise self._refusal(field, f"must be a whole number up to {HIGHEST_COUNT}")
         return value
 
-    def relay(self, field: str) -> bool:
-        value = self._row.get(field, "closed")
-        if value not in ("closed", "open"):
-            raise self._refusal(field, 'must be "closed" or "open"')
-        return bool(value == "closed")
+    def choice(self, field: str, choices: tuple[str, ...]) -> str:
+        """One of these words; the first where the entry says nothing."""
+        value = self._row.get(field, choices[0])
+        if value not in choices:
+            raise self._refusal(field, "must be " + " or ".join(f'"{choice}"' for choice in choices))
+        return str(value)
+
+    def seconds(self, field: str) -> int:
+        value = self._row.get(field, 0)
+        if not isinstance(value, int) or isinstance(value, bool) or abs(value) > MOST_CLOCK_ERROR_S:
+            raise self._refusal(field, f"must be whole seconds, at most {MOST_CLOCK_ERROR_S} either way")
+        return value
+
+    def drift(self, field: str) -> Decimal:
+        """Seconds a day as a text, negative for a clock that is slow."""
+        try:
+            drift = Decimal(str(self._row.get(field, "0")))
+        except InvalidOperation:
+            raise self._refusal(field, "must be a number in a text") from None
+        if not drift.is_finite() or abs(drift) > MOST_DRIFT_S_A_DAY:
+            raise self._refusal(field, f"must lie within {MOST_DRIFT_S_A_DAY} seconds a day")
+        return drift
 
     def _refusal(self, field: str, why: str) -> FleetFileError:
         return FleetFileError(f"{self._name}: {field} {why}.")

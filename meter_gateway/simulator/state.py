@@ -1,31 +1,25 @@
-"""What a simulated meter remembers over a power cut, and its form on flash.
+"""What a simulated meter remembers over a power cut.
 
 Energy is counted in pulses, whole numbers of `1 / pulses_per_kwh` kWh; what has been drawn since the last
-pulse is an exact fraction of one. On flash every value is a string, so nothing passes through a float.
+pulse is an exact fraction of one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
-from typing import Any
 
 CENT_KWH = Decimal("0.01")
 RECORDS_KEPT = 10
 FREEZES_KEPT = 62
-
-Flash = dict[str, Any]
-"""Strings, and lists of dicts of strings."""
-
-
-class FlashUnreadable(ValueError):
-    """A flash snapshot that is not one of ours; the message names what is wrong."""
+SETTLEMENTS_KEPT = 12
+ORDERS_KEPT = 50
+"""Order numbers a meter remembers against a second delivery (assumed; no maker tells)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Purchase:
     """One record of the last-purchase ring; energies in pulses, the instant is the meter's clock."""
 
@@ -37,20 +31,41 @@ class Purchase:
     cumulative_pulses: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Freeze:
-    """Forward active total as it stood at one local midnight (aware instant)."""
+    """Forward active total as it stood at one local midnight (aware instant, by the meter's clock)."""
 
     at: datetime
     total_pulses: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Events:
+    """What the meter counts of its own life (03110000, 0330xx00, 1D, 1E); cleared by 1AH and 1BH.
+
+    `trips` and `closes` are the last ten times of the relay, newest first, on the meter's clock.
+    """
+
+    trip_count: int = 0
+    close_count: int = 0
+    trips: tuple[datetime, ...] = ()
+    closes: tuple[datetime, ...] = ()
+    power_downs: int = 0
+    programmings: int = 0
+    clock_sets: int = 0
+
+
+NO_EVENTS = Events()
+
+
+@dataclass(frozen=True, slots=True)
 class MeterState:
     """Registers and relay of one meter.
 
     `balance_pulses` is signed: above zero it is the remaining energy, below zero the overdraft. `as_of` is
-    the instant up to which consumption has been counted. Newest records come first.
+    the instant up to which consumption has been counted. Newest records come first. `relay_operations` is
+    the wear of the contact and is never cleared. The clock is `clock_ahead_s` before true time at
+    `clock_set_at` and gains `clock_drift_s_a_day` from then on. `passwords` holds those that were changed.
     """
 
     serial: str
@@ -61,18 +76,28 @@ class MeterState:
     purchased_pulses: int
     purchase_count: int
     residue_pulse: Fraction = Fraction(0)
+    account_open: bool = True
     relay_closed: bool = True
     forced_off: bool = False
     keep_power: bool = False
     lamp_forced: str = ""
     relay_operations: int = 0
     clock_ahead_s: int = 0
+    clock_drift_s_a_day: Decimal = Decimal(0)
+    clock_set_at: datetime | None = None
+    clock_heard_on: date | None = None
     alarm_1_pulses: int = 0
     alarm_2_pulses: int = 0
     hoarding_limit_pulses: int = 0
     overdraft_limit_pulses: int = 0
     purchases: tuple[Purchase, ...] = ()
+    orders: tuple[str, ...] = ()
     freezes: tuple[Freeze, ...] = ()
+    settlements: tuple[int, ...] = ()
+    events: Events = NO_EVENTS
+    meter_clears: int = 0
+    event_clears: int = 0
+    passwords: tuple[tuple[int, str], ...] = ()
 
     @property
     def remaining_pulses(self) -> int:
@@ -81,6 +106,15 @@ class MeterState:
     @property
     def overdraft_pulses(self) -> int:
         return max(-self.balance_pulses, 0)
+
+    @property
+    def empty(self) -> bool:
+        """Nothing left to draw: the balance has reached the overdraft limit (zero by default)."""
+        return self.balance_pulses <= -self.overdraft_limit_pulses
+
+
+Flash = MeterState
+"""What a power cut leaves: a state is immutable, so the flash of a meter is an older state."""
 
 
 def pulses_of(energy_kwh: Decimal, pulses_per_kwh: int) -> int:
@@ -103,71 +137,3 @@ def left_kwh(pulses: int, pulses_per_kwh: int) -> Decimal:
     energy is drawn, and 0.00 is shown only when nothing is left.
     """
     return (Decimal(pulses) / pulses_per_kwh).quantize(CENT_KWH, rounding=ROUND_CEILING)
-
-
-def to_flash(state: MeterState) -> Flash:
-    """The snapshot that outlives a power cut."""
-    values: Flash = {name: _text(getattr(state, name)) for name in _READ}
-    values["purchases"] = [_record(purchase) for purchase in state.purchases]
-    values["freezes"] = [_record(freeze) for freeze in state.freezes]
-    return values
-
-
-def from_flash(flash: Mapping[str, Any]) -> MeterState:
-    """The state a snapshot holds; raises `FlashUnreadable`."""
-    try:
-        values = {name: read(flash[name]) for name, read in _READ.items()}
-        return MeterState(
-            **values,
-            purchases=tuple(
-                Purchase(
-                    at=datetime.fromisoformat(record["at"]),
-                    **{name: int(text) for name, text in record.items() if name != "at"},
-                )
-                for record in flash["purchases"]
-            ),
-            freezes=tuple(
-                Freeze(at=datetime.fromisoformat(record["at"]), total_pulses=int(record["total_pulses"]))
-                for record in flash["freezes"]
-            ),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
-        raise FlashUnreadable(f"flash snapshot cannot be read ({problem})") from None
-
-
-def _record(record: Purchase | Freeze) -> dict[str, str]:
-    return {field.name: _text(getattr(record, field.name)) for field in fields(record)}
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value)
-
-
-def _truth(text: str) -> bool:
-    return {"yes": True, "no": False}[text]
-
-
-_READ: Mapping[str, Any] = {
-    "serial": str,
-    "customer_no": str,
-    "as_of": datetime.fromisoformat,
-    "total_pulses": int,
-    "balance_pulses": int,
-    "purchased_pulses": int,
-    "purchase_count": int,
-    "residue_pulse": Fraction,
-    "relay_closed": _truth,
-    "forced_off": _truth,
-    "keep_power": _truth,
-    "lamp_forced": str,
-    "relay_operations": int,
-    "clock_ahead_s": int,
-    "alarm_1_pulses": int,
-    "alarm_2_pulses": int,
-    "hoarding_limit_pulses": int,
-    "overdraft_limit_pulses": int,
-}

@@ -15,7 +15,6 @@ from meter_gateway.simulator.faults import Faults
 from meter_gateway.simulator.flash import FlashDirectory, FlashFailed
 from meter_gateway.simulator.http import Refused, Request
 from meter_gateway.simulator.load import SteadyLoad
-from meter_gateway.simulator.state import from_flash
 from meter_gateway.simulator.unit import Unit
 from tests.meter_gateway.simulator.bench import HOUR, NOON, PROFILE, SERIAL, meter_on_bench, recharge
 
@@ -41,7 +40,7 @@ class Bench:
         return refusal.value
 
     def stored(self) -> Any:
-        return from_flash(self.flash.load(SERIAL) or {})
+        return self.flash.load(SERIAL)
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from meter_gateway.simulator.fleet import Fleet, build_units
 from meter_gateway.simulator.http import serve
 from meter_gateway.simulator.load import LoadFileError, Recording, SteadyLoad
 from meter_gateway.simulator.roster import FleetFileError, read_fleet
-from meter_gateway.simulator.state import from_flash
 from meter_gateway.simulator.unit import Unit
 from tests.meter_gateway.simulator.bench import PROFILE, SERIAL, meter_on_bench, recharge
 
@@ -316,7 +315,9 @@ def test_a_meter_trips_at_zero_with_the_link_down(tmp_path: Path) -> None:
 
     async def story(gateway: Gateway) -> None:
         await until(lambda: not unit.meter.state.relay_closed)
-        assert from_flash(FlashDirectory(tmp_path).load(SERIAL) or {}).relay_closed is False
+        saved = FlashDirectory(tmp_path).load(SERIAL)
+        assert saved is not None
+        assert saved.relay_closed is False
 
     play(unit, story)
 
@@ -330,7 +331,7 @@ def test_a_stopped_fleet_has_every_register_on_flash(tmp_path: Path) -> None:
         unit.set_load(Decimal(100), now())
 
     play(unit, story)
-    assert from_flash(FlashDirectory(tmp_path).load(SERIAL) or {}) == unit.meter.state
+    assert FlashDirectory(tmp_path).load(SERIAL) == unit.meter.state
 
 
 def test_a_fleet_is_built_from_its_file_and_then_from_its_flash(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ VENV := .venv/bin
 # The first Python of these that can make a virtual environment; PYTHON=… names another one.
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 
-.PHONY: test-thorough help setup demo test check screenshots week bench simulate mutants fuzz notify-fuzz storm lock fix
+.PHONY: test-thorough help setup demo test check screenshots week bench simulate mutants fuzz notify-fuzz storm chaos lock fix
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1 ·/p' Makefile
@@ -72,6 +72,9 @@ storm: setup  ## Orders over both platforms on their worst day: ORDERS=n SEED=n 
 
 simulate: setup  ## Exactly-once credit in simulated worlds; SEEDS=… how many, FROM=… the first
 	@$(VENV)/python -m tests.simulation --seeds $(or $(SEEDS),2000) --from $(or $(FROM),0)
+
+chaos: setup  ## kill -9 of each kind of process KILLS=n times while renters pay; SEED=…
+	@$(VENV)/python -m tests.chaos --kills $(or $(KILLS),2) $(if $(SEED),--seed $(SEED))
 
 mutants: setup  ## Plant known mistakes in a copy of the tree; the simulation must find each
 	@$(VENV)/python -m tests.simulation.mutants

@@ -26,9 +26,10 @@ from apps.meters.services import claiming, registry
 from apps.tariffs.selectors import price_at
 from apps.tariffs.services import set_price
 from config.demo.secret_file import write_private
+from config.env import env_int
 
 TOKEN_LIFE = timedelta(days=365)
-METERS_EACH = 8
+METERS_EACH = env_int("DEMO_METERS_EACH", 8)
 # Differing balances, one just above zero, one at zero.
 REMAINING_KWH = ("48.20", "0.35", "0.00", "126.75", "9.10", "31.44", "77.00", "15.62")
 # Still in their boxes, for whoever registers: the first two as most meters are, the third single-phase.
@@ -111,7 +112,9 @@ def seed(var: Path, *, now: datetime) -> None:
             _accounts(house, merchants, user, now)
             for index, meter in enumerate(_meters(house, user, [renter for renter, _login in people], now)):
                 meters.append(_described(meter, landlord))
-                fleet.append(_simulated(meter, len(fleet), REMAINING_KWH[index], households))
+                fleet.append(
+                    _simulated(meter, len(fleet), REMAINING_KWH[index % len(REMAINING_KWH)], households)
+                )
     stock = []
     for serial, profile, remaining in STOCK:
         stocked = registry.stock_meter(serial=serial, profile=profile)

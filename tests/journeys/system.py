@@ -118,7 +118,7 @@ class Stranger:
 class System:
     """One running demo; it can be asked to lose a process."""
 
-    def __init__(self, var: Path) -> None:
+    def __init__(self, var: Path, **environment: str) -> None:
         self.var = var
         kept = {
             name: value
@@ -134,10 +134,17 @@ class System:
             [sys.executable, "-m", "config.demo", "--no-story", "--var", str(var)],
             cwd=ROOT,
             # A clock read in a session's first minute would use up a fault that is meant for a credit.
-            env={**kept, **ports, "DEMO_FSYNC": "no", "GATEWAY_CLOCK_CHECKS": "0"},
+            env={**kept, **ports, "DEMO_FSYNC": "no", "GATEWAY_CLOCK_CHECKS": "0", **environment},
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )
+        try:
+            self._come_up()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _come_up(self) -> None:
         wait_for("the demo's start", self._started, START_WITHIN_S)
         self.stranger = Stranger(self.demo())
         mine = [self.stranger.meter(i) for i in range(8)]
@@ -176,12 +183,15 @@ class System:
         for meter in mine:
             wait_for("the meter's login", lambda m=meter: self.stranger.is_online(m), 40)
 
+    def settings(self) -> dict[str, str]:
+        """What the running processes were told of databases, keys and addresses."""
+        lines = (self.var / "environment").read_text("utf-8").splitlines()
+        pairs = (line.split("=", 1) for line in lines if line)
+        return {name: value.strip("'") for name, value in pairs}
+
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of Django's commands against the running system."""
-        settings = dict(
-            line.split("=", 1) for line in (self.var / "environment").read_text("utf-8").splitlines() if line
-        )
-        environment = {**os.environ, **{name: value.strip("'") for name, value in settings.items()}}
+        environment = {**os.environ, **self.settings()}
         environment.pop("OWNER_DATABASE_URL", None)
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],

@@ -7,6 +7,8 @@ A piece is what one read brought: nearly always one frame, since a meter and its
 
 import asyncio
 import random
+import socket
+import struct
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -38,6 +40,10 @@ class _Pair:
 
     def reset(self) -> None:
         for writer in (self.meter, self.gateway):
+            # Without lingering a close is an RST, as a carrier's box sends it, not an orderly end.
+            carried = writer.get_extra_info("socket")
+            if carried is not None and carried.fileno() >= 0:
+                carried.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
 
 
@@ -54,14 +60,14 @@ class FaultProxy:
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)
         self._loop = asyncio.new_event_loop()
+        self._server: asyncio.Server | None = None
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault proxy", daemon=True)
 
     def start(self) -> int:
         self._thread.start()
-        listening = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._carry, "127.0.0.1", 0, backlog=1024), self._loop
-        )
-        port: int = listening.result(10).sockets[0].getsockname()[1]
+        listening = asyncio.start_server(self._carry, "127.0.0.1", 0, backlog=1024)
+        self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result(10)
+        port: int = self._server.sockets[0].getsockname()[1]
         return port
 
     def heal(self) -> None:
@@ -69,8 +75,26 @@ class FaultProxy:
         self._loop.call_soon_threadsafe(self._heal)
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        """End every link and the thread; may be repeated."""
+        if self._loop.is_closed():
+            return
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+        self._loop.close()
+
+    async def _end(self) -> None:
+        mine = asyncio.current_task()
+        tasks = [task for task in asyncio.all_tasks() if task is not mine]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
+        for pair in list(self._pairs):
+            pair.reset()
+        await asyncio.sleep(0)
 
     def _heal(self) -> None:
         self.is_healed = True

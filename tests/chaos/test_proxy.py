@@ -64,7 +64,7 @@ def test_what_is_split_or_trickles_arrives_whole(
 ) -> None:
     _always(monkeypatch, fate)
     assert _received(proxy, len(FRAME)) == FRAME
-    assert proxy.fired.total() == (2 if fate else 0)
+    assert proxy.fired.total() >= 2 if fate else not proxy.fired
 
 
 def test_a_doubled_frame_arrives_twice_each_way(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:

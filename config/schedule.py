@@ -18,4 +18,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 600.0,
         "options": {"queue": "readings", "expires": 600},
     },
+    "readings.make_months": {
+        "task": "readings.make_months",
+        "schedule": 86_400.0,
+        "options": {"queue": "readings", "expires": 86_400},
+    },
 }

@@ -77,7 +77,9 @@ def _owner_login() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(_owner_login: dict[str, Any], django_db_setup: None) -> Iterator[None]:
+def django_db_setup(
+    _owner_login: dict[str, Any], django_db_setup: None, django_db_blocker: Any
+) -> Iterator[None]:
     """The database exists: from here on we are the application, until it is dropped."""
     from django.db import connection
 
@@ -89,10 +91,20 @@ def django_db_setup(_owner_login: dict[str, Any], django_db_setup: None) -> Iter
             flush(sql_list)
 
     connection.ops.execute_sql_flush = flush_as_owner  # type: ignore[method-assign]
+    _make_months_of_the_tests(django_db_blocker)
     yield
     connection.ops.execute_sql_flush = flush  # type: ignore[method-assign]
     _owner_login["holder"] = _owner()
     _owner_login["holder"].__enter__()
+
+
+def _make_months_of_the_tests(blocker: Any) -> None:
+    """The tests' noon lies in a month of its own; those of today came with the migration."""
+    from apps.readings.months import make_months_ahead
+    from tests.people import NOON
+
+    with blocker.unblock():
+        make_months_ahead(NOON)
 
 
 @pytest.fixture

@@ -201,6 +201,28 @@ def test_every_owned_table_has_its_wall_its_index_and_its_composite_keys(db: Non
             assert "landlord_id" in columns, name
 
 
+def test_a_month_of_readings_is_reached_through_its_parent_only(street: Street) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity
+               FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+               WHERE i.inhparent = 'readings_reading'::regclass"""
+        )
+        months = dict(cursor.fetchall())
+        cursor.execute(
+            "SELECT count(*) FROM pg_partitioned_table WHERE partrelid = 'readings_reading'::regclass"
+            " AND partdefid = 0"
+        )
+        assert cursor.fetchone() == (1,), "what fits no month is refused, not kept where nobody looks"
+    assert len(months) >= 5
+    assert all(months.values())
+    for statement in (f"SELECT * FROM {name}" for name in months):
+        for scope in (landlord_scope(street.li.landlord.pk), everything("this test")):
+            with pytest.raises(DatabaseError, match="permission denied"):
+                with scope, connection.cursor() as cursor:
+                    cursor.execute(statement)
+
+
 def _places_that_say_everything() -> set[str]:
     places = set()
     for path in [*(ROOT / "apps").rglob("*.py"), *(ROOT / "config").rglob("*.py")]:
@@ -220,6 +242,7 @@ EVERYTHING = {
     "apps/meters/services/schedules.py": "which landlords' meters are due for a reading",
     "apps/meters/sweeping.py": "which landlords have a meter whose turn is due",
     "apps/readings/daily.py": "which landlords' meters have days to close",
+    "apps/readings/months.py": "months of readings are made for all landlords",
     "apps/readings/sweeping.py": "which landlords' meters answered lately",
 }
 
@@ -229,7 +252,12 @@ def test_every_place_that_looks_over_both_walls_is_known_with_its_reason() -> No
 
 
 def test_nothing_goes_around_the_walls_with_sql_of_its_own() -> None:
-    allowed = {"apps/common/scoping.py", "apps/common/startup.py", "apps/landing/health.py"}
+    allowed = {
+        "apps/common/scoping.py",
+        "apps/common/startup.py",
+        "apps/landing/health.py",
+        "apps/readings/months.py",
+    }
     for path in (ROOT / "apps").rglob("*.py"):
         place = str(path.relative_to(ROOT))
         if place in allowed or "/migrations/" in place:

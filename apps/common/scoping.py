@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from django.core.exceptions import FullResultSet
@@ -163,6 +163,8 @@ class ScopedManager(models.Manager.from_queryset(ScopedQuerySet)):  # type: igno
 
 class ScopedModel(models.Model):
     """A row owned by one landlord. `walls.py` adds the second wall and the composite keys to its table."""
+
+    partitioned_by: ClassVar[str] = ""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     landlord = models.ForeignKey(

@@ -123,8 +123,10 @@ def raise_walls() -> None:
     for model in owned_models():
         meta: Any = model._meta
         label = f"{meta.app_label}_{meta.model_name}"
+        # A key of a partitioned table must hold what it is partitioned by; nothing can hang on such a row then.
+        partition = [model.partitioned_by] if model.partitioned_by else []
         added: list[BaseConstraint] = [
-            models.UniqueConstraint(fields=["landlord", "id"], name=f"{label}_key"),
+            models.UniqueConstraint(fields=["landlord", "id", *partition], name=f"{label}_key"),
             LandlordWall(name=f"{label}_wall"),
         ]
         for field in meta.concrete_fields:

@@ -6,29 +6,49 @@ from uuid import UUID
 
 from apps.common.scoping import everything
 from apps.meters.evidence import Evidence
-from apps.meters.models import Command, Meter
+from apps.meters.models import Command, Meter, Presence
 from apps.meters.services.commands import ask_freeze
-from apps.meters.states import CommandKind, CommandState
+from apps.meters.states import OPEN, CommandKind, CommandState
 from apps.readings.days import closed_days, closing_midnight, nearest
+from apps.readings.energy import jumped, most_kwh
 from apps.readings.models import DailyReading, Reading
 from meter_gateway.protocol.profiles import load_profile
 
 # A week away is caught up with; what is older stays a gap, although the meter may know it.
 DAYS_BACK = 7
-_GIVEN_UP = (CommandState.REJECTED, CommandState.EXPIRED, CommandState.CANCELLED)
+# So long a meter that is away may come back and give its own midnight before the nearest reading stands in for it.
+PATIENCE = timedelta(hours=12)
+# An answered freeze becomes a record within seconds; the sweeper finds it if its doorbell was lost.
+_PULLED_WITHIN = timedelta(minutes=10)
+_MAY_BE_ASKED_AGAIN = frozenset({CommandState.EXPIRED, CommandState.CANCELLED})
 
 
 def meters_with_open_days(*, now: datetime) -> list[tuple[UUID, UUID]]:
-    """Return (landlord, meter) of every meter that is not archived."""
+    """Return (landlord, meter) of the meters in use that lack a record of a day that has ended."""
+    since = (now - timedelta(days=DAYS_BACK + 1)).date()
     with everything("schedule: meters whose days are to be closed"):
-        return list(Meter.objects.filter(archived_at=None).values_list("landlord_id", "pk"))
+        rows = Meter.objects.filter(archived_at=None).values_list(
+            "landlord_id", "pk", "claimed_at", "room__site__time_zone"
+        )
+        kept = DailyReading.objects.filter(date__gte=since).values_list("meter_id", "date")
+        there: dict[UUID, set[date]] = {}
+        for meter_id, day in kept:
+            there.setdefault(meter_id, set()).add(day)
+        return [
+            (landlord_id, meter_id)
+            for landlord_id, meter_id, claimed_at, zone in rows
+            if not there.get(meter_id, set()).issuperset(
+                closed_days(since=claimed_at, now=now, zone=zone, at_most=DAYS_BACK)
+            )
+        ]
 
 
 def close_days(*, meter_id: UUID, now: datetime) -> int:
     """Close the meter's ended days that have no record yet; returns how many were closed. May run twice.
 
-    A model with midnight freezes is asked for them first; the nearest reading stands in only where the meter
-    has none to give. Late data fills its own day whenever it comes.
+    A model with midnight freezes is asked for them while it is online, again where it did not answer in time; the
+    nearest reading stands in once the meter has said that it has none, or was away for long after that midnight.
+    Late data fills its own day whenever it comes.
     """
     meter = Meter.objects.select_related("room__site").filter(pk=meter_id, archived_at=None).first()
     if meter is None:
@@ -36,19 +56,46 @@ def close_days(*, meter_id: UUID, now: datetime) -> int:
     zone = meter.room.site.time_zone
     days = closed_days(since=meter.claimed_at, now=now, zone=zone, at_most=DAYS_BACK)
     there = set(DailyReading.objects.filter(meter=meter, date__in=days).values_list("date", flat=True))
-    return sum(_close(meter, day, zone, now) for day in days if day not in there)
-
-
-def _close(meter: Meter, day: date, zone: str, now: datetime) -> bool:
+    missing = [day for day in days if day not in there]
+    if not missing:
+        return 0
+    asked: dict[date | None, Command] = {}
     if load_profile(meter.profile).freeze_di:
-        asked = Command.objects.filter(meter=meter, kind=CommandKind.READ_FREEZE, freeze_date=day).first()
-        if asked is None:
+        freezes = Command.objects.filter(
+            meter=meter,
+            kind=CommandKind.READ_FREEZE,
+            device_epoch=meter.device_epoch,
+            freeze_date__in=missing,
+        )
+        asked = {command.freeze_date: command for command in freezes.order_by("id")}
+        is_online = Presence.objects.filter(serial=meter.serial, is_online=True).exists()
+        missing = [day for day in missing if not _freeze_is_due(meter, day, asked.get(day), is_online, now)]
+    closed = 0
+    for day in missing:
+        if _close_with_the_nearest(meter, day, zone):
+            closed += 1
+        elif day in asked and is_online and asked[day].state in _MAY_BE_ASKED_AGAIN:
             ask_freeze(meter=meter, freeze_date=day, now=now)
-            return False
-        if asked.state not in _GIVEN_UP:
-            return False
-    midnight = closing_midnight(day, zone)
-    reading = _nearest_reading(meter, midnight)
+    return closed
+
+
+def _freeze_is_due(meter: Meter, day: date, asked: Command | None, is_online: bool, now: datetime) -> bool:
+    """Say whether the meter's own midnight may still come; asks for it if nobody has."""
+    if asked is not None:
+        just_answered = (
+            asked.state == CommandState.DONE
+            and asked.final_at is not None
+            and now - asked.final_at < _PULLED_WITHIN
+        )
+        return asked.state in OPEN or just_answered
+    if is_online:
+        ask_freeze(meter=meter, freeze_date=day, now=now)
+        return True
+    return now < closing_midnight(day, meter.room.site.time_zone) + PATIENCE
+
+
+def _close_with_the_nearest(meter: Meter, day: date, zone: str) -> bool:
+    reading = _nearest_reading(meter, closing_midnight(day, zone))
     if reading is None:
         return False
     return _keep(
@@ -59,14 +106,28 @@ def _close(meter: Meter, day: date, zone: str, now: datetime) -> bool:
 def keep_freeze(*, meter: Meter, freeze_date: date, evidence: Evidence) -> bool:
     """Make the daily record of a freeze the meter has answered; say whether it held one."""
     totals = [value for di, value in evidence.registers.items() if di.startswith("050601")]
-    if not totals or not totals[0]:
+    stored = totals[0] if totals else None
+    # Of several figures the first is the sum over the tariffs.
+    total: Decimal | None = next(iter(stored), None) if isinstance(stored, list | tuple) else stored
+    if total is None:
         return False
     zone = meter.room.site.time_zone
     midnight = closing_midnight(freeze_date, zone)
     beside = _nearest_reading(meter, midnight)
-    total: Decimal = totals[0][0] if isinstance(totals[0], list | tuple) else totals[0]
     remaining = beside.remaining_kwh if beside else None
+    if _cannot_be(meter, midnight, total):
+        return False
     return _keep(meter, freeze_date, total, remaining, midnight, DailyReading.Source.FREEZE)
+
+
+def _cannot_be(meter: Meter, midnight: datetime, total_kwh: Decimal) -> bool:
+    """Say whether a freeze lies further above the reading before it than can have passed through the meter."""
+    readings = Reading.objects.filter(meter=meter, device_epoch=meter.device_epoch, taken_at__lt=midnight)
+    before = readings.order_by("-taken_at").first()
+    if before is None:
+        return False
+    most = most_kwh(load_profile(meter.profile), midnight - before.taken_at)
+    return jumped(before.total_kwh, total_kwh, most)
 
 
 def _nearest_reading(meter: Meter, midnight: datetime) -> Reading | None:

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from apps.readings.energy import used_kwh
+
 
 def closing_midnight(day: date, zone: str) -> datetime:
     """Return the instant (UTC) at which the local date ends."""
@@ -38,16 +40,16 @@ class DayUse:
     used_kwh: Decimal | None
 
 
-def uses(days: Sequence[date], standings: dict[date, tuple[int, Decimal]]) -> list[DayUse]:
+def uses(days: Sequence[date], standings: dict[date, tuple[int, Decimal]], most_kwh: Decimal) -> list[DayUse]:
     """Return each day's use from the standings (device epoch, total) at the closing midnights.
 
-    A total that fell, or a standing of another body, is no use but a gap.
+    A standing of another body, a counter that was reset or jumped over `most_kwh` is no use but a gap.
     """
     result = []
     for day in days:
         here, before = standings.get(day), standings.get(day - timedelta(days=1))
         used = None
-        if here and before and here[0] == before[0] and here[1] >= before[1]:
-            used = here[1] - before[1]
+        if here and before and here[0] == before[0]:
+            used = used_kwh(before[1], here[1], most_kwh)
         result.append(DayUse(day, here[1] if here else None, used))
     return result

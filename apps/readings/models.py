@@ -9,7 +9,12 @@ from apps.meters.models import Meter
 
 
 class Reading(ScopedModel):
-    """Total and remaining energy of one instant, from one answer. The same instant is never written twice."""
+    """Total and remaining energy of one instant, from one answer. The same instant is never written twice.
+
+    The table is partitioned by month of `taken_at` (`months.py`), so every key of it holds that column too.
+    """
+
+    partitioned_by = "taken_at"
 
     class Source(models.TextChoices):
         NETWORK = "NETWORK", _("network")
@@ -74,3 +79,38 @@ class DailyReading(ScopedModel):
 
     def __str__(self) -> str:
         return f"{self.date}"
+
+
+class QuarantinedReading(ScopedModel):
+    """A reading whose total rose by more than can have passed through the meter; shown and counted nowhere.
+
+    `before_kwh` at `before_at` is the reading it was held against, `most_kwh` what its model lets through meanwhile.
+    """
+
+    meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="+", verbose_name=_("meter"))
+    taken_at = models.DateTimeField(_("taken"))
+    received_at = models.DateTimeField(_("received"))
+    source = models.CharField(_("source"), max_length=8, choices=Reading.Source.choices)
+    device_epoch = models.PositiveIntegerField()
+    total_kwh = energy_field(verbose_name=_("total energy"))
+    remaining_kwh = energy_field(verbose_name=_("remaining energy"))
+    before_kwh = energy_field()
+    before_at = models.DateTimeField()
+    most_kwh = energy_field()
+
+    class Meta(ScopedModel.Meta):
+        abstract = False
+        verbose_name = _("quarantined reading")
+        verbose_name_plural = _("quarantined readings")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["landlord", "meter", "taken_at"], name="readings_quarantined_instant_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(total_kwh__gt=models.F("before_kwh") + models.F("most_kwh")),
+                name="readings_quarantined_jumped",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.total_kwh} kWh"

@@ -6,7 +6,12 @@ from decimal import Decimal
 
 from apps.meters.models import Meter
 from apps.readings.days import local_date, uses
+from apps.readings.energy import most_kwh
 from apps.readings.models import DailyReading
+from meter_gateway.protocol.profiles import load_profile
+
+# Between two standings taken near their midnights, on the day the clocks go back.
+LONGEST_DAY = timedelta(hours=26)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ def day_lines(meter: Meter, *, first: date, end: date) -> list[DayLine]:
     rows = DailyReading.objects.filter(meter=meter, date__gte=first - timedelta(days=1), date__lt=end)
     by_date = {row.date: row for row in rows}
     standings = {row.date: (row.device_epoch, row.total_kwh) for row in by_date.values()}
+    most = most_kwh(load_profile(meter.profile), LONGEST_DAY)
     days = [end - timedelta(days=back) for back in range(1, (end - first).days + 1)]
     return [
         DayLine(
@@ -42,5 +48,5 @@ def day_lines(meter: Meter, *, first: date, end: date) -> list[DayLine]:
             taken_at=row.taken_at if row else None,
             source=row.source if row else "",
         )
-        for use, row in ((use, by_date.get(use.day)) for use in uses(days, standings))
+        for use, row in ((use, by_date.get(use.day)) for use in uses(days, standings, most))
     ]

@@ -1,6 +1,9 @@
 """Turn what meters answered into readings, once each."""
 
+import logging
 from datetime import datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
 from uuid import UUID
 
 from apps.common.queue import ring_after_commit
@@ -8,11 +11,14 @@ from apps.meters.evidence import Evidence, weigh
 from apps.meters.models import Letter, Meter
 from apps.meters.states import Purpose
 from apps.readings import daily
-from apps.readings.models import DailyReading, Reading
+from apps.readings.energy import jumped, most_kwh
+from apps.readings.models import DailyReading, QuarantinedReading, Reading
 from meter_gateway.protocol.frames import Frame, FrameError
-from meter_gateway.protocol.profiles import load_profile
+from meter_gateway.protocol.profiles import Profile, load_profile
 from meter_gateway.protocol.replies import ReadReply, parse_reply
 from meter_gateway.protocol.supply_report import SupplyReport
+
+log = logging.getLogger(__name__)
 
 
 def pull_letter(*, command_id: UUID, attempt: int) -> bool:
@@ -41,7 +47,10 @@ def _is_recorded(letter: Letter) -> bool:
     if letter.purpose == Purpose.FREEZE:
         day = letter.command.freeze_date
         return DailyReading.objects.filter(meter=letter.meter, date=day).exists()
-    return Reading.objects.filter(meter=letter.meter, taken_at=letter.answered_at).exists()
+    return any(
+        model.objects.filter(meter=letter.meter, taken_at=letter.answered_at).exists()
+        for model in (Reading, QuarantinedReading)
+    )
 
 
 def _record(letter: Letter) -> bool:
@@ -97,26 +106,51 @@ def record_push(*, meter_id: UUID, raw: str, taken_at: datetime, received_at: da
 def record(
     *, meter: Meter, evidence: Evidence, taken_at: datetime, received_at: datetime, source: Reading.Source
 ) -> bool:
-    """Insert the reading of this instant, or leave the one that is there; say whether there was one to make."""
+    """Insert the reading of this instant, or leave the one that is there; say whether there was one to make.
+
+    One whose total rose by more than can have passed through the meter since the reading before is quarantined:
+    no figure is made of it, and the meter grows stale until it says something that can be.
+    """
     if evidence.total_kwh is None or evidence.remaining_kwh is None:
         return False
-    Reading.objects.bulk_create(
-        [
-            Reading(
-                meter=meter,
-                taken_at=taken_at,
-                received_at=received_at,
-                source=source,
-                device_epoch=meter.device_epoch,
-                total_kwh=evidence.total_kwh,
-                remaining_kwh=evidence.remaining_kwh,
-                purchased_kwh=evidence.purchased_kwh,
-                purchase_count=evidence.count,
-            )
-        ],
-        ignore_conflicts=True,
-    )
+    said: dict[str, Any] = {
+        "meter": meter,
+        "taken_at": taken_at,
+        "received_at": received_at,
+        "source": source,
+        "device_epoch": meter.device_epoch,
+        "total_kwh": evidence.total_kwh,
+        "remaining_kwh": evidence.remaining_kwh,
+    }
+    if _was_quarantined(said, evidence.profile):
+        return True
+    reading = Reading(**said, purchased_kwh=evidence.purchased_kwh, purchase_count=evidence.count)
+    Reading.objects.bulk_create([reading], ignore_conflicts=True)
     ring_after_commit(
         "alerts.look_at_meter", queue_name="alerts", landlord_id=meter.landlord_id, meter_id=meter.pk
     )
+    return True
+
+
+def _was_quarantined(said: dict[str, Any], profile: Profile) -> bool:
+    before = (
+        Reading.objects.filter(
+            meter=said["meter"], device_epoch=said["device_epoch"], taken_at__lt=said["taken_at"]
+        )
+        .order_by("-taken_at")
+        .first()
+    )
+    if before is None:
+        return False
+    most = most_kwh(profile, said["taken_at"] - before.taken_at)
+    if not jumped(before.total_kwh, said["total_kwh"], most):
+        return False
+    row = QuarantinedReading(
+        **said,
+        before_kwh=before.total_kwh,
+        before_at=before.taken_at,
+        most_kwh=most.quantize(Decimal("0.01"), rounding=ROUND_DOWN),
+    )
+    QuarantinedReading.objects.bulk_create([row], ignore_conflicts=True)
+    log.warning("meter %s: a reading was quarantined, its total cannot have risen so far", row.meter_id)
     return True

@@ -11,6 +11,7 @@ from apps.accounts import doors
 from apps.common.queue import LandlordTask
 from apps.common.scoping import landlord_scope
 from apps.readings import daily, services
+from apps.readings.months import make_months_ahead
 
 
 @shared_task(base=LandlordTask, name="readings.pull_letter")
@@ -26,6 +27,12 @@ def close_days(**_: Any) -> None:
     for landlord_id, meter_id in daily.meters_with_open_days(now=now):
         with landlord_scope(landlord_id):
             daily.close_days(meter_id=meter_id, now=now)
+
+
+@shared_task(name="readings.make_months")
+def make_months(**_: Any) -> None:
+    """Make the months of readings ahead."""
+    make_months_ahead(timezone.now())
 
 
 @shared_task(name="meters.frames_pushed")

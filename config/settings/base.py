@@ -203,6 +203,7 @@ LETTER_DEADLINE_S = env_int("LETTER_DEADLINE_S", 20)
 SWEEPS = [
     ("apps.meters.sweeping.sweep", 1),
     ("apps.income.sweeping.sweep", 1),
+    ("apps.readings.months.make_months_ahead", 3600),
     ("apps.readings.sweeping.sweep", 15),
     ("apps.alerts.sweeping.sweep", 10),
 ]

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from apps.common.scoping import landlord_scope
 from apps.meters.evidence import Evidence
-from apps.meters.models import Command
+from apps.meters.models import Command, Presence
 from apps.meters.states import CommandKind, CommandState
 from apps.readings import daily
 from apps.readings.days import closed_days, closing_midnight, nearest, uses
@@ -48,7 +48,12 @@ def test_a_day_without_its_neighbour_or_with_another_body_is_a_gap_not_a_zero() 
         date(2026, 11, 22): (1, Decimal("20.00")),
         date(2026, 11, 23): (2, Decimal("0.30")),
     }
-    assert [use.used_kwh for use in uses(days, standings)] == [Decimal("2.50"), None, None, None]
+    assert [use.used_kwh for use in uses(days, standings, Decimal(1900))] == [
+        Decimal("2.50"),
+        None,
+        None,
+        None,
+    ]
 
 
 def _reading(street: Street, at: datetime, total: str) -> None:
@@ -66,7 +71,12 @@ def _reading(street: Street, at: datetime, total: str) -> None:
 MORNING = MIDNIGHT + timedelta(hours=8)
 
 
+def _is_online(street: Street, yes: bool = True) -> None:
+    Presence.objects.update_or_create(serial=street.li.meter.serial, defaults={"is_online": yes})
+
+
 def test_the_meters_own_freeze_is_asked_for_first_and_once(street: Street) -> None:
+    _is_online(street)
     with landlord_scope(street.li.landlord.pk):
         _reading(street, MIDNIGHT - timedelta(minutes=12), "100.00")
         assert daily.close_days(meter_id=street.li.meter.pk, now=MORNING) == 0
@@ -83,6 +93,7 @@ def test_the_meters_own_freeze_is_asked_for_first_and_once(street: Street) -> No
 
 def test_without_a_freeze_the_nearest_half_hour_stands_in_and_late_data_fills_its_day(street: Street) -> None:
     meter = street.li.meter
+    _is_online(street)
     with landlord_scope(street.li.landlord.pk):
         daily.close_days(meter_id=meter.pk, now=MORNING)
         Command.objects.update(state=CommandState.REJECTED)
@@ -93,3 +104,76 @@ def test_without_a_freeze_the_nearest_half_hour_stands_in_and_late_data_fills_it
         assert daily.close_days(meter_id=meter.pk, now=MORNING) == 0
         record = DailyReading.objects.get()
         assert (record.date, record.total_kwh) == (TODAY, Decimal("100.00"))
+
+
+def test_a_meter_that_is_away_is_waited_for_and_then_the_nearest_reading_stands_in(street: Street) -> None:
+    meter = street.li.meter
+    _is_online(street, False)
+    with landlord_scope(street.li.landlord.pk):
+        _reading(street, MIDNIGHT - timedelta(minutes=12), "100.00")
+        assert daily.close_days(meter_id=meter.pk, now=MORNING) == 0
+        assert not Command.objects.filter(kind=CommandKind.READ_FREEZE).exists()
+        assert daily.close_days(meter_id=meter.pk, now=MIDNIGHT + daily.PATIENCE) == 1
+        assert DailyReading.objects.get().source == DailyReading.Source.NEAREST
+
+
+def test_a_freeze_nobody_answered_in_time_is_asked_for_again_once_the_meter_is_back(street: Street) -> None:
+    meter = street.li.meter
+    _is_online(street)
+    freezes = Command.objects.filter(kind=CommandKind.READ_FREEZE)
+    with landlord_scope(street.li.landlord.pk):
+        daily.close_days(meter_id=meter.pk, now=MORNING)
+        freezes.update(state=CommandState.EXPIRED)
+        _is_online(street, False)
+        assert daily.close_days(meter_id=meter.pk, now=MORNING + timedelta(days=1)) == 0
+        assert freezes.count() == 1
+        _is_online(street)
+        daily.close_days(meter_id=meter.pk, now=MORNING + timedelta(days=1))
+        daily.close_days(meter_id=meter.pk, now=MORNING + timedelta(days=1))
+        assert sorted(freezes.values_list("freeze_date", "state")) == [
+            (TODAY, CommandState.EXPIRED),
+            (TODAY, CommandState.QUEUED),
+            (TODAY + timedelta(days=1), CommandState.QUEUED),
+        ]
+
+
+def test_a_freeze_the_meter_answered_with_nothing_leaves_the_day_to_the_nearest_reading(
+    street: Street,
+) -> None:
+    meter = street.li.meter
+    _is_online(street)
+    with landlord_scope(street.li.landlord.pk):
+        _reading(street, MIDNIGHT - timedelta(minutes=12), "100.00")
+        daily.close_days(meter_id=meter.pk, now=MORNING)
+        Command.objects.update(state=CommandState.DONE, final_at=MORNING)
+        nothing = Evidence(load_profile(meter.profile), {"05060101": ()}, None, ())
+        assert not daily.keep_freeze(meter=meter, freeze_date=TODAY, evidence=nothing)
+        assert daily.close_days(meter_id=meter.pk, now=MORNING + timedelta(minutes=5)) == 0
+        assert daily.close_days(meter_id=meter.pk, now=MORNING + timedelta(minutes=20)) == 1
+
+
+def test_a_freeze_that_lies_too_far_above_the_evening_makes_no_record_and_one_of_a_new_meter_does(
+    street: Street,
+) -> None:
+    meter = street.li.meter
+    profile = load_profile(meter.profile)
+    with landlord_scope(street.li.landlord.pk):
+        of_a_new_one = Evidence(profile, {"05060101": (Decimal("0.00"),)}, None, ())
+        assert daily.keep_freeze(meter=meter, freeze_date=TODAY - timedelta(days=1), evidence=of_a_new_one)
+        _reading(street, MIDNIGHT - timedelta(hours=1), "100.00")
+        too_far = Evidence(profile, {"05060101": (Decimal("175.91"),)}, None, ())
+        assert not daily.keep_freeze(meter=meter, freeze_date=TODAY, evidence=too_far)
+        assert [row.date for row in DailyReading.objects.all()] == [TODAY - timedelta(days=1)]
+
+
+def test_only_meters_with_a_day_to_close_are_visited(street: Street) -> None:
+    house = street.li
+    assert len(daily.meters_with_open_days(now=MORNING)) == 4
+    with landlord_scope(house.landlord.pk):
+        _reading(street, MIDNIGHT, "100.00")
+        daily.close_days(meter_id=house.meter.pk, now=MIDNIGHT + daily.PATIENCE)
+    left = daily.meters_with_open_days(now=MORNING)
+    assert len(left) == 3
+    assert (house.landlord.pk, house.meter.pk) not in left
+    tomorrow = daily.meters_with_open_days(now=MORNING + timedelta(days=1))
+    assert (house.landlord.pk, house.meter.pk) in tomorrow

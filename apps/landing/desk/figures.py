@@ -12,7 +12,9 @@ from django.db.models.functions import TruncDate
 from apps.income.models import CollectionAccount, Posting
 from apps.income.postings import CASH, Asset, channel_account
 from apps.meters.models import Meter
+from apps.readings.energy import most_kwh
 from apps.readings.models import Reading
+from meter_gateway.protocol.profiles import load_profile, names
 
 HALF_HOUR = timedelta(minutes=30)
 HALF_HOURS = 48
@@ -68,6 +70,9 @@ def income(now: datetime, zone: tzinfo) -> tuple[Income, Income]:
     )
 
 
+# The strongest model cannot use more; a larger difference within a day is a counter that was reset.
+MOST_A_DAY_KWH = max(most_kwh(load_profile(name), timedelta(hours=26)) for name in names())
+
 DayRow = tuple[Any, int, date, Decimal, Decimal]
 
 
@@ -105,7 +110,9 @@ def used_by_day(rows: Iterable[DayRow]) -> dict[date, Decimal]:
         start = least
         if before and before[:2] == (meter_id, device_epoch) and before[2] == day - timedelta(days=1):
             start = min(before[4], least)
-        used[day] = used.get(day, Decimal(0)) + (most - start)
+        # A counter that was reset within the day says nothing of it.
+        if most - start <= MOST_A_DAY_KWH:
+            used[day] = used.get(day, Decimal(0)) + (most - start)
         before = row
     return used
 
@@ -142,5 +149,6 @@ def used_by_half_hour(rows: Sequence[tuple[datetime, int, Decimal]], start: date
     for place in range(HALF_HOURS):
         here, before = last.get(place), last.get(place - 1)
         same_body = here is not None and before is not None and here[0] == before[0]
-        used.append(here[1] - before[1] if same_body and here and before else None)
+        risen = here[1] - before[1] if same_body and here and before else None
+        used.append(risen if risen is not None and risen >= 0 else None)
     return used

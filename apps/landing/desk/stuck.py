@@ -17,6 +17,8 @@ from apps.landing.desk import words
 from apps.meters.models import Command, Gateway, Letter, Meter, Presence, StockedMeter
 from apps.meters.services.presence import GATEWAY_SILENT
 from apps.meters.states import FINAL, OPEN, CommandKind
+from apps.readings.models import QuarantinedReading
+from apps.readings.months import months_missing
 
 # A turn, a poll or an answer this late is no longer just busy.
 LATE = timedelta(seconds=60)
@@ -51,6 +53,7 @@ class Report:
 def what_is_stuck(now: datetime) -> Report:
     """Return everything that stands still, worst first, and the pulse of what should be alive."""
     found = [*_frozen(now), *_reviews(now), *_credits(now), *_letters(now), *_polls(now), *_unsettled(now)]
+    found += [*_quarantined(now), *_months(now)]
     return Report(tuple(found), tuple(_pulse(now)))
 
 
@@ -137,6 +140,32 @@ def _unsettled(now: datetime) -> Iterable[Stuck]:
         _("See whether the sweeper runs; a refused credit needs a refund or a correction."),
         f"{reverse('ops:meters_command_changelist')}?age=all",
     )
+
+
+def _quarantined(now: datetime) -> Iterable[Stuck]:
+    yield from _one(
+        QuarantinedReading.objects.filter(received_at__gt=now - timedelta(days=7)),
+        "received_at",
+        now,
+        _("Readings set aside: a total rose further than it can"),
+        _("Nothing was counted of them. See whether the right device hangs there; the log names the meter."),
+        reverse("ops:meters_meter_changelist"),
+        tone="warn",
+    )
+
+
+def _months(now: datetime) -> Iterable[Stuck]:
+    missing = months_missing(now)
+    if missing:
+        yield Stuck(
+            _("Months that have no table for their readings"),
+            len(missing),
+            f"{missing[0]:%Y-%m}",
+            _(
+                "See whether the sweeper and beat run; both make them ahead. Without one, readings are refused."
+            ),
+            reverse("ops:index"),
+        )
 
 
 def _one(

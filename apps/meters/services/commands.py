@@ -49,10 +49,19 @@ def ask_read(*, meter: Meter, by_id: UUID | None, now: datetime) -> Command:
 
 
 def ask_freeze(*, meter: Meter, freeze_date: date, now: datetime) -> Command | None:
-    """Return the read of the midnight that closes a local date, None if it was asked for before or is not kept."""
+    """Return the read of the midnight that closes a local date, None if the model keeps none.
+
+    None too if this body of the meter was asked before and answered, or still may; one that expired is asked anew.
+    """
     if not load_profile(meter.profile).freeze_di:
         return None
-    if Command.objects.filter(meter=meter, kind=CommandKind.READ_FREEZE, freeze_date=freeze_date).exists():
+    asked = Command.objects.filter(
+        meter=meter,
+        kind=CommandKind.READ_FREEZE,
+        freeze_date=freeze_date,
+        device_epoch=meter.device_epoch,
+    )
+    if asked.exclude(state__in=[CommandState.EXPIRED, CommandState.CANCELLED]).exists():
         return None
     return _queue(
         meter,

@@ -255,7 +255,11 @@ LANDLORDS_DESK = [
     _route("GET", f"{_LI_METER}/read/", "302 302 302 302 403 302 302 302"),
     *(
         _route("GET", f"{_LI_METER}/{act}/", _ARRANGERS_OF_LI)
-        for act in ("recharge", "power-on", "power-off", "price")
+        for act in ("recharge", "power-on", "power-off", "price", "lease")
+    ),
+    *(
+        _route("GET", f"admin/meters/lease/<path:object_id>/{act}/", _ARRANGERS_OF_LI)
+        for act in ("end", "hand-back")
     ),
     *(
         route

@@ -65,6 +65,7 @@ ERROR_CODES: dict[str, int] = {
     "order_expired": 409,
     "order_in_flight": 409,
     "platform_refused": 409,
+    "phone_used": 409,
     "price_exists": 409,
     "price_missing": 409,
     "room_exists": 409,

@@ -14,7 +14,7 @@ from apps.income.services.payouts import handed_back, pay_out_remainder
 from apps.meters.models import Command, Lease
 from apps.meters.services import commands
 from apps.meters.services.registry import end_lease
-from apps.readings.selectors import latest
+from apps.readings.selectors import latest, nearest
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Closing:
     `carried_yuan`: paid, too little for a step of energy, what has been handed back of it included;
     `handed_back_yuan`: the cash the renter gets for it, rounded up to the fen, booked once; zero while the lease
     runs. `on_its_way_yuan`: paid for energy the meter has not proved yet; `remaining_kwh`: in the meter as it said
-    last, at `read_at`. `closing_read` asks it once more; None where nothing was asked.
+    nearest to the end, at `read_at`. `closing_read` asks it once more; None where nothing was asked.
     """
 
     lease: Lease
@@ -59,7 +59,7 @@ def move_out(*, lease: Lease, ends_at: datetime, reason: str, by_id: UUID, now: 
 def closing_of(lease: Lease, *, closing_read: Command | None = None) -> Closing:
     """Return what is left of a lease, running or ended."""
     holder = postings.holder_of(lease_id=lease.pk, meter_id=lease.meter_id)
-    reading = latest(lease.meter)
+    reading = nearest(lease.meter, lease.ends_at) if lease.ends_at else latest(lease.meter)
     handed_back_of_yuan, handed_back_yuan = handed_back(lease)
     carried_yuan = balance(postings.Asset.CNY, postings.remainder(holder))
     return Closing(

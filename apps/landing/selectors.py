@@ -21,7 +21,7 @@ from apps.income.services.recharges import current_lease
 from apps.income.states import UNDECIDED, Channel, OrderState, order_state
 from apps.landing.estimates import days_left
 from apps.landing.progress import PROOF_EXPECTED, Facts, ask_again_in_s, sentence
-from apps.meters.models import Command, CommandEvent, Meter, Presence, StockedMeter
+from apps.meters.models import Command, CommandEvent, Lease, Meter, Presence, StockedMeter
 from apps.meters.services.sharing import find_shared_meter
 from apps.meters.states import CommandKind, CommandState, PowerReason
 from apps.readings import selectors as readings
@@ -186,11 +186,11 @@ def meter_page(found: Found, now: datetime) -> MeterPage:
             remaining_kwh=reading.remaining_kwh if reading else None,
             total_kwh=reading.total_kwh if reading else None,
             read_at=reading.taken_at if reading else None,
-            days_left=_days_left(meter, reading) if reading else None,
+            days_left=_days_left(meter, reading, lease) if reading else None,
             is_low=reading is not None and reading.remaining_kwh < meter.low_below_kwh,
             is_stale=readings.is_stale(meter.profile, reading.taken_at if reading else None, now),
             is_online=_is_online(meter),
-            power=_power(meter),
+            power=_power(meter, lease),
             channels=tuple(channel.value for channel in Channel if channel in has_account),
             presets_yuan=presets(landlord.minimum_recharge_yuan),
             minimum_recharge_yuan=landlord.minimum_recharge_yuan,
@@ -204,11 +204,11 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
     """Return where an order stands, for whoever holds its number; opens its own scope."""
     landlord = Landlord.objects.get(pk=found.landlord_id)
     with landlord_scope(found.landlord_id):
-        order = Order.objects.select_related("meter__room__site").get(pk=found.object_id)
+        order = Order.objects.select_related("meter__room__site", "lease").get(pk=found.object_id)
         payment = payment_shown(order)
         refund = payment.refunds.order_by("-id").first()
         recharge = Recharge.objects.select_related("command").filter(payment=payment).first()
-        power = _power(order.meter)
+        power = _power(order.meter, order.lease)
         is_online = _is_online(order.meter)
         steps = _steps(order, payment, recharge)
     state = order_state(
@@ -256,7 +256,8 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
     )
 
 
-def _power(meter: Meter) -> Power:
+def _power(meter: Meter, lease: Lease | None) -> Power:
+    """What was written to a renter when her light was switched off is neither for the next one nor for the last."""
     if meter.power_on is None:
         return Power("unknown", "", None)
     if meter.power_on:
@@ -264,18 +265,28 @@ def _power(meter: Meter) -> Power:
     note = ""
     if meter.power_reason == PowerReason.FORCED_OFF:
         switched = Command.objects.filter(meter=meter, kind=CommandKind.POWER_OFF).order_by("-id").first()
-        note = switched.reason if switched else ""
+        note = switched.reason if switched and _within(lease, switched.created_at) else ""
     return Power("off", meter.power_reason, meter.power_at, note)
+
+
+def _within(lease: Lease | None, moment: datetime) -> bool:
+    if lease is None:
+        return True
+    return lease.starts_at <= moment and (lease.ends_at is None or moment < lease.ends_at)
 
 
 def _is_online(meter: Meter) -> bool:
     return Presence.objects.filter(serial=meter.serial, is_online=True).exists()
 
 
-def _days_left(meter: Meter, newest: Reading) -> int | None:
+def _days_left(meter: Meter, newest: Reading, lease: Lease | None) -> int | None:
+    """At the pace of this lease only: how fast the one before used its energy is nobody else's business."""
+    since = newest.taken_at - PACE_OVER
     earlier = (
         Reading.objects.filter(
-            meter=meter, device_epoch=meter.device_epoch, taken_at__gte=newest.taken_at - PACE_OVER
+            meter=meter,
+            device_epoch=meter.device_epoch,
+            taken_at__gte=max(since, lease.starts_at) if lease else since,
         )
         .order_by("taken_at")
         .first()

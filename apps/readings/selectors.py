@@ -14,6 +14,16 @@ def latest(meter: Meter) -> Reading | None:
     return Reading.objects.filter(meter=meter, device_epoch=meter.device_epoch).order_by("-taken_at").first()
 
 
+def nearest(meter: Meter, moment: datetime) -> Reading | None:
+    """Return the reading of the meter taken nearest to `moment`, of any of its bodies; the earlier of two as near."""
+    readings = Reading.objects.filter(meter=meter)
+    before = readings.filter(taken_at__lte=moment).order_by("-taken_at").first()
+    after = readings.filter(taken_at__gt=moment).order_by("taken_at").first()
+    if before is None or after is None:
+        return before or after
+    return before if moment - before.taken_at <= after.taken_at - moment else after
+
+
 def with_latest(meters: QuerySet[Meter]) -> QuerySet[Meter]:
     """Annotate meters with `remaining_kwh`, `total_kwh` and `read_at`, all three of one and the same reading."""
     newest = Reading.objects.filter(meter=OuterRef("pk"), device_epoch=OuterRef("device_epoch")).order_by(

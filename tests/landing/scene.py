@@ -11,7 +11,7 @@ from apps.income.services.channels import open_account
 from apps.income.services.payments import Applied, apply_payment_result
 from apps.income.services.recharges import settle
 from apps.income.states import Channel
-from apps.meters.models import Command, CommandEvent, Meter
+from apps.meters.models import Command, CommandEvent, Lease, Meter
 from apps.meters.states import CommandState
 from apps.readings.models import Reading
 from tests.people import House
@@ -32,7 +32,9 @@ def read(house: House, *, at: datetime, remaining: str = "12.40", total: str = "
 
 
 def used_a_day(house: House, *, kwh: str, at: datetime, remaining: str = "12.40") -> None:
-    """Two readings a day apart, with so much used between them."""
+    """Two readings a day apart, with so much used between them, by who lives there for longer."""
+    with landlord_scope(house.landlord.pk):
+        Lease.objects.filter(pk=house.lease.pk).update(starts_at=at - timedelta(days=30))
     read(house, at=at - timedelta(days=1), remaining="99.00", total="1000.00")
     read(house, at=at, remaining=remaining, total=str(Decimal("1000.00") + Decimal(kwh)))
 

@@ -98,7 +98,7 @@ class ClosingOut(serializers.Serializer):
         help_text="Cash to hand to the renter for it, rounded up to the fen; booked once, 0.00 for a later end."
     )
     on_its_way_yuan = LedgerAmountField(help_text="Paid for energy the meter has not proved yet.")
-    remaining_kwh = EnergyField(allow_null=True, help_text="In the meter as it said last.")
+    remaining_kwh = EnergyField(allow_null=True, help_text="In the meter as it said nearest to the end.")
     read_at = serializers.DateTimeField(allow_null=True)
     closing_read = CommandOut(allow_null=True)
 

@@ -14,20 +14,18 @@ from rest_framework.views import APIView
 
 from apps.accounts.api.idempotency import idempotent
 from apps.accounts.api.views import caller, parsed
-from apps.accounts.codes import PhoneInvalid, checked_phone
 from apps.accounts.roles import Act
-from apps.accounts.services import register_renter
 from apps.common.openapi import documented
 from apps.common.scoping import own_scopes
 from apps.landing.api import arranging_serializers as a
 from apps.landing.api import filters
 from apps.landing.api import serializers as s
 from apps.landing.api.claims import mine
+from apps.landing.moving_in import move_in
 from apps.landing.moving_out import move_out
 from apps.meters.api.of_one_meter import OfOneMeter
 from apps.meters.models import Lease, Meter, Share
 from apps.meters.services import sharing
-from apps.meters.services.registry import begin_lease
 
 
 class LeasesView(ListAPIView):
@@ -55,9 +53,14 @@ class LeasesView(ListAPIView):
     def post(self, request: Request) -> Response:
         given, now, by_id = parsed(a.LeaseIn, request), timezone.now(), caller(request).pk
         meter: Meter = mine(Meter, given["meter"], "meter")
-        renter = register_renter(name=given["renter_name"], phone=_phone(given["renter_phone"]), user=None)
-        starts_at = given.get("starts_at", now)
-        lease = begin_lease(meter=meter, renter=renter, starts_at=starts_at, by_id=by_id, now=now)
+        lease = move_in(
+            meter=meter,
+            renter_name=given["renter_name"],
+            renter_phone=given["renter_phone"],
+            starts_at=given.get("starts_at", now),
+            by_id=by_id,
+            now=now,
+        )
         return Response(s.LeaseOut(lease).data, status=201)
 
 
@@ -139,11 +142,3 @@ class AcceptShareView(APIView):
     def post(self, request: Request, share_token: str) -> Response:
         lease = sharing.accept_share(token=share_token, user=caller(request), now=timezone.now())
         return Response(a.AcceptedOut(lease).data)
-
-
-def _phone(text: str) -> str:
-    """A renter's phone, or none; named as the field it came in."""
-    try:
-        return checked_phone(text) if text else ""
-    except PhoneInvalid as refusal:
-        raise PhoneInvalid(fields={"renter_phone": refusal.fields["phone"]}) from None

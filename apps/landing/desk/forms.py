@@ -18,6 +18,15 @@ def _decimal_box(**attrs: str) -> forms.TextInput:
     return UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "autocomplete": "off", **attrs})
 
 
+def _moment_box() -> forms.DateTimeInput:
+    return forms.DateTimeInput(
+        attrs={"type": "datetime-local", "class": " ".join(INPUT_CLASSES)}, format="%Y-%m-%dT%H:%M"
+    )
+
+
+_MOMENTS = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+
+
 class ActForm(forms.Form):
     """A form for one act on one meter; its key makes a second submit harmless."""
 
@@ -95,10 +104,8 @@ class PriceForm(ActForm):
     active_from = forms.DateTimeField(
         label=_("From"),
         required=False,
-        widget=forms.DateTimeInput(
-            attrs={"type": "datetime-local", "class": " ".join(INPUT_CLASSES)}, format="%Y-%m-%dT%H:%M"
-        ),
-        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
+        widget=_moment_box(),
+        input_formats=_MOMENTS,
         help_text=_("Empty means now."),
     )
     field_order = ("price_yuan_per_kwh", "active_from")
@@ -111,3 +118,44 @@ class PriceForm(ActForm):
         if wanted < now:
             raise forms.ValidationError(_("A price cannot start in the past; leave it empty for now."))
         return wanted
+
+
+class LeaseForm(ActForm):
+    renter_name = forms.CharField(
+        label=_("Renter's name"),
+        max_length=60,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+    )
+    renter_phone = forms.CharField(
+        label=_("Renter's phone"),
+        max_length=20,
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "tel", "autocomplete": "off"}),
+        help_text=_("Optional. Messages about low energy can go there."),
+    )
+    starts_at = forms.DateTimeField(
+        label=_("Starts"),
+        required=False,
+        widget=_moment_box(),
+        input_formats=_MOMENTS,
+        help_text=_("Empty means now."),
+    )
+    field_order = ("renter_name", "renter_phone", "starts_at")
+
+
+class LeaseEndForm(ActForm):
+    ends_at = forms.DateTimeField(
+        label=_("Ends"),
+        required=False,
+        widget=_moment_box(),
+        input_formats=_MOMENTS,
+        help_text=_("Empty means now."),
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=200,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Written down beside the cash you hand back. Empty says that the lease ended."),
+    )
+    field_order = ("ends_at", "reason")

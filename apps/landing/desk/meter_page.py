@@ -8,11 +8,9 @@ from zoneinfo import ZoneInfo
 import segno
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -23,10 +21,11 @@ from apps.income.models import Recharge
 from apps.income.services.recharges import current_lease, recharge_by_member
 from apps.income.states import RechargeKind
 from apps.landing.desk import charts, figures, words
-from apps.landing.desk.base import ScopedModelAdmin
-from apps.landing.desk.forms import ActForm, PowerForm, PriceForm, RechargeForm
-from apps.landing.desk.once import do_once
-from apps.meters.models import Command, CommandEvent, Meter
+from apps.landing.desk.act_page import ActPages
+from apps.landing.desk.forms import ActForm, LeaseForm, PowerForm, PriceForm, RechargeForm
+from apps.landing.desk.typed import keeps_typed
+from apps.landing.moving_in import move_in
+from apps.meters.models import Command, CommandEvent, Lease, Meter
 from apps.meters.services.commands import ask_power, ask_read
 from apps.meters.states import OPEN
 from apps.readings.selectors import is_stale
@@ -36,43 +35,41 @@ DAYS = 14
 COMMANDS = 5
 
 
-class MeterPages(ScopedModelAdmin):
-    """The pages of one meter. Each act is a form with a key of its own, and a service behind it."""
+class MeterPages(ActPages):
+    """The pages of one meter."""
 
-    def get_urls(self) -> list[URLPattern]:
-        pages: list[tuple[str, Callable[..., Any]]] = [
-            ("live", self.live_view),
-            ("read", self.read_view),
-            ("recharge", self.recharge_view),
-            ("power-on", self.power_on_view),
-            ("power-off", self.power_off_view),
-            ("price", self.price_view),
-        ]
-        own = [
-            path(
-                f"<path:object_id>/{name}/",
-                self.admin_site.admin_view(view),
-                name=f"meters_meter_{name.replace('-', '_')}",
-            )
-            for name, view in pages
-        ]
-        return own + super().get_urls()
+    def act_views(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "live": self.live_view,
+            "read": self.read_view,
+            "recharge": self.recharge_view,
+            "power-on": self.power_on_view,
+            "power-off": self.power_off_view,
+            "price": self.price_view,
+            "lease": self.lease_view,
+        }
+
+    def meter_of(self, thing: Any) -> Any:
+        return thing
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        meter = self._find(request, object_id, Act.VIEW)
+        meter = self.find(request, object_id, Act.VIEW)
         if isinstance(meter, HttpResponse):
             return meter
         now, zone = timezone.now(), self.admin_site.zone(request)
-        return self._page(
+        lease = current_lease(meter, now)
+        return self.show(
             request,
             "desk/meter.html",
             meter,
             title=str(meter),
-            buttons=self._buttons(request, meter),
+            buttons=self._buttons(request, meter, lease),
             qr=_qr(meter),
-            lease=current_lease(meter, now),
+            lease=lease,
+            lease_url=self.address("change", lease) if lease else "",
+            lease_until=words.moment(lease.ends_at, now) if lease and lease.ends_at else "",
             recharges=_recharges(meter, now) if self._may(request, Act.SEE_INCOME) else None,
             low_below=words.energy(meter.low_below_kwh),
             price=words.price(meter.price_yuan_per_kwh),
@@ -83,15 +80,13 @@ class MeterPages(ScopedModelAdmin):
 
     def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The part of the page that changes by itself: figures, power, and the commands' lives."""
-        meter = self._find(request, object_id, Act.VIEW)
+        meter = self.find(request, object_id, Act.VIEW)
         if isinstance(meter, HttpResponse):
             return meter
-        return self._page(
-            request, "desk/meter_live.html", meter, **self._live(request, meter, timezone.now())
-        )
+        return self.show(request, "desk/meter_live.html", meter, **self._live(request, meter, timezone.now()))
 
     def read_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        meter = self._find(request, object_id, Act.READ_METER)
+        meter = self.find(request, object_id, Act.READ_METER)
         if isinstance(meter, HttpResponse):
             return meter
         if request.method == "POST":
@@ -99,8 +94,9 @@ class MeterPages(ScopedModelAdmin):
                 ask_read(meter=meter, by_id=request.user.pk, now=timezone.now())
             except Refused as refusal:
                 self.message_user(request, str(refusal.detail), messages.ERROR)
-        return redirect(self._address("change", meter))
+        return redirect(self.address("change", meter))
 
+    @keeps_typed
     def recharge_view(self, request: Any, object_id: str) -> HttpResponse:
         def act(meter: Meter, form: ActForm) -> None:
             recharge_by_member(
@@ -124,6 +120,7 @@ class MeterPages(ScopedModelAdmin):
             explains=_("Money you took yourself, a gift, or a correction. It is sent to the meter at once."),
         )
 
+    @keeps_typed
     def power_on_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._power(
             request,
@@ -133,6 +130,7 @@ class MeterPages(ScopedModelAdmin):
             explains=_("The meter closes its switch. What is connected may start at once."),
         )
 
+    @keeps_typed
     def power_off_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._power(
             request,
@@ -144,6 +142,7 @@ class MeterPages(ScopedModelAdmin):
             ),
         )
 
+    @keeps_typed
     def price_view(self, request: Any, object_id: str) -> HttpResponse:
         def act(meter: Meter, form: ActForm) -> None:
             set_price(
@@ -163,6 +162,36 @@ class MeterPages(ScopedModelAdmin):
             title=_("Change the price"),
             button=_("Set price"),
             explains="",
+        )
+
+    @keeps_typed
+    def lease_view(self, request: Any, object_id: str) -> HttpResponse:
+        def act(meter: Meter, form: ActForm) -> str:
+            now = timezone.now()
+            lease = move_in(
+                meter=meter,
+                renter_name=form.cleaned_data["renter_name"],
+                renter_phone=form.cleaned_data["renter_phone"],
+                starts_at=form.cleaned_data["starts_at"] or now,
+                by_id=request.user.pk,
+                now=now,
+            )
+            return _("%(name)s rents this meter from %(when)s on.") % {
+                "name": lease.renter,
+                "when": words.moment(lease.starts_at, now),
+            }
+
+        return self._act(
+            request,
+            object_id,
+            Act.ARRANGE,
+            LeaseForm,
+            act,
+            title=_("New lease"),
+            button=_("Begin the lease"),
+            explains=_(
+                "Who moves in sees nothing of who lived here before: no recharges, no days, no money left over."
+            ),
         )
 
     def _power(self, request: Any, object_id: str, *, on: bool, title: str, explains: str) -> HttpResponse:
@@ -194,85 +223,37 @@ class MeterPages(ScopedModelAdmin):
         object_id: str,
         needs: Act,
         form_class: type[ActForm],
-        act: Callable[[Meter, ActForm], None],
-        *,
-        title: str,
-        button: str,
-        explains: str,
-        is_grave: bool = False,
+        act: Callable[[Any, ActForm], Any],
+        **words_of_it: Any,
     ) -> HttpResponse:
-        """Show the form, or do its act once and go back to the meter; a refusal leaves nothing written."""
-        meter = self._find(request, object_id, needs)
+        meter = self.find(request, object_id, needs)
         if isinstance(meter, HttpResponse):
             return meter
-        form = form_class(request.POST) if request.method == "POST" else form_class()
-        if request.method == "POST" and form.is_valid():
-            try:
-                done = do_once(
-                    user_id=request.user.pk,
-                    key=form.cleaned_data["key"],
-                    act=lambda: act(meter, form),
-                    now=timezone.now(),
-                )
-            except Refused as refusal:
-                form.take(refusal)
-            else:
-                if not done:
-                    self.message_user(request, _("This form was sent already; nothing was done twice."))
-                return redirect(self._address("change", meter))
-        return self._page(
-            request,
-            "desk/act.html",
-            meter,
-            title=title,
-            form=form,
-            button=button,
-            explains=explains,
-            is_grave=is_grave,
-            remaining=words.energy(meter.remaining_kwh),
-            price=words.price(meter.price_yuan_per_kwh),
-            power=words.power(meter.power_on, meter.power_reason),
-        )
+        return self.do_act(request, meter, form_class, lambda form: act(meter, form), **words_of_it)
 
-    def _find(self, request: HttpRequest, object_id: str, needs: Act) -> Any:
-        """Return the meter, or the answer to a missing one, which a foreign one gets too."""
-        if not self._may(request, needs):
-            raise PermissionDenied
-        meter = self.get_object(request, object_id)
-        if meter is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        return meter
-
-    def _page(self, request: Any, template: str, meter: Any, **context: Any) -> TemplateResponse:
-        request.current_app = self.admin_site.name
-        shared = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "original": meter,
-            "meter": meter,
-        }
-        shared["meter_url"] = self._address("change", meter)
-        return TemplateResponse(request, template, {**shared, **context})
-
-    def _address(self, page: str, meter: Meter) -> str:
-        return reverse(f"{self.admin_site.name}:meters_meter_{page}", args=[meter.pk])
-
-    def _buttons(self, request: Any, meter: Any) -> list[dict[str, Any]]:
+    def _buttons(self, request: Any, meter: Any, lease: Lease | None) -> list[dict[str, Any]]:
         """The acts this role may do to this meter, the likeliest first."""
         wanted = [
             (Act.RECHARGE, "recharge", _("Recharge"), "bolt", "primary"),
             (Act.SWITCH, "power_off", _("Switch off"), "power_settings_new", "grave"),
             (Act.SWITCH, "power_on", _("Switch on"), "power", "plain"),
             (Act.ARRANGE, "price", _("Change price"), "sell", "plain"),
+            (Act.ARRANGE, "lease", _("New lease"), "key", "plain"),
         ]
         if meter.archived_at is not None:
             return []
-        skipped = "power_on" if meter.power_on else "power_off" if meter.power_on is False else ""
-        return [
-            {"href": self._address(page, meter), "text": text, "icon": icon, "kind": kind}
+        skipped = {"power_on" if meter.power_on else "power_off" if meter.power_on is False else ""}
+        if lease is not None:
+            skipped.add("lease")
+        buttons = [
+            {"href": self.address(page, meter), "text": text, "icon": icon, "kind": kind}
             for act, page, text, icon, kind in wanted
-            if page != skipped and self._may(request, act)
+            if page not in skipped and self._may(request, act)
         ]
+        if lease is not None and lease.ends_at is None and self._may(request, Act.ARRANGE):
+            href = self.address("end", lease)
+            buttons.append({"href": href, "text": _("End the lease"), "icon": "logout", "kind": "plain"})
+        return buttons
 
     def _live(self, request: Any, meter: Any, now: Any) -> dict[str, Any]:
         commands = list(
@@ -299,8 +280,8 @@ class MeterPages(ScopedModelAdmin):
             ],
             "open_commands": " ".join(str(c.pk) for c in commands if c.state in OPEN),
             "can_read": meter.archived_at is None and self._may(request, Act.READ_METER),
-            "live_url": self._address("live", meter),
-            "read_url": self._address("read", meter),
+            "live_url": self.address("live", meter),
+            "read_url": self.address("read", meter),
         }
 
     def _charts(self, request: Any, meter: Meter, now: Any, zone: ZoneInfo) -> dict[str, Any]:
@@ -339,7 +320,7 @@ class MeterPages(ScopedModelAdmin):
             for act, page, text in pages
             if self._may(request, act)
         ]
-        return [*links, {"href": self._address("history", meter), "text": _("History")}]
+        return [*links, {"href": self.address("history", meter), "text": _("History")}]
 
 
 def _told(command: Any, events: list[Any], is_online: bool, now: Any) -> dict[str, Any]:

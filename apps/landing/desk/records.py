@@ -14,7 +14,7 @@ from apps.income.models import Payment, Recharge
 from apps.income.states import PaymentState
 from apps.landing.desk import acts, cells, words
 from apps.landing.desk.base import ScopedModelAdmin
-from apps.meters.models import Command, Lease
+from apps.meters.models import Command
 from apps.meters.states import OPEN
 from apps.readings.models import Reading
 from apps.tariffs.models import Price
@@ -282,37 +282,6 @@ class PriceAdmin(ScopedModelAdmin):
         return str(row.set_by) if row.set_by else _("the system")
 
 
-class LeaseAdmin(ScopedModelAdmin):
-    by_parent = ("meter",)
-    list_display: Any = ("place", "renter_name", "phone", "starts", "ends")
-    list_select_related: Any = ("meter__room__site", "renter")
-    search_fields: Any = ("meter__room__name", "renter__name", "renter__phone")
-    search_help_text = gettext_lazy("Room, renter or phone")
-    ordering = ("-starts_at", "-id")
-    fields: Any = ("place", "renter_name", "phone", "starts", "ends")
-    readonly_fields = fields
-
-    @admin.display(description=gettext_lazy("meter"))
-    def place(self, row: Any) -> SafeString:
-        return cells.place(row.meter)
-
-    @admin.display(description=gettext_lazy("renter"))
-    def renter_name(self, row: Any) -> str:
-        return str(row.renter)
-
-    @admin.display(description=gettext_lazy("phone"))
-    def phone(self, row: Any) -> str:
-        return row.renter.phone or words.NOTHING
-
-    @admin.display(description=gettext_lazy("starts"), ordering="starts_at")
-    def starts(self, row: Any) -> SafeString:
-        return cells.instant(row.starts_at, timezone.now())
-
-    @admin.display(description=gettext_lazy("ends"), ordering="ends_at")
-    def ends(self, row: Any) -> SafeString:
-        return cells.instant(row.ends_at, timezone.now())
-
-
 class AuditAdmin(ScopedModelAdmin):
     seen_with = Act.ARRANGE
     list_display: Any = ("when", "who", "act_said", "facts_said")
@@ -346,5 +315,4 @@ def register(site: Any) -> None:
     site.register(Reading, ReadingAdmin)
     site.register(Command, CommandAdmin)
     site.register(Price, PriceAdmin)
-    site.register(Lease, LeaseAdmin)
     site.register(AuditLine, AuditAdmin)

@@ -22,7 +22,7 @@ from unfold.sites import UnfoldAdminSite
 
 from apps.accounts import selectors
 from apps.accounts.roles import Act, may
-from apps.landing.desk import machines, meters, operators, places, records
+from apps.landing.desk import leases, machines, meters, operators, places, records, typed
 from apps.landing.desk.home import home
 from apps.landing.desk.login import LandlordLogin, OperatorLogin
 from apps.landing.desk.navigation import Link, landlord_links, operator_links
@@ -78,8 +78,11 @@ class DeskSite(UnfoldAdminSite):
                 return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
             with timezone.override(self.zone(request)):
                 try:
-                    if self.has_permission(request) and (answer := self.welcome(request)) is not None:
-                        return answer
+                    if self.has_permission(request):
+                        if (answer := self.welcome(request)) is not None:
+                            return answer
+                    elif request.method == "POST" and getattr(view, "keeps_typed", False):
+                        typed.keep(request, now=timezone.now())
                     response: Any = inner(request, *args, **kwargs)
                     # Rendered here, while the landlord's own time zone is in force.
                     return response.render() if isinstance(response, TemplateResponse) else response
@@ -248,7 +251,7 @@ class OperatorSite(DeskSite):
 landlord_site = LandlordSite("admin")
 operator_site = OperatorSite("ops")
 
-for page in (meters, records, places):
+for page in (meters, leases, records, places):
     page.register(landlord_site)
 for page in (machines, operators):
     page.register(operator_site)

@@ -186,6 +186,7 @@ class Door(models.Model):
         ACCOUNT = "ACCOUNT"
         SHARE = "SHARE"
         RENTER = "RENTER"
+        PHONE_SESSION = "PHONE_SESSION"
 
     kind = models.CharField(max_length=20, choices=Kind.choices)
     key_hash = models.CharField(max_length=64)

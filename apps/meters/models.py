@@ -14,6 +14,7 @@ from apps.accounts.models import Renter, User
 from apps.common.fields import energy_field
 from apps.common.ids import uuid7
 from apps.common.scoping import ScopedModel
+from apps.meters.phone_session import PhoneSession as PhoneSession
 from apps.meters.states import FINAL, CommandKind, CommandState, Frozen, Outcome, PowerReason, Purpose
 
 

@@ -65,6 +65,13 @@ class Purpose(StrEnum):
     FREEZE = "FREEZE"
 
 
+class Errand(StrEnum):
+    """What a phone at the meter is to do."""
+
+    READ = "READ"
+    RECHARGE = "RECHARGE"
+
+
 class Outcome(StrEnum):
     """What became of a letter, in the gateway's words."""
 

@@ -31,6 +31,18 @@ class Line:
     relogin: float = 0
 
 
+NAUGHTY_LINE = Line(
+    lose_question=0.15,
+    lose_answer=0.2,
+    double_question=0.2,
+    cut_power=0.05,
+    lose_letter=0.1,
+    double_report=0.2,
+    late_report=0.1,
+    relogin=0.02,
+)
+
+
 @dataclass
 class StreetOfOne:
     """The meter, the store and the post between them; every choice comes from one seed."""

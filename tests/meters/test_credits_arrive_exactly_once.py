@@ -8,7 +8,7 @@ import pytest
 from apps.meters import deciding as d
 from apps.meters.states import CommandKind, CommandState, Frozen
 from meter_gateway.protocol.profiles import load_profile
-from tests.meters.street_of_one import Line, StreetOfOne
+from tests.meters.street_of_one import NAUGHTY_LINE, Line, StreetOfOne
 
 
 def test_a_credit_is_numbered_sent_and_proved() -> None:
@@ -107,22 +107,10 @@ def test_a_meter_that_keeps_refusing_freezes_after_five_times_and_says_why() -> 
     assert street.meter.state.purchase_count == 3
 
 
-NAUGHTY = Line(
-    lose_question=0.15,
-    lose_answer=0.2,
-    double_question=0.2,
-    cut_power=0.05,
-    lose_letter=0.1,
-    double_report=0.2,
-    late_report=0.1,
-    relogin=0.02,
-)
-
-
 @pytest.mark.parametrize("first_seed", range(0, 100, 25))
 def test_on_a_naughty_line_every_credit_arrives_once_and_replays_add_nothing(first_seed: int) -> None:
     for seed in range(first_seed, first_seed + 25):
-        street = StreetOfOne(seed=seed, line=NAUGHTY)
+        street = StreetOfOne(seed=seed, line=NAUGHTY_LINE)
         wanted = ["10.00", "0.01", "76.92", "3.50"]
         credits = []
         for energy in wanted:

@@ -8,6 +8,7 @@
 "Duplicate" alone proves nothing: it may speak of another purchase with our number.
 """
 
+from decimal import Decimal
 from enum import Enum
 from uuid import UUID
 
@@ -70,23 +71,32 @@ def _number_and_send(turn: Turn, command: OpenCommand) -> None:
     state = turn.state
     assert state.count is not None
     assert state.purchased_kwh is not None
+    if number(turn, command, state.count, state.purchased_kwh, state.customer_no):
+        _deliver(turn, command.id)
+
+
+def number(
+    turn: Turn, command: OpenCommand, count: int, purchased_kwh: Decimal, customer_no: str
+) -> OpenCommand | None:
+    """Give the head credit the number after `count` and store its bytes; None, and frozen, where numbers end."""
+    state = turn.state
     assert command.energy_kwh is not None
-    number = state.count + 1
-    if number > LARGEST_COUNT:
-        turn.freeze(Frozen.COUNT_FULL, count=state.count)
-        return
+    following = count + 1
+    if following > LARGEST_COUNT:
+        turn.freeze(Frozen.COUNT_FULL, count=count)
+        return None
     frame = frames.recharge(
         state.profile,
         state.serial,
         energy_kwh=command.energy_kwh,
-        number=number,
-        customer_no=state.customer_no,
+        number=following,
+        customer_no=customer_no,
     )
-    turn.do(StoreFrames(command.id, number, (frame,), state.purchased_kwh, state.customer_no))
+    turn.do(StoreFrames(command.id, following, (frame,), purchased_kwh, customer_no))
     turn.state = state.with_command(
-        command.id, number=number, frames=(frame,), purchased_before_kwh=state.purchased_kwh
+        command.id, number=following, frames=(frame,), purchased_before_kwh=purchased_kwh
     )
-    _deliver(turn, command.id)
+    return turn.state.command(command.id)
 
 
 def _deliver(turn: Turn, command_id: UUID) -> None:

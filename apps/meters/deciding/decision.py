@@ -8,7 +8,7 @@ others and blocks further credits only, never the reads that resolve it.
 
 from dataclasses import replace
 
-from apps.meters.deciding import credit, power, reading
+from apps.meters.deciding import credit, phone, power, reading
 from apps.meters.deciding.events import (
     Answered,
     CancelAsked,
@@ -18,6 +18,8 @@ from apps.meters.deciding.events import (
     LoggedIn,
     NotePower,
     NoteReading,
+    PhoneCame,
+    PhoneSaid,
     Rung,
     Step,
 )
@@ -39,6 +41,10 @@ def decide(state: MeterState, event: Event) -> tuple[MeterState, list[Effect]]:
         _go_on_at_once(turn)
     elif isinstance(event, CancelAsked):
         credit.take_back(turn, event.command_id)
+    elif isinstance(event, PhoneCame):
+        phone.hand_over(turn, event)
+    elif isinstance(event, PhoneSaid):
+        phone.hear(turn, event)
     else:
         assert isinstance(event, Rung)
     _give_up_lost_letter(turn)

@@ -45,7 +45,30 @@ class CancelAsked:
     command_id: UUID
 
 
-Event = Rung | LoggedIn | Answered | CancelAsked
+@dataclass(frozen=True)
+class PhoneCame:
+    """A phone stands at the meter and would carry its head credit.
+
+    `frames` and `replies` are the count reads it was given, and what it says the meter answered; both empty when
+    it comes for the first time.
+    """
+
+    now: datetime
+    frames: tuple[str, ...] = ()
+    replies: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class PhoneSaid:
+    """A phone says what the meter answered to a credit's frames; it may say anything, late, and twice."""
+
+    now: datetime
+    command_id: UUID
+    frames: tuple[str, ...]
+    replies: tuple[str | None, ...]
+
+
+Event = Rung | LoggedIn | Answered | CancelAsked | PhoneCame | PhoneSaid
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,14 @@ REST = [
     _route("POST", f"{_METER}/prices", "401 403 201 201 403 404 403 401", {"price_yuan_per_kwh": "0.7000"}),
     _route("GET", f"{_METER}/qr.svg", "401 403 200 200 200 404 403 401"),
     _route("GET", f"{_METER}/qr.png", "401 403 200 200 200 404 403 401"),
+    _route("POST", f"{_METER}/phone-sessions", "401 403 201 201 403 404 403 401", {"purpose": "recharge"}),
+    # Opened by the owner, and nobody else's.
+    _route(
+        "POST",
+        "api/v1/phone-sessions/<uuid:session_id>/frames",
+        "404 404 200 404 404 404 404 401",
+        {"seq": 1, "error": "out of reach"},
+    ),
     _route("GET", "api/v1/commands/<uuid:command_id>", "401 403 200 200 200 404 403 401"),
     _route("GET", "api/v1/sites", "401 403 200 200 200 200 403 401"),
     _route("POST", "api/v1/sites", "401 403 201 201 403 201 403 401", {"name": "New Court"}),
@@ -137,6 +145,9 @@ REST = [
         "api/v1/q/<str:token>/orders",
         "409 409 409 409 409 409 409 401",
         {"amount_yuan": "50.00", "channel": "alipay"},
+    ),
+    _route(
+        "POST", "api/v1/q/<str:token>/phone-sessions", "201 201 201 201 201 201 201 401", {"purpose": "read"}
     ),
     _route("POST", "api/v1/q/<str:token>/read", "202 202 202 202 202 202 202 401", {}),
     _route("GET", "api/v1/orders/<str:no>", "200 200 200 200 200 200 200 401"),

@@ -29,8 +29,11 @@ from apps.income.models import CollectionAccount, Order, Payment
 from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind
 from apps.meters.models import Command, Gateway, Letter, Meter, Presence, Room, Site
+from apps.meters.post import ValkeyPost
 from apps.meters.services import sharing
 from apps.meters.services.commands import ask_power
+from apps.meters.services.phone import open_session
+from apps.meters.states import Errand
 from apps.readings.models import DailyReading, Reading
 from tests.people import House, Street
 from tests.routes import DESKS, KINDS, LANDLORDS_DESK, PAGE, REST, ROUTES, Route
@@ -129,7 +132,17 @@ def _furnish(house: House, mark: str) -> dict[str, str]:
             taken_at=now,
             source="FREEZE",
         )
+        errands = open_session(
+            post=ValkeyPost(),
+            meter=meter,
+            errand=Errand.READ,
+            command_id=None,
+            by_id=by_id,
+            keeps_readings=False,
+            now=now,
+        )
     return {
+        "session_id": str(errands.session.pk),
         "share_token": share_token,
         "share_id": str(share.pk),
         "alert_id": str(alert.pk),
@@ -392,7 +405,9 @@ def test_every_view_that_opens_its_own_scopes_says_so() -> None:
     """Whoever finds the landlord through a door, or calls a platform, must not be inside a member's scope."""
     for path, pattern in _routes(get_resolver()):
         callback: Any = pattern.callback
-        doors_or_platforms = "q|orders|my|auth/(codes|register|login|wechat|alipay)|shares/<str|me/password"
+        doors_or_platforms = (
+            "q|orders|phone-sessions|my|auth/(codes|register|login|wechat|alipay)|shares/<str|me/password"
+        )
         if re.search(f"^(api/v1/({doors_or_platforms})|pay/notify)", path):
             view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
             assert view.opens_own_scopes, path

@@ -17,7 +17,10 @@ _OVER = frozenset({OrderState.CLOSED, OrderState.REVIEW, OrderState.REFUNDED})
 
 @dataclass(frozen=True)
 class Facts:
-    """What the sentence depends on; `is_late`: paid, and the meter has proved nothing for 15 seconds."""
+    """What the sentence depends on; `is_late`: paid, and the meter has proved nothing for 15 seconds.
+
+    `is_carried`: a phone says that it brought the energy, and the meter itself has not been heard since.
+    """
 
     state: OrderState
     is_expired: bool
@@ -26,6 +29,7 @@ class Facts:
     power_reason: str
     power_note: str
     is_light_on: bool
+    is_carried: bool = False
 
 
 def sentence(facts: Facts) -> str:
@@ -54,6 +58,11 @@ def sentence(facts: Facts) -> str:
             return _(
                 "Your money is here. The meter's records have to be checked by a person first; "
                 "neither money nor energy is lost."
+            )
+        case _ if facts.is_carried:
+            return _(
+                "A phone has brought the energy to the meter. It counts once the meter itself confirms it, with its "
+                "next signal; neither money nor energy is lost."
             )
         case _ if facts.is_late:
             return _("The meter has no signal just now; neither money nor energy is lost.")

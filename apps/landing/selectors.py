@@ -22,6 +22,7 @@ from apps.income.states import UNDECIDED, Channel, OrderState, order_state
 from apps.landing.estimates import days_left
 from apps.landing.progress import PROOF_EXPECTED, Facts, ask_again_in_s, sentence
 from apps.meters.models import Command, CommandEvent, Lease, Meter, Presence, StockedMeter
+from apps.meters.services.phone import can_be_carried
 from apps.meters.services.sharing import find_shared_meter
 from apps.meters.states import CommandKind, CommandState, PowerReason
 from apps.readings import selectors as readings
@@ -108,6 +109,7 @@ class OrderProgress:
     """Where an order stands. `detail` is one sentence in the caller's language.
 
     `ask_again_in_s` is None once nothing more will happen. `is_late`: paid, and no proof after 15 seconds.
+    `can_carry`: a phone could bring the energy, because the meter is not heard just now and has Bluetooth.
     `bridge` and `qr_text` are only there while the order can be paid.
     """
 
@@ -130,6 +132,7 @@ class OrderProgress:
     is_online: bool
     is_late: bool
     can_cancel: bool
+    can_carry: bool
     ask_again_in_s: int | None
     bridge: dict[str, Any] | None
     qr_text: str
@@ -227,6 +230,7 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
         power_reason=power.reason,
         power_note=power.note,
         is_light_on=steps.light_on_at is not None,
+        is_carried=not is_online and recharge is not None and recharge.command.state == CommandState.ACKED,
     )
     is_payable = payment.state in UNDECIDED and now < order.expires_at
     return OrderProgress(
@@ -249,6 +253,10 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
         is_online=is_online,
         is_late=is_late,
         can_cancel=payment.state in UNDECIDED,
+        can_carry=state in (OrderState.PAID, OrderState.DELIVERING)
+        and (is_late or not is_online)
+        and not order.meter.frozen
+        and can_be_carried(order.meter),
         ask_again_in_s=ask_again_in_s(facts, _moved_at(steps), now),
         bridge=payment.bridge if is_payable else None,
         qr_text=payment.qr_text if is_payable else "",

@@ -65,7 +65,7 @@ def fitting(frame_hex: str, heard_hex: str) -> str | None:
     stream = FrameStream()
     for event in [*stream.receive(bytes.fromhex(heard_hex)), *stream.flush()]:
         if isinstance(event, FrameSeen) and matches(asked, event.frame):
-            return event.raw.hex().upper()
+            return event.frame.encode(preamble=0).hex().upper()
     return None
 
 

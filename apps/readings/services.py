@@ -8,11 +8,12 @@ from uuid import UUID
 
 from apps.common.queue import ring_after_commit
 from apps.meters.evidence import Evidence, weigh
-from apps.meters.models import Letter, Meter
+from apps.meters.models import Letter, Meter, PhoneSession
 from apps.meters.states import Purpose
 from apps.readings import daily
 from apps.readings.energy import jumped, most_kwh
 from apps.readings.models import DailyReading, QuarantinedReading, Reading
+from apps.readings.selectors import latest
 from meter_gateway.protocol.frames import Frame, FrameError
 from meter_gateway.protocol.profiles import Profile, load_profile
 from meter_gateway.protocol.replies import ReadReply, parse_reply
@@ -100,6 +101,30 @@ def record_push(*, meter_id: UUID, raw: str, taken_at: datetime, received_at: da
         taken_at=taken_at,
         received_at=received_at,
         source=Reading.Source.PUSH,
+    )
+
+
+def record_carried(*, session: PhoneSession, evidence: Evidence, at: datetime | None, now: datetime) -> bool:
+    """Make a reading of what somebody of the house brought by phone; say whether there was one to keep.
+
+    A phone can say anything: what would put the counter back is dropped, what jumps is quarantined like any other.
+    One told later counts for the moment it was taken (`at`, by the phone's clock, while its session lived).
+    """
+    taken_at = at or now
+    is_timely = session.created_at <= taken_at <= min(now, session.expires_at)
+    if not session.keeps_readings or not is_timely or session.device_epoch != session.meter.device_epoch:
+        return False
+    last = latest(session.meter)
+    if evidence.total_kwh is None or (
+        last and (taken_at < last.taken_at or evidence.total_kwh < last.total_kwh)
+    ):
+        return False
+    return record(
+        meter=session.meter,
+        evidence=evidence,
+        taken_at=taken_at,
+        received_at=now,
+        source=Reading.Source.PHONE,
     )
 
 

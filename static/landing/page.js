@@ -83,7 +83,7 @@
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     document.querySelectorAll("[data-part]").forEach((part) => {
       const newer = fresh.getElementById(part.id);
-      if (!newer) return;
+      if (!newer || part.dataset.busy) return;
       const hadFocus = part.contains(document.activeElement);
       part.replaceWith(document.adoptNode(newer));
       const target = hadFocus && one("button, a", newer);
@@ -117,6 +117,7 @@
     if (one("[data-poll]")) waiting = setTimeout(follow, wait * 1000);
   };
   follow();
+  document.addEventListener("carried", follow);
 
   // --- A fresh reading: ask the meter, then look until the figure is a new one.
   const readNow = async (button) => {

@@ -76,7 +76,7 @@ class NewOrderView(APIView):
             payer=payer_of(request, given["channel"]),
             payer_ip=address_of(request) or None,
             caller=caller_of(request),
-            idempotency_key=_key(request),
+            idempotency_key=idempotency_key(request),
             now=now,
         )
         progress = order_progress(find_order(opened.order.no), now)
@@ -181,7 +181,8 @@ def _ask_read_in_turn(meter_id: UUID) -> Command:
     return ask_read(meter=meter, by_id=None, now=now)
 
 
-def _key(request: Request) -> str:
+def idempotency_key(request: Request) -> str:
+    """Return the caller's Idempotency-Key, empty without one; 400 where it is too long."""
     key: str = request.headers.get("Idempotency-Key", "")
     if len(key) > _LONGEST_KEY:
         raise ValidationError({"Idempotency-Key": _("At most 255 characters.")})

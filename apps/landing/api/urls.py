@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from apps.landing.api import catalogue, days, leases, meters, nowhere, places, records, renter
+from apps.landing.api import catalogue, days, leases, meters, nowhere, phone, places, records, renter
 from apps.landing.api.refunds import PaymentRefundsView
 
 urlpatterns = [
@@ -20,6 +20,14 @@ urlpatterns = [
     path("commands/<uuid:command_id>", meters.CommandView.as_view(), name="api_command"),
     path("meters/<uuid:meter_id>/daily-readings", days.MeterDaysView.as_view(), name="api_meter_days"),
     path("meters/<uuid:meter_id>/shares", leases.SharesView.as_view(), name="api_meter_shares"),
+    path(
+        "meters/<uuid:meter_id>/phone-sessions",
+        phone.MeterPhoneSessionsView.as_view(),
+        name="api_meter_phone_sessions",
+    ),
+    path(
+        "phone-sessions/<uuid:session_id>/frames", phone.PhoneAnswersView.as_view(), name="api_phone_answers"
+    ),
     path("meter-models", catalogue.MeterModelsView.as_view(), name="api_meter_models"),
     path("sites", places.SitesView.as_view(), name="api_sites"),
     path("sites/<uuid:site_id>", places.SiteView.as_view(), name="api_site"),
@@ -36,6 +44,11 @@ urlpatterns = [
     path("q/<str:token>", renter.MeterPageView.as_view(), name="api_meter_page"),
     path("q/<str:token>/orders", renter.NewOrderView.as_view(), name="api_new_order"),
     path("q/<str:token>/read", renter.FreshReadingView.as_view(), name="api_fresh_reading"),
+    path(
+        "q/<str:token>/phone-sessions",
+        phone.PayersPhoneSessionsView.as_view(),
+        name="api_payers_phone_sessions",
+    ),
     path("orders/<str:no>", renter.OrderView.as_view(), name="api_order"),
     path("orders/<str:no>/cancel", renter.CancelOrderView.as_view(), name="api_cancel_order"),
     path("my/meters", renter.MyMetersView.as_view(), name="api_my_meters"),

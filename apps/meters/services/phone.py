@@ -77,6 +77,12 @@ class Errands:
     is_news: bool = False
 
 
+def can_be_carried(meter: Meter) -> bool:
+    """Say whether a phone may bring this model its energy: it has Bluetooth, and would not take one frame twice."""
+    profile = load_profile(meter.profile)
+    return bool(profile.ble) and profile.dedupe == "count"
+
+
 def open_session(
     *,
     post: Post,
@@ -99,7 +105,7 @@ def open_session(
     if meter.archived_at is not None:
         raise MeterArchived()
     profile = load_profile(meter.profile)
-    if not profile.ble or (errand is Errand.RECHARGE and profile.dedupe != "count"):
+    if not profile.ble or (errand is Errand.RECHARGE and not can_be_carried(meter)):
         raise NoBluetooth()
     head, stage = None, Purpose.READ
     frames = questions.full_reads(profile, meter.serial, with_customer=not meter.customer_no)

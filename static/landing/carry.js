@@ -136,7 +136,7 @@
     const { order, frame } = section.dataset;
     const frames = errand.frames.slice();
     for (const [at, question] of frames.entries()) {
-      show(section, frame.replace("%1", at + 1).replace("%2", frames.length), at, frames.length);
+      show(section, frame.replace("{at}", at + 1).replace("{all}", frames.length), at, frames.length);
       const heard = await askMeter(line, question.hex, errand.answer_timeout_s * 1000 + SLACK_MS);
       errand.answers.push(heard ? { seq: question.seq, hex: heard } : { seq: question.seq, error: "no answer" });
       errand.frames = frames.slice(at + 1);

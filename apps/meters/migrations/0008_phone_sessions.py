@@ -12,7 +12,7 @@ import apps.common.walls
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0005_doors_of_phone_sessions"),
-        ("meters", "0006_shares"),
+        ("meters", "0007_no_credit_for_a_removed_meter"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,9 +1,11 @@
 """Celery: doorbells and schedules. Queues are named by urgency: money, delivery, readings, alerts."""
 
 import os
+from datetime import UTC, datetime
+from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import before_task_publish, worker_init
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
@@ -13,6 +15,12 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_queues = [Queue(name) for name in ("money", "delivery", "readings", "alerts")]
 app.conf.task_default_queue = "alerts"
 app.autodiscover_tasks()
+
+
+@before_task_publish.connect
+def _say_when(headers: dict[str, Any], **_: object) -> None:
+    """Write into the envelope when it was sent, so that the operator sees how long a message has waited."""
+    headers.setdefault("sent_at", datetime.now(UTC).isoformat())
 
 
 @worker_init.connect

@@ -6,6 +6,7 @@ The event loop only puts items into a bounded tray; everything that can block or
 import logging
 import threading
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
@@ -119,4 +120,5 @@ class Publisher:
             arguments = dict(items[-1])
         else:
             arguments = {"gateway": self._gateway, kind.list_name: items}
-        self._celery.send_task(kind.task, kwargs=arguments, queue=kind.queue, retry=False)
+        headers = {"sent_at": datetime.now(UTC).isoformat()}
+        self._celery.send_task(kind.task, kwargs=arguments, queue=kind.queue, headers=headers, retry=False)

@@ -96,6 +96,7 @@ REST = [
     _route("GET", f"{_METER}/commands", "401 403 200 200 200 404 403 401"),
     _route("GET", f"{_METER}/prices", "401 403 200 200 200 404 403 401"),
     _route("POST", f"{_METER}/prices", "401 403 201 201 403 404 403 401", {"price_yuan_per_kwh": "0.7000"}),
+    _route("GET", "api/v1/meters/labels.pdf", "401 403 200 200 200 200 403 401"),
     _route("GET", f"{_METER}/qr.svg", "401 403 200 200 200 404 403 401"),
     _route("GET", f"{_METER}/qr.png", "401 403 200 200 200 404 403 401"),
     _route("POST", f"{_METER}/phone-sessions", "401 403 201 201 403 404 403 401", {"purpose": "recharge"}),
@@ -305,6 +306,8 @@ LANDLORDS_DESK = [
 
 OPERATORS_DESK = [
     _route("GET", "ops/", _OPERATOR),
+    _route("GET", "ops/queues/", _OPERATOR),
+    _route("GET", "ops/meters/stockedmeter/import/", _OPERATOR),
     _route("POST", "ops/language/", _AWAY),
     _route("GET", "ops/search/", _OPERATOR),
     _route("GET", "ops/login/", "200 200 200 200 200 200 302 200"),

@@ -25,9 +25,12 @@ APPS = sorted(path.parent.name for path in (ROOT / "apps").glob("*/__init__.py")
 
 # Seconds are floats because operating systems take them so; no money or energy is near them.
 SECONDS = {
+    ("apps/common/broker.py", "_ROLL_CALL_S"),
     ("apps/common/platforms.py", "TIMEOUT_S"),
 }
 FLOATS_ARE_FINE_IN = {
+    "apps/landing/paper/labels.py": "millimetres on paper",
+    "apps/landing/paper/sheet.py": "millimetres on paper",
     "apps/common/management/commands/sweep.py": "paces itself by the monotonic clock",
 }
 # Who may look at a clock: what begins an act. Everything behind it is told the time.

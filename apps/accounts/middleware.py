@@ -54,7 +54,8 @@ class LandlordScopeMiddleware:
         except Resolver404:
             return self.get_response(request)
         if "ops" in match.app_names or "ops" in match.namespaces:
-            if request.user.is_authenticated and request.user.is_operator:
+            is_operator = request.user.is_authenticated and request.user.is_operator
+            if is_operator and not _opens_own_scopes(match, request.method or "GET"):
                 return self._inside(scoping.everything("the operator's desk"), request)
             return self.get_response(request)
         if not (request.path_info.startswith(API) or "admin" in match.namespaces):

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import redis
-from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.utils import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -16,12 +15,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from apps.common.broker import connect
 from apps.meters.models import Gateway, Presence
 
 BEAT_TASK = "common.beat_is_alive"
 GATEWAY_SILENT = timedelta(seconds=35)
 BEAT_SILENT = timedelta(seconds=90)
-BROKER_TIMEOUT_S = 1
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -81,12 +80,7 @@ def _database_answers(now: datetime) -> bool:
 
 def _broker_answers(now: datetime) -> bool:
     try:
-        with redis.Redis.from_url(
-            settings.BROKER_URL,
-            socket_timeout=BROKER_TIMEOUT_S,
-            socket_connect_timeout=BROKER_TIMEOUT_S,
-            retry=None,
-        ) as broker:
+        with connect() as broker:
             return bool(broker.ping())
     except redis.RedisError:
         return False

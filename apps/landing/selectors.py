@@ -1,9 +1,11 @@
 """What the QR code shows, and where an order stands: read once here, shown by REST and by the page alike."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
@@ -201,6 +203,14 @@ def meter_page(found: Found, now: datetime) -> MeterPage:
             credit_step_kwh=load_profile(meter.profile).credit_step_kwh,
             time_zone=meter.room.site.time_zone,
         )
+
+
+def meters_to_label(ids: Sequence[UUID] | None) -> list[Meter]:
+    """Return meters in use with their rooms, in the order of the house; `ids` None means all of them."""
+    meters = Meter.objects.filter(archived_at=None).select_related("room__site")
+    if ids is not None:
+        meters = meters.filter(pk__in=ids)
+    return list(meters.order_by("room__site__name", "room__building", "room__floor", "room__name", "id"))
 
 
 def order_progress(found: Found, now: datetime) -> OrderProgress:

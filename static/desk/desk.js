@@ -1,4 +1,4 @@
-// Two small things: a form is sent once, and an open command's line goes on by itself.
+// Small things: a form is sent once, a sheet is printed, and an open command's line goes on by itself.
 (function () {
     "use strict";
 
@@ -66,6 +66,9 @@
         }
     }
 
+    document.addEventListener("click", (event) => {
+        if (event.target.closest("[data-print]")) window.print();
+    });
     document.addEventListener("submit", sendOnce);
     window.addEventListener("pageshow", unlock);
     document.addEventListener("DOMContentLoaded", () => {

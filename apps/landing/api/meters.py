@@ -22,8 +22,8 @@ from apps.income.states import RechargeKind
 from apps.landing.api import arranging_serializers as a
 from apps.landing.api import claims, filters, selectors
 from apps.landing.api import serializers as s
-from apps.landing.api.qr import qr_image
 from apps.landing.api.streaming import CsvToo, OneForm
+from apps.landing.qr import qr_image
 from apps.landing.removal import remove_meter
 from apps.meters.api.of_one_meter import OfOneMeter
 from apps.meters.models import Command, Meter, StockedMeter

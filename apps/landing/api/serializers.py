@@ -8,7 +8,7 @@ from rest_framework import serializers
 from apps.common.serializing import AmountField, EnergyField, LedgerAmountField, PriceField
 from apps.income.models import Payment, Recharge
 from apps.income.states import Channel, PaymentState, RechargeKind, RechargeState
-from apps.landing.api.qr import qr_url
+from apps.landing.qr import qr_url
 from apps.meters.models import Command, CommandEvent, Lease, Meter, Room, Site
 from apps.meters.states import CommandKind, CommandState, PowerReason
 from apps.readings.models import Reading

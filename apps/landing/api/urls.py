@@ -3,11 +3,12 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from apps.landing.api import catalogue, days, leases, meters, nowhere, phone, places, records, renter
+from apps.landing.api import catalogue, days, labels, leases, meters, nowhere, phone, places, records, renter
 from apps.landing.api.refunds import PaymentRefundsView
 
 urlpatterns = [
     path("meters", meters.MetersView.as_view(), name="api_meters"),
+    path("meters/labels.pdf", labels.LabelsView.as_view(), name="api_meter_labels"),
     path("meters/<uuid:meter_id>", meters.MeterView.as_view(), name="api_meter"),
     path("meters/<uuid:meter_id>/read", meters.ReadView.as_view(), name="api_meter_read"),
     path("meters/<uuid:meter_id>/power", meters.PowerView.as_view(), name="api_meter_power"),

@@ -1,11 +1,10 @@
-"""The operator's machines and people. Read-only, but for the stock and the schedules."""
+"""The operator's machines and people. Read-only, but for the schedules."""
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -21,62 +20,9 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.accounts.models import Landlord, Member
-from apps.common.errors import Refused
 from apps.landing.desk import cells, words
 from apps.landing.desk.base import ScopedModelAdmin
-from apps.meters.models import Gateway, Presence, StockedMeter
-from apps.meters.services.registry import stock_meter
-from meter_gateway.protocol.profiles import names
-
-
-class StockForm(forms.ModelForm):
-    class Meta:
-        model = StockedMeter
-        fields = ("serial", "profile")
-
-    profile = forms.ChoiceField(label=gettext_lazy("model"), widget=UnfoldAdminSelectWidget)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "profile" in self.fields:
-            self.fields["profile"].choices = [(name, name) for name in names()]  # type: ignore[attr-defined]
-
-    def clean_serial(self) -> str:
-        serial = str(self.cleaned_data["serial"])
-        if len(serial) != 12 or not serial.isascii() or not serial.isdigit():
-            raise forms.ValidationError(_("A serial has 12 digits."))
-        return serial
-
-
-class StockAdmin(ScopedModelAdmin):
-    form = StockForm
-    list_display = ("serial", "profile", "online", "barred")
-    list_filter = ("profile",)
-    search_fields = ("serial",)
-    search_help_text = gettext_lazy("Serial")
-    ordering = ("serial",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return bool(self.admin_site.has_permission(request))
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        presence = Presence.objects.filter(serial=OuterRef("serial"), is_online=True)
-        return super().get_queryset(request).annotate(is_online=Exists(presence))
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        try:
-            row = stock_meter(serial=obj.serial, profile=obj.profile)
-        except Refused as refusal:
-            raise forms.ValidationError(str(refusal.detail)) from refusal
-        obj.pk, obj.qr_token = row.pk, row.qr_token
-
-    @admin.display(description=gettext_lazy("connection"))
-    def online(self, row: Any) -> SafeString:
-        return cells.said(words.online(row.is_online))
-
-    @admin.display(description=gettext_lazy("barred"), ordering="barred_at")
-    def barred(self, row: Any) -> SafeString:
-        return cells.instant(row.barred_at, timezone.now())
+from apps.meters.models import Gateway, Presence
 
 
 class GatewayAdmin(ScopedModelAdmin):
@@ -210,7 +156,6 @@ class CrontabDesk(ScheduleDesk, CrontabScheduleAdmin):
 
 
 def register(site: Any) -> None:
-    site.register(StockedMeter, StockAdmin)
     site.register(Gateway, GatewayAdmin)
     site.register(Presence, PresenceAdmin)
     site.register(Landlord, LandlordAdmin)

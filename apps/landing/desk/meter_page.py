@@ -358,6 +358,7 @@ def _qr(meter: Meter) -> dict[str, Any]:
         "address": address,
         "svg_url": f"/api/v1/meters/{meter.pk}/qr.svg",
         "png_url": f"/api/v1/meters/{meter.pk}/qr.png",
+        "label_url": f"/api/v1/meters/labels.pdf?ids={meter.pk}",
     }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -14,6 +14,8 @@ from apps.accounts.roles import Act
 from apps.common.errors import Refused
 from apps.landing.desk import cells, words
 from apps.landing.desk.meter_page import MeterPages
+from apps.landing.paper.labels import labels
+from apps.landing.selectors import meters_to_label
 from apps.meters.models import Meter, Presence, Site
 from apps.meters.services.commands import ask_read
 from apps.readings.looks import Look, with_look
@@ -90,7 +92,7 @@ class MeterAdmin(MeterPages):
     search_fields = ("room__name", "room__building", "room__site__name", "serial", "note")
     search_help_text = gettext_lazy("Room, building, site or serial")
     ordering = ("room__site__name", "room__building", "room__floor", "room__name", "id")
-    actions = ("read_now",)
+    actions = ("read_now", "print_labels")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return as_listed(super().get_queryset(request), timezone.now())
@@ -136,6 +138,21 @@ class MeterAdmin(MeterPages):
                 asked += 1
         said = ngettext("%(n)d meter is being read.", "%(n)d meters are being read.", asked) % {"n": asked}
         self.message_user(request, said, messages.SUCCESS)
+
+    @admin.action(description=gettext_lazy("Print QR labels"))
+    def print_labels(self, request: Any, chosen: QuerySet[Any]) -> HttpResponse | None:
+        """Answer with a sheet of labels for the chosen meters; a removed one needs none."""
+        in_use = meters_to_label(list(chosen.values_list("pk", flat=True)))
+        if not in_use:
+            self.message_user(
+                request, _("A removed meter needs no label; choose one in use."), messages.WARNING
+            )
+            return None
+        return HttpResponse(
+            labels(in_use),
+            content_type="application/pdf",
+            headers={"Content-Disposition": 'inline; filename="labels.pdf"'},
+        )
 
 
 def register(site: Any) -> None:

@@ -55,7 +55,10 @@ def landlord_links() -> list[tuple[Any, list[Link]]]:
 
 def operator_links() -> list[tuple[Any, list[Link]]]:
     return [
-        ("", [Link(_("What is stuck"), "emergency", "index")]),
+        (
+            "",
+            [Link(_("What is stuck"), "emergency", "index"), Link(_("Queues"), "stacks", "queues")],
+        ),
         (
             _("Delivery"),
             [

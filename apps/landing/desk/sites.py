@@ -22,10 +22,12 @@ from unfold.sites import UnfoldAdminSite
 
 from apps.accounts import selectors
 from apps.accounts.roles import Act, may
-from apps.landing.desk import leases, machines, meters, operators, places, records, typed
+from apps.common.scoping import own_scopes
+from apps.landing.desk import leases, machines, meters, operators, places, records, stock, typed
 from apps.landing.desk.home import home
 from apps.landing.desk.login import LandlordLogin, OperatorLogin
 from apps.landing.desk.navigation import Link, landlord_links, operator_links
+from apps.landing.desk.queues import queues_now
 from apps.landing.desk.stuck import what_is_stuck
 
 # One accent, 4.5:1 on white at 600 and on the dark ground at 500.
@@ -244,6 +246,16 @@ class OperatorSite(DeskSite):
     def links(self) -> list[tuple[Any, list[Link]]]:
         return operator_links()
 
+    def get_urls(self) -> list[URLPattern]:
+        return [path("queues/", self.admin_view(self.queues), name="queues"), *super().get_urls()]
+
+    @own_scopes
+    def queues(self, request: Any) -> HttpResponse:
+        """Show what waits at the broker; asks it, so no scope is open."""
+        request.current_app = self.name
+        context = {**self.each_context(request), "title": _("Queues"), "report": queues_now(timezone.now())}
+        return TemplateResponse(request, "desk/queues.html", context)
+
     def index(self, request: Any, extra_context: Any = None) -> TemplateResponse:
         return super().index(request, {"report": what_is_stuck(timezone.now()), **(extra_context or {})})
 
@@ -253,5 +265,5 @@ operator_site = OperatorSite("ops")
 
 for page in (meters, leases, records, places):
     page.register(landlord_site)
-for page in (machines, operators):
+for page in (machines, operators, stock):
     page.register(operator_site)

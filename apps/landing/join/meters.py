@@ -16,13 +16,13 @@ from apps.accounts.models import Member
 from apps.accounts.roles import Act, may
 from apps.common.errors import Forbidden, Gone, NotFound, Refused
 from apps.common.scoping import landlord_scope
-from apps.landing.api.qr import qr_image
 from apps.landing.desk.once import new_key
 from apps.landing.join.adding import add_typed_meter
 from apps.landing.join.kept import forget, keep, kept
 from apps.landing.join.screens import added_screen
 from apps.landing.join.typed import FieldsMissing, MeterForm, text_of
 from apps.landing.page.edge import page
+from apps.landing.qr import qr_image
 from apps.meters.models import Meter, Site, StockedMeter
 from apps.meters.services.registry import MeterTaken
 

@@ -16,6 +16,7 @@ from apps.meters.services import commands, registry
 
 TRIES = 10
 BLOCKED_FOR = timedelta(hours=1)
+CODE_LENGTH = 10
 
 
 class ClaimRefused(Refused):
@@ -34,9 +35,9 @@ class ClaimBlocked(Refused):
 
 def set_claim_code(*, stocked: StockedMeter) -> str:
     """Give a stocked device a new claim code and return it, this once; it goes on the card in the box."""
-    code = readable_code(10)
+    code = readable_code(CODE_LENGTH)
     StockedMeter.objects.filter(pk=stocked.pk).update(
-        claim_code_hash=_hash(stocked.serial, code), claim_tries=0, claim_blocked_until=None
+        claim_code_hash=code_hash(stocked.serial, code), claim_tries=0, claim_blocked_until=None
     )
     return code
 
@@ -55,7 +56,7 @@ def find_claimable(*, qr_token: str, serial: str, claim_code: str, now: datetime
     if stocked.claim_blocked_until and stocked.claim_blocked_until > now:
         raise ClaimBlocked(fields={"claim_code": _("Blocked for a while.")})
     plain = claim_code.strip().upper().replace("-", "").replace(" ", "")
-    if hmac.compare_digest(_hash(stocked.serial, plain), stocked.claim_code_hash):
+    if hmac.compare_digest(code_hash(stocked.serial, plain), stocked.claim_code_hash):
         return stocked
     StockedMeter.objects.filter(pk=stocked.pk).update(claim_tries=F("claim_tries") + 1)
     StockedMeter.objects.filter(pk=stocked.pk, claim_tries__gte=TRIES).update(
@@ -94,7 +95,8 @@ def find_or_make_room(*, site: Site | None, site_name: str, building: str, floor
     return room
 
 
-def _hash(serial: str, code: str) -> str:
+def code_hash(serial: str, code: str) -> str:
+    """Return what is kept of a claim code: keyed, so that the table alone does not let anybody try codes."""
     return hmac.new(
         settings.SECRET_KEY.encode(), f"claim:{serial}:{code}".encode(), hashlib.sha256
     ).hexdigest()

@@ -1,0 +1,98 @@
+"""The operator takes devices into stock, each with a code in its QR and a claim code on its card."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from apps.common.ids import readable_code, secret_token
+from apps.common.queue import ring_after_commit
+from apps.meters.models import StockedMeter
+from apps.meters.services.claiming import CODE_LENGTH, code_hash
+from apps.meters.stock_list import StockLine, Wrong
+
+
+@dataclass(frozen=True)
+class Card:
+    """What goes into the box of one device. The code is nowhere else: only its keyed hash is kept."""
+
+    stocked: StockedMeter
+    claim_code: str
+
+    @property
+    def readable(self) -> str:
+        """The code in two halves, as people read it aloud; claiming takes it with the hyphen and without."""
+        half = len(self.claim_code) // 2
+        return f"{self.claim_code[:half]}-{self.claim_code[half:]}"
+
+
+class BatchRefused(Exception):
+    """Nothing of the batch was taken in; `wrong` says why, line by line."""
+
+    def __init__(self, wrong: Sequence[Wrong]) -> None:
+        super().__init__("; ".join(str(mistake) for mistake in wrong))
+        self.wrong = tuple(wrong)
+
+
+def stock_batch(*, lines: Sequence[StockLine], now: datetime) -> list[Card]:
+    """Take all these devices into stock and return their cards, in their order; all of them or none.
+
+    The codes are told this once.
+
+    :raises BatchRefused: if one of them is in stock already.
+    """
+    cards = [_card(line, now) for line in lines]
+    try:
+        with transaction.atomic():
+            StockedMeter.objects.bulk_create([card.stocked for card in cards])
+            ring_after_commit("meters.publish_serials", queue_name="delivery")
+    except IntegrityError:
+        raise BatchRefused(_known_already(lines)) from None
+    return cards
+
+
+def renew_claim_codes(*, stocked: Sequence[StockedMeter]) -> list[Card]:
+    """Give these devices new claim codes and return their cards; the old codes open nothing any more.
+
+    For a card that was lost, or a list whose codes were never printed.
+    """
+    cards = []
+    with transaction.atomic():
+        for row in StockedMeter.objects.select_for_update().filter(pk__in=[one.pk for one in stocked]):
+            code = readable_code(CODE_LENGTH)
+            row.claim_code_hash, row.claim_tries, row.claim_blocked_until = (
+                code_hash(row.serial, code),
+                0,
+                None,
+            )
+            cards.append(Card(row, code))
+        StockedMeter.objects.bulk_update(
+            [card.stocked for card in cards], ["claim_code_hash", "claim_tries", "claim_blocked_until"]
+        )
+    return sorted(cards, key=lambda card: card.stocked.serial)
+
+
+def _card(line: StockLine, now: datetime) -> Card:
+    code = readable_code(CODE_LENGTH)
+    stocked = StockedMeter(
+        serial=line.serial,
+        profile=line.profile,
+        qr_token=secret_token(128),
+        claim_code_hash=code_hash(line.serial, code),
+        stocked_at=now,
+    )
+    return Card(stocked, code)
+
+
+def _known_already(lines: Sequence[StockLine]) -> list[Wrong]:
+    known = set(
+        StockedMeter.objects.filter(serial__in=[line.serial for line in lines]).values_list(
+            "serial", flat=True
+        )
+    )
+    said = _("%(serial)s is in stock already.")
+    return [
+        Wrong(line.line, "serial", said % {"serial": line.serial}) for line in lines if line.serial in known
+    ]

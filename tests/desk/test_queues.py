@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urljoin
 
 import pytest
 from django.conf import settings as django_settings
@@ -28,7 +27,7 @@ def ops(street: Street, at_desk: Callable[[Any], Client]) -> Client:
 def empty_queues(settings: Any, worker_id: str) -> Iterator[Any]:
     """A part of Valkey of this test's own: others ring doorbells meanwhile."""
     mine = 8 + int(worker_id.removeprefix("gw") or 0) % 8 if worker_id != "master" else 8
-    settings.BROKER_URL = urljoin(settings.BROKER_URL, f"/{mine}")
+    settings.BROKER_URL = f"{settings.BROKER_URL.rpartition('/')[0]}/{mine}"
     with connect() as broker:
         broker.flushdb()
         yield broker

@@ -90,6 +90,7 @@ class Fleet:
             for task in tasks:
                 task.cancel()
         for link in self._links:
+            link.close()
             link.unit.commit(self._clock())
 
     async def _keep_time(self) -> None:

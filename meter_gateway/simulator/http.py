@@ -52,8 +52,23 @@ class Refused(Exception):
             self.body["fields"] = {name: [why] for name, why in fields.items()}
 
 
+@dataclass(frozen=True)
+class Late:
+    """An answer that leaves only after `wait_s`."""
+
+    body: Any
+    wait_s: float
+
+
+@dataclass(frozen=True)
+class Page:
+    """An answer for people."""
+
+    text: str
+
+
 Answering = Callable[[Request], Any]
-"""Request → JSON-able answer; raises `Refused`."""
+"""Request → JSON-able answer, `Late` or `Page`; raises `Refused`."""
 
 
 def serve(answering: Answering) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
@@ -63,9 +78,13 @@ def serve(answering: Answering) -> Callable[[asyncio.StreamReader, asyncio.Strea
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 status, body = await _answer(reader, answering)
-                payload = json.dumps(body, ensure_ascii=False).encode()
+            if isinstance(body, Late):
+                await asyncio.sleep(body.wait_s)
+                body = body.body
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                kind, payload = _payload(body)
                 head = (
-                    f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
+                    f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {kind}\r\n"
                     f"Content-Length: {len(payload)}\r\nConnection: close\r\n\r\n"
                 )
                 writer.write(head.encode("ascii") + payload)
@@ -83,6 +102,12 @@ async def _answer(reader: asyncio.StreamReader, answering: Answering) -> tuple[H
         return HTTPStatus.OK, answering(await _read(reader))
     except Refused as refusal:
         return refusal.status, refusal.body
+
+
+def _payload(body: Any) -> tuple[str, bytes]:
+    if isinstance(body, Page):
+        return "text/plain; charset=utf-8", body.text.encode()
+    return "application/json", json.dumps(body, ensure_ascii=False).encode()
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import socket
+import struct
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
+from meter_gateway.simulator.faults import Way, pieces
 from meter_gateway.simulator.port import Answer
 from meter_gateway.simulator.unit import Unit
 
@@ -18,6 +20,9 @@ FIRST_PAUSE_S = 0.2
 SILENT_BEATS = 3
 _READ_AT_ONCE = 4096
 _LOOK_UP_S = 0.05
+_BETWEEN_PIECES_S = 0.005
+MOST_FORGOTTEN = 4
+"""Half-open connections a module leaves behind before the oldest is closed."""
 
 
 class Link:
@@ -48,6 +53,9 @@ class Link:
         self._changed = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
         self._held_until = 0.0
+        self._awake_until = 0.0
+        self._kept_back: list[bytes] = []
+        self._forgotten: list[asyncio.StreamWriter] = []
         unit.on_link_change = self._cut
 
     async def run(self) -> None:
@@ -84,58 +92,107 @@ class Link:
             await self._talk(reader, writer)
         finally:
             self._writer, self.unit.connected = None, False
+            self._kept_back = []
             self.unit.cellular.hang_up()
+            if writer in self._forgotten:
+                self._close_forgotten(all_but=MOST_FORGOTTEN)
+            else:
+                writer.transport.abort()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+
+    def close(self) -> None:
+        """Give back the sockets of connections that were forgotten half-open."""
+        self._close_forgotten(all_but=0)
+
+    def _close_forgotten(self, *, all_but: int) -> None:
+        while len(self._forgotten) > all_but:
+            writer = self._forgotten.pop(0)
             writer.transport.abort()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         beat_s = float(self.unit.profile.heartbeat_s)
         last_heard = self._now()
         next_beat = last_heard + beat_s
+        self._awake_until = last_heard + self.unit.awake_s
         while True:
             try:
                 async with asyncio.timeout(max(next_beat - self._now(), 0)):
-                    data = await reader.read(_READ_AT_ONCE)
+                    data = await self._hear(reader)
             except TimeoutError:
                 if self.unit.cellular.expects_heartbeat_answer and (
                     self._now() - last_heard > SILENT_BEATS * beat_s
                 ):
                     return
-                writer.write(self.unit.cellular.heartbeat())
+                for raw in (*self._overdue(), self.unit.cellular.heartbeat()):
+                    writer.write(raw)
                 await writer.drain()
+                self._awake_until = self._now() + self.unit.awake_s
                 next_beat = self._now() + beat_s
                 continue
             if not data:
                 return
             last_heard = self._now()
+            self._awake_until = last_heard + self.unit.awake_s
             for answer in self.unit.asked(data, self._clock()):
                 if not await self._send(answer, reader, writer):
                     return
 
+    async def _hear(self, reader: asyncio.StreamReader) -> bytes:
+        """What the gateway says; a module that sleeps hears it when it wakes for its next heartbeat."""
+        if not self.unit.awake_s:
+            return await reader.read(_READ_AT_ONCE)
+        try:
+            async with asyncio.timeout(max(self._awake_until - self._now(), 0)):
+                return await reader.read(_READ_AT_ONCE)
+        except TimeoutError:
+            self.unit.asleep = True
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.unit.asleep = False
+        return b""
+
     async def _send(self, answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Send one answer through the faults in force; False when the connection is to end."""
-        faults = self.unit.faults
-        if answer.credited and faults.drop_after_credit:
-            self.unit.faults = replace(faults, drop_after_credit=faults.drop_after_credit - 1)
-            return False
         if not answer.raw:
             return True
-        if faults.mute_answers:
-            self.unit.faults = replace(faults, mute_answers=faults.mute_answers - 1)
-            return True
-        wait_s = max(faults.delay_answers_s, self._held_until - self._now())
-        if answer.credited:
-            wait_s = faults.delay_answers_s
-            self._held_until = self._now() + faults.hold_after_credit_s
+        met = self.unit.meets_fault(credited=answer.credited)
+        match met.way:
+            case Way.CUT:
+                return False
+            case Way.RESET:
+                _reset(writer)
+                return False
+            case Way.FORGOTTEN:
+                self._forgotten.append(writer)
+                return False
+            case Way.LOST:
+                return True
+            case Way.KEPT_BACK:
+                self._kept_back.append(answer.raw)
+                return True
+        wait_s = met.wait_s if answer.credited else max(met.wait_s, self._held_until - self._now())
+        if met.hold_s:
+            self._held_until = self._now() + met.hold_s
         if wait_s > 0 and not await self._wait(wait_s, reader):
             return False
-        writer.write(answer.raw)
-        if faults.repeat_answers:
-            self.unit.faults = replace(self.unit.faults, repeat_answers=self.unit.faults.repeat_answers - 1)
-            writer.write(answer.raw)
-        await writer.drain()
+        for raw in (*self._overdue(), *(answer.raw,) * met.times):
+            await self._write(raw, met.piece, writer)
         return True
+
+    async def _write(self, raw: bytes, piece: int, writer: asyncio.StreamWriter) -> None:
+        parts = pieces(raw, piece)
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+            if part is not parts[-1]:
+                await asyncio.sleep(_BETWEEN_PIECES_S)
+
+    def _overdue(self) -> list[bytes]:
+        """What was kept back and leaves now."""
+        overdue, self._kept_back = self._kept_back, []
+        return overdue
 
     def _cut(self) -> None:
         self._changed.set()
@@ -168,3 +225,11 @@ class Link:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close with RST instead of FIN: whatever was on its way is lost."""
+    connection: socket.socket | None = writer.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()

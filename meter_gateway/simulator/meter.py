@@ -70,6 +70,7 @@ class Meter:
         self.cut_at_byte: int | None = None
         self.cut_power_in_next_credit = False
         self.flash_writes = 0
+        self.power_cuts = 0
         self.grid_v: Decimal | None = None
         self.moves: list[RelayMoved] = []
         self._movements: tuple[datetime, ...] = ()
@@ -266,6 +267,7 @@ class Meter:
         """Power goes and comes back at `now`: what was only in RAM is lost."""
         events = replace(self.flash.events, power_downs=self.flash.events.power_downs + 1)
         self.state = replace(self.flash, as_of=now, events=events)
+        self.power_cuts += 1
         self.moves.clear()
         self._movements = ()
         self._settle_relay(now, by_itself=True)

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from meter_gateway.protocol.profiles import Profile
-from meter_gateway.simulator.faults import Faults
+from meter_gateway.simulator import clock, contact
+from meter_gateway.simulator.faults import HEALTHY, OF_BLUETOOTH, Fate, Way, fate, pieces
 from meter_gateway.simulator.flash import FlashDirectory
 from meter_gateway.simulator.load import Demand, SteadyLoad
 from meter_gateway.simulator.meter import Meter, RelayMoved
 from meter_gateway.simulator.port import Answer, Port
 
 _KW_STEP = Decimal("0.0001")
+
+
+NB_AWAKE_S = 30.0
+"""How long a sleeping module listens after it spoke or heard something (assumed)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a phone hears of its write: notifications of at most the profile's chunk, after `wait_s`."""
+
+    notifications: tuple[bytes, ...]
+    wait_s: float = 0.0
+
+    @property
+    def raw(self) -> bytes:
+        return b"".join(self.notifications)
 
 
 class Unit:
@@ -27,17 +46,21 @@ class Unit:
     def __init__(self, meter: Meter, profile: Profile, household: Demand, flash: FlashDirectory) -> None:
         self.meter = meter
         self.profile = profile
-        self.faults = Faults()
+        self.faults = HEALTHY
+        self.ble_faults = HEALTHY
+        self.faults_met: Counter[str] = Counter()
+        self.awake_s = NB_AWAKE_S if profile.bearer == "NB-IoT" else 0.0
+        self.asleep = False
         self.link_up = True
         self.ble_up = True
         self.connected = False
-        self.power_cuts = 0
         self.on_link_change: Callable[[], None] = lambda: None
         self._household = household
         self._flash = flash
         self._saved_writes = meter.flash_writes
         self.cellular = Port(meter, profile)
-        self._bluetooth = Port(meter, profile)
+        self._bluetooth = Port(meter, profile) if profile.ble else None
+        self._kept_back: list[bytes] = []
         flash.save(self.serial, meter.flash, durable=False)
 
     @property
@@ -46,20 +69,51 @@ class Unit:
 
     def asked(self, data: bytes, now: datetime) -> list[Answer]:
         """Bytes from the 4G link."""
-        answers = self.cellular.receive(data, now)
+        return self._hear(self.cellular, data, now)
+
+    @property
+    def ble_chunk(self) -> int:
+        """The largest write and notification of the first service, 0 for a model without Bluetooth."""
+        return self.profile.ble[0].chunk if self.profile.ble else 0
+
+    def carried(self, data: bytes, now: datetime) -> Carried:
+        """Bytes from a phone beside the meter, in portions of any size; nothing while nothing is to be said.
+
+        The 4G link plays no part. Out of range (`ble_up` false) and a model without Bluetooth raise
+        `OutOfRange`.
+        """
+        if not self.ble_up or self._bluetooth is None:
+            raise OutOfRange
+        answers = self._hear(self._bluetooth, data, now)
+        leaving: list[bytes] = []
+        wait_s = 0.0
+        for answer in answers:
+            if not answer.raw:
+                continue
+            met, self.ble_faults = fate(self.ble_faults, credited=answer.credited)
+            self.faults_met.update(f"ble.{name}" for name in met.met)
+            if met.way is Way.KEPT_BACK:
+                self._kept_back.append(answer.raw)
+            elif met.way is Way.SENT:
+                leaving += [*self._kept_back, *(answer.raw,) * met.times]
+                self._kept_back.clear()
+                wait_s = max(wait_s, met.wait_s)
+        return Carried(tuple(piece for raw in leaving for piece in pieces(raw, self.ble_chunk)), wait_s)
+
+    def _hear(self, port: Port, data: bytes, now: datetime) -> list[Answer]:
+        """A port's answers, once flash has what they say; a cut in the middle takes both links with it."""
+        cuts = self.meter.power_cuts
+        answers = port.receive(data, now)
         self.save()
+        if self.meter.power_cuts != cuts:
+            self._wake()
         return answers
 
-    def carried(self, data: bytes, now: datetime) -> bytes:
-        """Bytes from a phone beside the meter, in portions of any size; b"" while nothing is to be said.
-
-        The 4G link plays no part. Out of range (`ble_up` false) raises `OutOfRange`.
-        """
-        if not self.ble_up:
-            raise OutOfRange
-        answers = self._bluetooth.receive(data, now)
-        self.save()
-        return b"".join(answer.raw for answer in answers)
+    def meets_fault(self, *, credited: bool) -> Fate:
+        """What the next answer on the 4G link meets; counted."""
+        met, self.faults = fate(self.faults, credited=credited)
+        self.faults_met.update(met.met)
+        return met
 
     def pass_time(self, now: datetime) -> list[RelayMoved]:
         """Count up to `now`; returns the relay's movements since the last call."""
@@ -78,6 +132,20 @@ class Unit:
         self.meter.put_remaining(energy_kwh, now)
         self.save()
 
+    def set_clock(self, *, ahead_s: int | None, drift_s_a_day: Decimal | None, now: datetime) -> None:
+        """A clock that is wrong, or goes wrong by so much a day; None leaves that as it is."""
+        state = self.meter.state
+        if ahead_s is None:
+            ahead_s = round(clock.ahead(state, now).total_seconds())
+        drift = state.clock_drift_s_a_day if drift_s_a_day is None else drift_s_a_day
+        self.meter.change(now, clock_ahead_s=ahead_s, clock_drift_s_a_day=drift, clock_set_at=now)
+        self.save()
+
+    def set_relay_operations(self, operations: int, now: datetime) -> None:
+        """An older contact than it is."""
+        self.meter.change(now, relay_operations=operations)
+        self.save()
+
     def set_link(self, up: bool) -> None:
         """Cut or mend the 4G link; the meter goes on by itself."""
         self.link_up = up
@@ -86,9 +154,13 @@ class Unit:
     def power_cut(self, now: datetime) -> None:
         """Mains go and come back: RAM and both connections are lost, flash stays."""
         self.meter.power_cut(now)
-        self.power_cuts += 1
+        self.save()
+        self._wake()
+
+    def _wake(self) -> None:
         self.cellular = Port(self.meter, self.profile)
-        self._bluetooth = Port(self.meter, self.profile)
+        self._bluetooth = Port(self.meter, self.profile) if self.profile.ble else None
+        self._kept_back.clear()
         self.on_link_change()
 
     def commit(self, now: datetime) -> None:
@@ -121,13 +193,27 @@ class Unit:
             "keep_power": state.keep_power,
             "relay_operations": state.relay_operations,
             "lamp": "on" if meter.lamp_on else "off",
+            "trip_count": state.events.trip_count,
+            "relay_worn": contact.is_worn(state),
+            "account": "open" if state.account_open else "none",
             "load_kw": _kw(meter.demand.power_kw(now)),
             "power_kw": _kw(meter.power_kw(now)),
+            "grid_v": str(self.profile.un_v if meter.grid_v is None else meter.grid_v),
             "clock": meter.clock(now).isoformat(),
+            "clock_ahead_s": round(clock.ahead(state, now).total_seconds(), 3),
+            "clock_drift_s_a_day": str(state.clock_drift_s_a_day),
+            "freezes": len(state.freezes),
+            "flash": meter.flash_order,
+            "cut_at_byte": meter.cut_at_byte,
+            "power_cuts": meter.power_cuts,
             "link": "up" if self.link_up else "down",
             "connected": self.connected,
-            "ble": "up" if self.ble_up else "down",
+            "asleep": self.asleep,
+            "ble": "none" if self._bluetooth is None else "up" if self.ble_up else "down",
+            "ble_chunk": self.ble_chunk,
             "faults": self.faults.as_json(),
+            "ble_faults": {name: getattr(self.ble_faults, name) for name in OF_BLUETOOTH},
+            "faults_met": dict(self.faults_met),
         }
 
     def pass_time_quietly(self, now: datetime) -> None:
@@ -137,7 +223,7 @@ class Unit:
 
 
 class OutOfRange(Exception):
-    """No phone is near the meter."""
+    """No phone is near the meter, or it has no Bluetooth."""
 
 
 def _kw(power: Fraction) -> str:

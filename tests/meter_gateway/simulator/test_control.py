@@ -11,9 +11,9 @@ import pytest
 from meter_gateway.protocol.frames import Frame
 from meter_gateway.protocol.reads import read_request
 from meter_gateway.simulator.control import ControlPort
-from meter_gateway.simulator.faults import Faults
+from meter_gateway.simulator.faults import COUNTED, TIMED, Faults
 from meter_gateway.simulator.flash import FlashDirectory, FlashFailed
-from meter_gateway.simulator.http import Refused, Request
+from meter_gateway.simulator.http import Late, Page, Refused, Request
 from meter_gateway.simulator.load import SteadyLoad
 from meter_gateway.simulator.unit import Unit
 from tests.meter_gateway.simulator.bench import HOUR, NOON, PROFILE, SERIAL, meter_on_bench, recharge
@@ -33,6 +33,11 @@ class Bench:
     def ask(self, method: str, path: str, body: object = None, *, raw: bytes | None = None) -> Any:
         payload = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         return json.loads(json.dumps(self._port.answer(Request(method, path, payload))))
+
+    def answer(self, method: str, path: str, body: object = None) -> Any:
+        """What the port gives its server, `Late` and `Page` as they are."""
+        payload = b"" if body is None else json.dumps(body).encode()
+        return self._port.answer(Request(method, path, payload))
 
     def refused(self, method: str, path: str, body: object = None, *, raw: bytes | None = None) -> Refused:
         with pytest.raises(Refused) as refusal:
@@ -104,12 +109,10 @@ def test_the_link_is_cut_and_mended(bench: Bench) -> None:
 def test_faults_add_up_and_an_empty_object_heals(bench: Bench) -> None:
     bench.ask("PATCH", ONE, {"faults": {"mute_answers": 2}})
     shown = bench.ask("PATCH", ONE, {"faults": {"delay_answers_s": 0.5, "drop_after_credit": 1}})
-    assert shown["faults"] == {
+    assert {name: amount for name, amount in shown["faults"].items() if amount} == {
         "mute_answers": 2,
         "delay_answers_s": 0.5,
         "drop_after_credit": 1,
-        "hold_after_credit_s": 0.0,
-        "repeat_answers": 0,
     }
     bench.ask("PATCH", ONE, {"faults": {}})
     assert bench.unit.faults == Faults()
@@ -143,13 +146,82 @@ def test_a_power_cut_brings_the_meter_back_from_flash(bench: Bench) -> None:
     assert bench.ask("POST", f"{ONE}/power-cut")["remaining_kwh"] == "12.40"
 
 
+def test_a_phone_hears_notifications_of_the_models_chunk(bench: Bench) -> None:
+    answer = bench.ask("POST", f"{ONE}/ble", {"hex": recharge("5.00", 4).encode().hex()})
+    assert {len(piece) for piece in answer["notifications"][:-1]} <= {2 * bench.unit.ble_chunk}
+    assert "".join(answer["notifications"]) == answer["hex"]
+    block = bench.ask("POST", f"{ONE}/ble", {"hex": read_request(SERIAL, "0001FF00").encode().hex()})
+    assert [len(piece) // 2 for piece in block["notifications"]] == [20, 20]
+
+
+def test_one_write_holds_no_more_than_the_chunk(bench: Bench) -> None:
+    raw = read_request(SERIAL, "00900100").encode()
+    assert bench.ask("POST", f"{ONE}/ble", {"write": raw[:20].hex()})["hex"]
+    refusal = bench.refused("POST", f"{ONE}/ble", {"write": "00" * 21})
+    assert list(refusal.body["fields"]) == ["write"]
+
+
+def test_a_bluetooth_end_can_be_slowed_doubled_muted_and_late(bench: Bench) -> None:
+    ble, question = f"{ONE}/ble", {"hex": read_request(SERIAL, "00900100").encode().hex()}
+    whole = bench.ask("POST", ble, question)["hex"]
+    bench.ask("PATCH", ONE, {"ble_faults": {"mute_answers": 1, "late_answers": 1, "repeat_answers": 1}})
+    assert [bench.ask("POST", ble, question)["hex"] for _ in range(3)] == ["", "", whole * 3]
+    bench.ask("PATCH", ONE, {"ble_faults": {"delay_answers_s": 0.25}})
+    late = bench.answer("POST", ble, question)
+    assert isinstance(late, Late)
+    assert (late.wait_s, late.body["hex"]) == (0.25, whole)
+    assert bench.ask("GET", ONE)["faults_met"] == {
+        "ble.mute_answers": 1,
+        "ble.late_answers": 1,
+        "ble.repeat_answers": 1,
+        "ble.delay_answers_s": 1,
+    }
+
+
+def test_power_goes_in_the_middle_of_a_credit_on_cheap_flash(bench: Bench) -> None:
+    assert bench.ask("PATCH", ONE, {"flash": "count_first"})["flash"] == "count_first"
+    assert bench.ask("POST", f"{ONE}/power-cut", {"at_byte": 2})["cut_at_byte"] == 2
+    frame = {"hex": recharge("5.00", 4).encode().hex()}
+    assert bench.ask("POST", f"{ONE}/ble", frame)["hex"] == ""
+    shown = bench.ask("GET", ONE)
+    assert (shown["purchase_count"], shown["remaining_kwh"], shown["power_cuts"]) == (4, "12.40", 1)
+    assert bench.stored() == bench.unit.meter.state
+    for body, field in (({"at_byte": 41}, "at_byte"), ({"at": 1}, "at")):
+        assert list(bench.refused("POST", f"{ONE}/power-cut", body).body["fields"]) == [field]
+
+
+def test_the_clock_the_grid_and_the_contact_are_the_benchs(bench: Bench) -> None:
+    shown = bench.ask("PATCH", ONE, {"clock_ahead_s": -90, "clock_drift_s_a_day": "2.5", "grid_v": "197"})
+    assert (shown["clock"], shown["clock_drift_s_a_day"], shown["grid_v"]) == (
+        "2026-11-23T11:58:30",
+        "2.5",
+        "197",
+    )
+    bench.now += 24 * HOUR
+    assert bench.ask("GET", ONE)["clock_ahead_s"] == -87.5
+    assert bench.ask("PATCH", ONE, {"relay_operations": 100_000})["relay_worn"] is True
+    assert bench.ask("PATCH", ONE, {"grid_v": None})["grid_v"] == "220"
+
+
+def test_the_page_names_every_request_field_and_fault(bench: Bench) -> None:
+    page = bench.answer("GET", "/")
+    assert isinstance(page, Page)
+    whole = (Path(__file__).parents[3] / "docs/simulator.md").read_text(encoding="utf-8")
+    patched = ("link", "ble", "load_kw", "grid_v", "remaining_kwh", "flash", "clock_ahead_s")
+    for word in (*patched, "clock_drift_s_a_day", "relay_operations", "at_byte", *COUNTED, *TIMED):
+        assert word in page.text
+        assert f"`{word}`" in whole
+    for word in bench.ask("GET", ONE):
+        assert f"`{word}`" in whole
+
+
 def test_an_unknown_serial_is_not_found(bench: Bench) -> None:
     for method, path in (("GET", ""), ("PATCH", ""), ("POST", "/ble"), ("POST", "/power-cut")):
         refusal = bench.refused(method, f"/meters/000000000000{path}", {})
         assert (refusal.status, refusal.body["code"]) == (HTTPStatus.NOT_FOUND, "unknown_serial")
 
 
-@pytest.mark.parametrize("path", ["/", "/meter", f"{ONE}/fly", f"{ONE}/ble/more"])
+@pytest.mark.parametrize("path", ["/meter", f"{ONE}/fly", f"{ONE}/ble/more"])
 def test_other_paths_are_not_found(bench: Bench, path: str) -> None:
     assert bench.refused("GET", path).status == HTTPStatus.NOT_FOUND
 
@@ -177,6 +249,12 @@ def test_other_methods_are_not_allowed(bench: Bench, method: str, path: str) -> 
         ({"total_kwh": "1"}, "total_kwh"),
         ({"faults": []}, "faults"),
         ({"faults": {"explode": 1}}, "faults.explode"),
+        ({"ble_faults": {"reset_answers": 1}}, "ble_faults.reset_answers"),
+        ({"flash": "paper"}, "flash"),
+        ({"grid_v": "9000"}, "grid_v"),
+        ({"clock_ahead_s": "soon"}, "clock_ahead_s"),
+        ({"clock_drift_s_a_day": "-3600.1"}, "clock_drift_s_a_day"),
+        ({"relay_operations": 100001}, "relay_operations"),
         ({"faults": {"mute_answers": -1}}, "faults.mute_answers"),
         ({"faults": {"mute_answers": 1.5}}, "faults.mute_answers"),
         ({"faults": {"delay_answers_s": "long"}}, "faults.delay_answers_s"),

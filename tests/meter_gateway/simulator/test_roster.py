@@ -78,6 +78,11 @@ def test_an_open_relay_is_a_forced_off_only_while_energy_is_left(
         ("start_purchase_count", "3"),
         ("start_purchase_count", 10000),
         ("relay", "ajar"),
+        ("account", "perhaps"),
+        ("flash", "paper"),
+        ("clock_ahead_s", "1"),
+        ("clock_drift_s_a_day", "fast"),
+        ("clock_drift_s_a_day", "3601"),
         ("load_factor", "NaN"),
         ("profile", 7),
     ],
@@ -99,3 +104,19 @@ def test_a_file_that_is_no_list_of_meters_is_refused(tmp_path: Path, text: str) 
     path.write_text(text)
     with pytest.raises(FleetFileError, match="fleet file"):
         read_fleet(path)
+
+
+def test_a_fleet_may_name_account_flash_and_clock(tmp_path: Path) -> None:
+    row = {**ROW, "account": "none", "flash": "count_first", "clock_ahead_s": -90, "clock_drift_s_a_day": "2"}
+    (entry,) = read_fleet(fleet_file(tmp_path, row))
+    state = first_day(entry, SteadyLoad(Decimal(1)), pulses_per_kwh=PULSES, now=NOON)
+    assert (state.account_open, state.clock_ahead_s, state.clock_drift_s_a_day) == (False, -90, 2)
+    assert entry.flash_order == "count_first"
+
+
+def test_a_new_meter_brings_its_months_with_it(tmp_path: Path) -> None:
+    (entry,) = read_fleet(fleet_file(tmp_path, ROW))
+    state = first_day(entry, SteadyLoad(Decimal("0.1")), pulses_per_kwh=PULSES, now=NOON)
+    since_november = Decimal("0.1") * (22 * 24 + 12)
+    assert state.settlements[0] == int((Decimal("1520.25") - since_november) * PULSES)
+    assert len(state.settlements) == 12

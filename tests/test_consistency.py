@@ -392,3 +392,40 @@ def test_every_rule_for_contributors_names_a_file_and_a_test_that_exist() -> Non
     for rule, paths in rules:
         assert len(paths) >= 2, rule
         assert [path for path in paths if not is_there(path)] == [], rule
+
+
+def acts_written() -> Iterator[tuple[str, list[str]]]:
+    """Every place that writes a line of the audit, with the acts it may write; none where they cannot be read."""
+    for path in python_files("apps"):
+        if "audit" not in content(path).lower():
+            continue
+        for node in ast.walk(parsed(path)):
+            named: list[ast.AST] = []
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "audit.record":
+                named = [node.args[0]]
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith("AuditLine.objects"):
+                named = [keyword.value for keyword in node.keywords if keyword.arg == "act"]
+            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "acts":
+                named = [node.value]
+            for expression in named:
+                texts = [inner.value for inner in ast.walk(expression) if isinstance(inner, ast.Constant)]
+                acts = [text for text in texts if isinstance(text, str) and re.fullmatch(r"\w+\.\w+", text)]
+                if acts or not isinstance(node, ast.Assign):
+                    yield relative(path), acts
+
+
+def test_every_act_of_the_audit_has_words_for_people() -> None:
+    """A new act gets its line in apps/landing/desk/acts.py."""
+    from apps.landing.desk.acts import known_acts
+
+    written = list(acts_written())
+    # They hand over what they are told, or the `acts` of their classes.
+    assert {where for where, acts in written if not acts} == {
+        "apps/accounts/audit.py",
+        "apps/landing/desk/places.py",
+        "apps/meters/services/places.py",
+    }
+    all_acts = {act for _where, acts in written for act in acts}
+    assert len(all_acts) > 20
+    assert all_acts - known_acts() == set(), "without words"
+    assert known_acts() - all_acts == set(), "written nowhere"

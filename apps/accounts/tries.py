@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from apps.accounts.models import Tries
 from apps.common.errors import Refused
@@ -37,11 +38,17 @@ def take(kind: str, who: str, *, most: int, within: timedelta, now: datetime) ->
 def take_or_refuse(kind: str, who: str, *, most: int, within: timedelta, now: datetime) -> None:
     """Count one try of `who`; as `take`.
 
-    :raises TooManyTries: if there were `most` already.
+    :raises TooManyTries: if there were `most` already; its sentence says in how many minutes to try again.
     """
     wait_s = take(kind, who, most=most, within=within, now=now)
     if wait_s is not None:
-        raise TooManyTries(retry_after_s=wait_s)
+        minutes = max(1, -(-wait_s // 60))
+        said = ngettext(
+            "Too many tries. Please try again in %(n)d minute.",
+            "Too many tries. Please try again in %(n)d minutes.",
+            minutes,
+        )
+        raise TooManyTries(said % {"n": minutes}, retry_after_s=wait_s)
 
 
 def forgive(kind: str, who: str) -> None:

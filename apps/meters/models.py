@@ -363,6 +363,8 @@ class Letter(ScopedModel):
 
     class Meta(ScopedModel.Meta):
         abstract = False
+        verbose_name = _("letter")
+        verbose_name_plural = _("letters")
         constraints = [
             models.UniqueConstraint(
                 fields=["landlord", "command", "attempt"], name="meters_letter_attempt_once"

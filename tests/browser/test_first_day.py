@@ -182,7 +182,7 @@ def test_from_a_box_on_the_table_to_the_first_income(
     scene.prove(house, at=timezone.now())
     renter.wait_for_selector(".steps .done:nth-child(4)")
 
-    page.click("text=To the landlord's desk")
+    page.click("text=To your desk")
     page.wait_for_selector(".desk-home")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert page.text_content(".desk-home [aria-label='Income today'] .desk-big").startswith("20.00")

@@ -142,6 +142,35 @@ def test_the_login_takes_phone_and_password_and_says_one_thing_for_both_being_wr
     assert client.get("/admin/").status_code == 200
 
 
+@pytest.mark.parametrize("desk", ["admin", "ops"])
+def test_after_five_wrong_passwords_the_login_says_when_to_try_again(street: Street, desk: str) -> None:
+    client = Client(headers={"accept-language": "en"})
+    name = street.operator.username if desk == "ops" else "13800000001"
+    for _turn in range(5):
+        wrong = client.post(f"/{desk}/login/", {"username": name, "password": "wrong"})
+        assert "Too many tries" not in wrong.content.decode()
+    right = {"username": name, "password": PASSWORD}
+    stopped = client.post(f"/{desk}/login/", right).content.decode()
+    assert "Too many tries. Please try again in 15 minutes." in stopped
+    assert "_auth_user_id" not in client.session
+    elsewhere = client.post(f"/{desk}/login/", right, REMOTE_ADDR="192.0.2.7")
+    assert elsewhere.status_code == 302
+
+
+def test_wrong_tries_at_the_desk_and_over_rest_are_one_count_and_a_right_one_forgives_them(
+    street: Street,
+) -> None:
+    client, wrong = Client(), {"username": "13800000001", "password": "wrong"}
+    for _turn in range(4):
+        client.post("/admin/login/", wrong)
+    right = {"phone": "13800000001", "password": PASSWORD}
+    assert client.post("/api/v1/auth/login", right, "application/json").status_code == 200
+    for _turn in range(5):
+        client.post("/admin/login/", wrong)
+    refused = client.post("/api/v1/auth/login", right, "application/json")
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_tries")
+
+
 def test_a_renter_with_the_right_password_hears_where_to_go(street: Street) -> None:
     client = Client(headers={"accept-language": "en"})
     answer = client.post("/admin/login/", {"username": "13900000009", "password": PASSWORD})

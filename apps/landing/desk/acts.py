@@ -9,17 +9,30 @@ from django.utils.translation import gettext_noop
 from apps.landing.desk import words
 
 _ACTS = {
-    "meter.hang": gettext_noop("Meter added"),
-    "meter.recharge": gettext_noop("Recharged by hand"),
-    "meter.power_on": gettext_noop("Asked to switch on"),
-    "meter.power_off": gettext_noop("Asked to switch off"),
-    "lease.begin": gettext_noop("Renter moved in"),
-    "price.set": gettext_noop("Price set"),
     "account.open": gettext_noop("Collection account opened"),
-    "site.add": gettext_noop("Site added"),
-    "site.change": gettext_noop("Site changed"),
+    "landlord.change": gettext_noop("Landlord's settings changed"),
+    "lease.begin": gettext_noop("Renter moved in"),
+    "lease.end": gettext_noop("Lease given its end"),
+    "lease.payout": gettext_noop("Money left over handed back"),
+    "member.add": gettext_noop("Member added"),
+    "member.change": gettext_noop("Member's role changed"),
+    "member.remove": gettext_noop("Member removed"),
+    "meter.archive": gettext_noop("Meter removed"),
+    "meter.change": gettext_noop("Meter changed"),
+    "meter.hang": gettext_noop("Meter added"),
+    "meter.power_off": gettext_noop("Asked to switch off"),
+    "meter.power_on": gettext_noop("Asked to switch on"),
+    "meter.recharge": gettext_noop("Recharged by hand"),
+    "payment.refund": gettext_noop("Payment given back"),
+    "price.set": gettext_noop("Price set"),
+    "refund.retry": gettext_noop("Refund tried again"),
     "room.add": gettext_noop("Room added"),
     "room.change": gettext_noop("Room changed"),
+    "share.accept": gettext_noop("Link taken up by the renter"),
+    "share.make": gettext_noop("Link made"),
+    "share.revoke": gettext_noop("Link revoked"),
+    "site.add": gettext_noop("Site added"),
+    "site.change": gettext_noop("Site changed"),
 }
 _FACTS = {
     "reason": gettext_noop("reason"),
@@ -33,6 +46,17 @@ _FACTS = {
     "room": gettext_noop("room"),
     "channel": gettext_noop("channel"),
     "name": gettext_noop("name"),
+    "was_name": gettext_noop("name before"),
+    "was": gettext_noop("before"),
+    "role": gettext_noop("role"),
+    "phone": gettext_noop("phone"),
+    "note": gettext_noop("note"),
+    "was_note": gettext_noop("note before"),
+    "was_room": gettext_noop("room before"),
+    "low_below_kwh": gettext_noop("warns below, kWh"),
+    "was_low_below_kwh": gettext_noop("warned below, kWh"),
+    "amount_yuan": gettext_noop("amount, yuan"),
+    "minimum_recharge_yuan": gettext_noop("minimum recharge, yuan"),
 }
 
 _EVIDENCE = {
@@ -45,6 +69,11 @@ _EVIDENCE = {
     "refusal": gettext_noop("refusal"),
     "number": gettext_noop("number"),
 }
+
+
+def known_acts() -> frozenset[str]:
+    """Return the acts people have words for."""
+    return frozenset(_ACTS)
 
 
 def name_of(act: str) -> str:
@@ -65,6 +94,8 @@ def _said(key: str, value: str, now: datetime) -> str:
             return value
     if key == "kind":
         return words.recharge_kind(value)
+    if key in ("role", "was"):
+        return words.role(value)
     return words.channel(value) if key == "channel" else value
 
 

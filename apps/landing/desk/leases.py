@@ -182,7 +182,7 @@ def _told(closing: Closing, now: datetime) -> str:
         return f"{ended} {later}" if closing.carried_yuan > 0 else ended
     if closing.handed_back_yuan > 0:
         return f"{ended} {_handed(closing.handed_back_yuan, lease)}"
-    return f"{ended} {_('No money is left over.')}"
+    return " ".join([ended, _("No money is left over.")])
 
 
 def _figures(closing: Closing, ended: bool, now: datetime) -> list[tuple[str, str, str]]:

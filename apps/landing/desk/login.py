@@ -4,11 +4,15 @@ from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import BASE_INPUT_CLASSES
 
-from apps.accounts import selectors
+from apps.accounts import logins, selectors
 from apps.accounts.models import User
+from apps.accounts.services import LoginRefused
+from apps.accounts.tries import TooManyTries
+from apps.common.addresses import address_of
 
 
 class DeskLogin(AuthenticationForm):
@@ -29,6 +33,22 @@ class DeskLogin(AuthenticationForm):
 
     def admits(self, user: User) -> bool:
         raise NotImplementedError
+
+    def clean(self) -> dict[str, Any]:
+        """Count wrong ones as REST and registering do, and with them: five stop this phone from this address."""
+        phone, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        if phone and password:
+            try:
+                user = logins.with_password(
+                    phone=phone, password=password, address=address_of(self.request), now=timezone.now()
+                )
+            except LoginRefused:
+                raise self.get_invalid_login_error() from None
+            except TooManyTries as refusal:
+                raise ValidationError(str(refusal.detail), code=refusal.code) from None
+            self.confirm_login_allowed(user)
+            self.user_cache = user
+        return self.cleaned_data
 
     def confirm_login_allowed(self, user: Any) -> None:
         if not self.admits(user):

@@ -46,12 +46,13 @@ class ArrangedAdmin(ScopedModelAdmin):
 
     added_with = Act.ARRANGE
     changed_with = Act.ARRANGE
-    named = ""
+    # What the audit calls an addition and a change.
+    acts: tuple[str, str]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         audit.record(
-            f"{self.named}.{'change' if change else 'add'}",
+            self.acts[change],
             on=obj,
             by_id=request.user.pk,
             now=timezone.now(),
@@ -60,7 +61,7 @@ class ArrangedAdmin(ScopedModelAdmin):
 
 
 class SiteAdmin(ArrangedAdmin):
-    named = "site"
+    acts = ("site.add", "site.change")
     form = SiteForm
     list_display = ("name", "kind", "room_count")
     search_fields = ("name",)
@@ -75,7 +76,7 @@ class SiteAdmin(ArrangedAdmin):
 
 
 class RoomAdmin(ArrangedAdmin):
-    named = "room"
+    acts = ("room.add", "room.change")
     form = RoomForm
     list_display = ("name", "floor", "building", "site_name")
     list_select_related = ("site",)

@@ -99,6 +99,11 @@ class DeskSite(UnfoldAdminSite):
         context = {**self.each_context(request), "title": _("Your role may not do this")}
         return render(request, "desk/refused.html", context, status=403)
 
+    @own_scopes
+    def login(self, request: Any, extra_context: Any = None) -> HttpResponse:
+        """Outside any scope, whose end could forget a wrong try."""
+        return super().login(request, extra_context)
+
     def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Find nothing: the base class caches what it finds by user, not by landlord."""
         return HttpResponse()
@@ -216,6 +221,7 @@ class LandlordSite(DeskSite):
             links.insert(0, {"title": _("Other landlord"), "link": reverse(f"{self.name}:choose_landlord")})
         return links
 
+    @own_scopes
     def login(self, request: Any, extra_context: Any = None) -> HttpResponse:
         """Forget the choice of a landlord this login no longer works for, or nobody could ever come in again."""
         if request.user.is_authenticated and request.membership is None and "landlord" in request.session:

@@ -182,6 +182,15 @@ def recharge_kind(kind: str) -> str:
     )
 
 
+def role(name: str) -> str:
+    return {
+        "OWNER": _("owner"),
+        "MANAGER": _("manager"),
+        "COLLECTOR": _("collector"),
+        "VIEWER": _("viewer"),
+    }.get(name, name)
+
+
 def channel(name: str) -> str:
     return {"wechat": _("WeChat Pay"), "alipay": _("Alipay"), "cash": _("Cash")}.get(name, name)
 

@@ -5,7 +5,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("meters", "0007_no_credit_for_a_removed_meter"),
+        ("meters", "0008_phone_sessions"),
     ]
 
     operations = [

@@ -111,7 +111,8 @@ class OrderProgress:
     """Where an order stands. `detail` is one sentence in the caller's language.
 
     `ask_again_in_s` is None once nothing more will happen. `is_late`: paid, and no proof after 15 seconds.
-    `can_carry`: a phone could bring the energy, because the meter is not heard just now and has Bluetooth.
+    `can_carry`: a phone could bring the energy, because the meter is not heard just now and has Bluetooth;
+    `is_carried`: one says that it has.
     `bridge` and `qr_text` are only there while the order can be paid.
     """
 
@@ -135,6 +136,7 @@ class OrderProgress:
     is_late: bool
     can_cancel: bool
     can_carry: bool
+    is_carried: bool
     ask_again_in_s: int | None
     bridge: dict[str, Any] | None
     qr_text: str
@@ -232,6 +234,8 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
     )
     unproved_since = payment.paid_at if steps.credited_at is None else None
     is_late = unproved_since is not None and now - unproved_since >= PROOF_EXPECTED
+    is_acked = recharge is not None and recharge.command.state == CommandState.ACKED
+    is_carried = is_acked and not is_online
     facts = Facts(
         state=state,
         is_expired=now >= order.expires_at,
@@ -240,7 +244,7 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
         power_reason=power.reason,
         power_note=power.note,
         is_light_on=steps.light_on_at is not None,
-        is_carried=not is_online and recharge is not None and recharge.command.state == CommandState.ACKED,
+        is_carried=is_carried,
     )
     is_payable = payment.state in UNDECIDED and now < order.expires_at
     return OrderProgress(
@@ -267,6 +271,7 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
         and (is_late or not is_online)
         and not order.meter.frozen
         and can_be_carried(order.meter),
+        is_carried=is_carried,
         ask_again_in_s=ask_again_in_s(facts, _moved_at(steps), now),
         bridge=payment.bridge if is_payable else None,
         qr_text=payment.qr_text if is_payable else "",

@@ -149,7 +149,8 @@
     if (button.ariaDisabled === "true") return;
     button.ariaDisabled = "true";
     section.dataset.busy = "1";
-    const { order, words } = { order: section.dataset.order, words: section.dataset };
+    const words = section.dataset;
+    const order = words.order;
     let line = null;
     try {
       show(section, words.fetching);
@@ -161,7 +162,8 @@
         await carryFrames(section, errand, line);
         said = await tell(order, errand);
       } while (said && said.frames && said.frames.length);
-      show(section, said ? said.detail : words.kept);
+      const isBrought = said && said.reason === "awaiting_meter";
+      show(section, isBrought ? words.brought : said ? said.detail : words.kept);
       if (said) document.dispatchEvent(new Event("carried"));
     } catch (error) {
       const isAway = ["NotFoundError", "NetworkError", "SecurityError"].includes(error.name) || error.message === "service";
@@ -172,7 +174,6 @@
       if (errand) await tell(order, errand);
     }
     if (line) line.close();
-    delete section.dataset.busy;
     button.ariaDisabled = "false";
   };
 

@@ -83,7 +83,8 @@
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     document.querySelectorAll("[data-part]").forEach((part) => {
       const newer = fresh.getElementById(part.id);
-      if (!newer || part.dataset.busy) return;
+      // What a phone at the meter is being told stays, until there is nothing more to carry.
+      if (!newer || (part.dataset.busy && !newer.hidden)) return;
       const hadFocus = part.contains(document.activeElement);
       part.replaceWith(document.adoptNode(newer));
       const target = hadFocus && one("button, a", newer);

@@ -74,10 +74,11 @@ def test_a_paid_recharge_is_carried_and_the_page_says_what_it_is_worth(
     page: Any, stairwell: Stairwell
 ) -> None:
     page.click("[data-carry]")
-    until(page, f"{DONE}.includes('It counts once the meter itself confirms it')", 20)
+    until(page, f"{DONE}.includes('If it stays dark, press the button')", 20)
     assert stairwell.bought() == (1, Decimal("76.92"))
     assert _said(stairwell) == "a phone says the meter took it"
     until(page, "document.querySelector('#progress').textContent.includes('A phone has brought the energy')")
+    assert "If it stays dark" in page.inner_text("[data-carry-words]")
 
 
 def test_without_a_connection_at_the_meter_the_answers_wait_on_the_phone(

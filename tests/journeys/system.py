@@ -71,6 +71,11 @@ class Stranger:
         """Change the meter's load, link or faults on its control port."""
         self._phone.call("PATCH", f"{self.demo['simulator_url']}/meters/{meter['serial']}", changes)
 
+    def carry(self, meter: dict[str, str], frame_hex: str) -> str:
+        """Write one frame to the meter's Bluetooth end; returns what it notified."""
+        address = f"{self.demo['simulator_url']}/meters/{meter['serial']}/ble"
+        return str(self._phone.call("POST", address, {"hex": frame_hex})[1]["hex"])
+
     def sandbox(self, method: str, path: str, body: Any = None) -> Any:
         return self._phone.call(method, f"{self.demo['sandbox_url']}/{path}", body)[1]
 

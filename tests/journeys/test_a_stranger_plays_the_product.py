@@ -1,5 +1,7 @@
 """With demo.json and the contract alone: recharge on both platforms, switch, see nothing of another's."""
 
+from decimal import Decimal
+
 import pytest
 
 from tests.journeys.system import System, bought, wait_for
@@ -72,3 +74,32 @@ def test_everything_of_another_landlord_is_as_missing_as_nothing(system: System)
         ).status
         == 403
     )
+
+
+def test_with_the_link_cut_a_phone_brings_the_energy_and_the_link_confirms_it_once(system: System) -> None:
+    stranger, meter = system.stranger, system.stranger.meter(0)
+    stranger.wait_idle(meter)
+    before = stranger.register(meter)
+    stranger.bench(meter, link="down")
+    try:
+        order = stranger.order(meter)
+        stranger.pay(order)
+        wait_for("the money", lambda: stranger.state(order) in ("paid", "delivering"), 20)
+        opened = stranger.rest(
+            "POST", f"q/{meter['qr_token']}/phone-sessions", {"purpose": "recharge", "order": order["no"]}
+        )
+        assert opened.status == 201, opened.body
+        frames = opened.body["frames"]
+        while frames:
+            answers = [{"seq": f["seq"], "hex": stranger.carry(meter, f["hex"])} for f in frames]
+            said = stranger.rest("POST", f"phone-sessions/{opened.body['id']}/frames", {"answers": answers})
+            assert said.status == 200, said.body
+            frames = said.body["frames"]
+        assert said.body["outcome"] == "pending"
+        assert bought(before, stranger.register(meter)) == (1, Decimal("76.92"))
+        assert stranger.state(order) == "delivering"
+    finally:
+        stranger.bench(meter, link="up")
+    stranger.wait_until(order, "credited", 60)
+    assert bought(before, stranger.register(meter)) == (1, Decimal("76.92"))
+    assert system.books_hold() == ""

@@ -193,9 +193,14 @@ class Device:
 
     def brought_by_phone(self, data: bytes) -> None:
         """Bytes from a phone beside the meter."""
+        self.asked_by_phone(data)
+
+    def asked_by_phone(self, data: bytes) -> str:
+        """Bytes from a phone beside the meter; returns what it heard, as hex."""
         self.meter.through = "phone"
-        self.bluetooth.receive(data, self._time.utc())
+        heard = b"".join(answer.raw for answer in self.bluetooth.receive(data, self._time.utc()))
         self._after_credit()
+        return heard.hex()
 
     def credited_by_somebody_else(self, energy_kwh: Decimal) -> bool:
         self.meter.through = "foreign"

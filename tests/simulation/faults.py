@@ -49,6 +49,8 @@ class Fault(Enum):
     PHONE_REPLAYS = ("a phone brings an old frame again", 0.5)
     PHONE_ALTERS = ("a phone brings a frame with a changed byte", 0.3)
     PHONE_KEEPS = ("a phone brings a frame a week later", 1.0)
+    PHONE_TELLS = ("a phone is handed the credit, brings it and tells of it, sooner or later", 0.6)
+    PHONE_LIES = ("a phone is handed the credit, keeps it and forges the meter's proof", 0.6)
     NOTIFY_DOUBLED = ("a payment is notified twice", 0.4)
     CANCEL_LATE = ("a credit is cancelled after its bytes were stored", 0.5)
 
@@ -60,7 +62,7 @@ class Fault(Enum):
 PER_MINUTE = (
     Fault.HALF_OPEN, Fault.PARTITION, Fault.SWIZZLE_CLOG, Fault.MOVE, Fault.BROKER_AWAY, Fault.BROKER_EMPTIED,
     Fault.GATEWAY_KILLED, Fault.SWEEPER_STOPPED, Fault.POWER_CUT, Fault.FOREIGN_PURCHASE,
-    Fault.PHONE_REPLAYS, Fault.PHONE_ALTERS,
+    Fault.PHONE_REPLAYS, Fault.PHONE_ALTERS, Fault.PHONE_TELLS, Fault.PHONE_LIES,
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ SEEDS = 1_000
 CREDIT, POWER, TURN, DECISION = (
     f"apps/meters/deciding/{name}.py" for name in ("credit", "power", "turn", "decision")
 )
+PHONE = "apps/meters/deciding/phone.py"
 STATE, STORE = "apps/meters/deciding/state.py", "apps/meters/memory_store.py"
 DELIVERY, QUESTIONS = "apps/meters/services/delivery.py", "meter_gateway/questions.py"
 
@@ -195,6 +196,30 @@ MUTANTS = (
         "torn-read-is-proof",
         "registers read while a phone brought the credit are believed",
         (("apps/meters/frames.py", "profile.purchased_di, profile.count_di]", "profile.purchased_di]"),),
+    ),
+    Mutant(
+        "phone-is-proof",
+        "what a phone says of a credit is proof enough",
+        (
+            (
+                PHONE,
+                "        to = CommandState.ACKED if may_be_acked else command.state\n",
+                "        to = CommandState.DONE if may_be_acked else command.state\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "phone-failure-refund",
+        "a refusal that a phone tells of ends the credit, and the money goes back",
+        (
+            (
+                PHONE,
+                '        turn.step(command, command.state, f"a phone says the meter {what}", '
+                "retry_in_s=0, facts=facts)\n",
+                "        refused = said.refusal and command.state in (CommandState.SENT, CommandState.UNKNOWN)\n"
+                "        turn.step(command, CommandState.REJECTED if refused else command.state, what)\n",
+            ),
+        ),
     ),
     Mutant(
         "cancel-after-stored",

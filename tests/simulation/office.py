@@ -181,6 +181,26 @@ class Office:
         except WorkerDied:
             self._trace("worker_died", "cancel", "")
 
+    def hand_to_phone(self, serial: str) -> d.OpenCommand | None:
+        """Open a phone's session; returns the numbered credit it was handed, if any."""
+        try:
+            self._turn(self.meter_ids[serial], d.PhoneCame(self.now()))
+        except WorkerDied:
+            self._trace("worker_died", "phone", "")
+            return None
+        state = self.state(serial)
+        head = state.head_credit
+        return head if head is not None and head.number is not None and not state.frozen else None
+
+    def hear_phone(
+        self, serial: str, command_id: UUID, frames: tuple[str, ...], said: tuple[str | None, ...]
+    ) -> None:
+        self._trace("phone_says", serial, " ".join(answer or "-" for answer in said))
+        try:
+            self._turn(self.meter_ids[serial], d.PhoneSaid(self.now(), command_id, frames, said))
+        except WorkerDied:
+            self._trace("worker_died", "phone", "")
+
     def _answered(self, answer: dict[str, Any]) -> None:
         command_id, attempt = UUID(answer["command"]), answer["attempt"]
         letter = self.store.letters.get((command_id, attempt))

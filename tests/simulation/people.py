@@ -10,7 +10,11 @@ from decimal import Decimal
 from uuid import UUID
 
 from apps.meters import deciding as d
+from apps.meters import frames
 from apps.meters.states import CommandKind, CommandState
+from meter_gateway.protocol.answers import accept, answer_read
+from meter_gateway.protocol.frames import Frame
+from meter_gateway.protocol.profiles import Profile
 from tests.simulation.devices import Device
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.office import Office
@@ -170,3 +174,37 @@ class People:
         self._faults.count(fault)
         self._trace(fault.name.lower(), serial, data.hex())
         self._devices[serial].brought_by_phone(data)
+
+    def come(self, serial: str, fault: Fault) -> bool:
+        """A phone opens a session for the head credit and says, up to minutes later, what the meter answered to its
+        frames, or what the meter would answer if it had them."""
+        head = self._office.hand_to_phone(serial)
+        if head is None:
+            return False
+        profile = self._office.state(serial).profile
+        questions = head.frames + frames.proof_reads(profile, serial)
+        if fault is Fault.PHONE_LIES:
+            said = forged(head, profile, questions)
+        else:
+            said = tuple(self._devices[serial].asked_by_phone(bytes.fromhex(frame)) for frame in questions)
+        after_s = self._dice.uniform(0, 200)
+        self._time.after(after_s, self._office.hear_phone, serial, head.id, questions, said)
+        return True
+
+
+def forged(credit: d.OpenCommand, profile: Profile, questions: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the answers that would prove a credit, made without any meter."""
+    assert credit.energy_kwh is not None
+    assert credit.purchased_before_kwh is not None
+    values = {
+        profile.count_di: credit.number,
+        profile.last_purchase_di: credit.energy_kwh,
+        profile.purchased_di: credit.purchased_before_kwh + credit.energy_kwh,
+    }
+    lies = []
+    for text in questions:
+        asked = Frame.decode(bytes.fromhex(text))
+        value = values.get(str(asked.di))
+        lie = accept(asked) if text in credit.frames else None if value is None else answer_read(asked, value)
+        lies.append(lie.encode().hex() if lie else "")
+    return tuple(lies)

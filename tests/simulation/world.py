@@ -262,6 +262,8 @@ class World:
         return True
 
     def _phone(self, fault: Fault, device: Device) -> bool:
+        if fault in (Fault.PHONE_TELLS, Fault.PHONE_LIES):
+            return device.meter.atomic_flash and self.people.come(device.serial, fault)
         frames = list(self.checker.meters[device.serial].frame_of.values())
         if not frames or not device.meter.atomic_flash:
             return False

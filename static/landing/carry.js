@@ -1,4 +1,4 @@
-// Carries a recharge to the meter by Bluetooth where the browser can. The frames come from the server ahead and
+// Carries a recharge to the meter, or reads it, by Bluetooth where the browser can. The frames come from the server ahead and
 // are kept on the phone, so no connection is needed at the meter; what the meter answered is kept too and told
 // when there is one. Nothing here decides anything: the server believes the meter, not this file.
 (() => {
@@ -9,7 +9,7 @@
   // Some meters answer a credit only after they have written it down.
   const SLACK_MS = 2000;
 
-  // --- What is kept on the phone: one errand per order.
+  // --- What is kept on the phone: one errand per order, or per meter and purpose at the desk.
   const load = (order) => {
     try {
       return JSON.parse(localStorage.getItem(PREFIX + order));
@@ -39,12 +39,12 @@
     const headers = { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": token ? token.value : "" };
     return fetch(address, { method: "POST", headers, credentials: "same-origin", body: JSON.stringify(body) });
   };
-  const openErrand = async (section) => {
-    const { order, open } = section.dataset;
+  const openErrand = async (section, purpose, order) => {
     const kept = load(order);
     if (kept) await tell(order, kept);
     if (kept && kept.frames.length && new Date(kept.expires_at) > new Date()) return kept;
-    const answer = await post(open, { purpose: "recharge", order });
+    const named = section.dataset.order ? { purpose, order } : { purpose };
+    const answer = await post(section.dataset.open, named);
     const body = await answer.json();
     if (!answer.ok) throw new Error(body.detail || String(answer.status));
     const errand = { ...body, answers: [] };
@@ -132,8 +132,8 @@
     bar.value = done || 0;
     one("[data-carry-words]", section).textContent = text;
   };
-  const carryFrames = async (section, errand, line) => {
-    const { order, frame } = section.dataset;
+  const carryFrames = async (section, order, errand, line) => {
+    const { frame } = section.dataset;
     const frames = errand.frames.slice();
     for (const [at, question] of frames.entries()) {
       show(section, frame.replace("{at}", at + 1).replace("{all}", frames.length), at, frames.length);
@@ -150,16 +150,17 @@
     button.ariaDisabled = "true";
     section.dataset.busy = "1";
     const words = section.dataset;
-    const order = words.order;
+    const purpose = button.dataset.carry || "recharge";
+    const order = words.order || `${words.open} ${purpose}`;
     let line = null;
     try {
       show(section, words.fetching);
-      const errand = await openErrand(section);
+      const errand = await openErrand(section, purpose, order);
       show(section, words.choose);
       line = await connect(errand);
       let said = null;
       do {
-        await carryFrames(section, errand, line);
+        await carryFrames(section, order, errand, line);
         said = await tell(order, errand);
       } while (said && said.frames && said.frames.length);
       const isBrought = said && said.reason === "awaiting_meter";

@@ -8,10 +8,11 @@ import pytest
 
 from apps.common.scoping import landlord_scope
 from apps.meters.models import Command, CommandEvent
+from apps.readings.models import Reading
 from tests.api.caller import Caller
 from tests.api.carrying import Stairwell
-from tests.browser.chromium import until
-from tests.people import Street
+from tests.browser.chromium import DESK, until
+from tests.people import PASSWORD, Street
 
 pytestmark = pytest.mark.browser
 
@@ -108,3 +109,22 @@ def test_a_browser_without_bluetooth_is_told_what_to_use(
     page.goto(f"{live_server.url}/q/{stairwell.house.meter.qr_token}/orders/R1")
     assert page.is_hidden("[data-carry]")
     assert page.is_visible("text=This browser has no Bluetooth")
+
+
+def test_a_member_reads_and_recharges_by_bluetooth_from_the_desk(
+    stairwell: Stairwell, live_server: Any, open_browser: Callable[..., Any]
+) -> None:
+    page = open_browser(viewport=DESK)
+    page.expose_function("meterHears", lambda part: stairwell.ask({"hex": part}))
+    page.add_init_script(RADIO)
+    page.goto(f"{live_server.url}/admin/meters/meter/{stairwell.house.meter.pk}/change/")
+    page.fill("[name=username]", "13800000001")
+    page.fill("[name=password]", PASSWORD)
+    page.click("button[type=submit]")
+    page.click("[data-carry=read]")
+    until(page, f"{DONE} === 'The meter has been read.'", 20)
+    page.click("[data-carry=recharge]")
+    until(page, f"{DONE}.includes('If it stays dark, press the button')", 20)
+    assert stairwell.bought() == (1, Decimal("76.92"))
+    with landlord_scope(stairwell.house.landlord.pk):
+        assert list(Reading.objects.values_list("source", flat=True)) == ["PHONE", "PHONE"]

@@ -22,6 +22,7 @@ from apps.income.services.recharges import current_lease, recharge_by_member
 from apps.income.states import RechargeKind
 from apps.landing.desk import charts, figures, words
 from apps.landing.desk.act_page import ActPages
+from apps.landing.desk.bluetooth import bluetooth_of
 from apps.landing.desk.forms import ActForm, LeaseForm, PowerForm, PriceForm, RechargeForm
 from apps.landing.desk.typed import keeps_typed
 from apps.landing.moving_in import move_in
@@ -67,6 +68,7 @@ class MeterPages(ActPages):
             title=str(meter),
             buttons=self._buttons(request, meter, lease),
             qr=_qr(meter),
+            bluetooth=bluetooth_of(meter, may_read=self._may(request, Act.READ_METER)),
             lease=lease,
             lease_url=self.address("change", lease) if lease else "",
             lease_until=words.moment(lease.ends_at, now) if lease and lease.ends_at else "",

@@ -153,6 +153,23 @@ REST = [
     _route("POST", "api/v1/q/<str:token>/read", "202 202 202 202 202 202 202 401", {}),
     _route("GET", "api/v1/orders/<str:no>", "200 200 200 200 200 200 200 401"),
     _route("POST", "api/v1/orders/<str:no>/cancel", "200 200 200 200 200 200 200 401", {}),
+    # The order in the town was never paid, so its receipt is as missing as any.
+    _route("GET", "api/v1/orders/<str:no>/receipt", "404 404 404 404 404 404 404 401"),
+    _route("GET", "api/v1/orders/<str:no>/receipt.pdf", "404 404 404 404 404 404 404 401"),
+    _route(
+        "POST",
+        "api/v1/orders/<str:no>/fapiao",
+        "409 409 409 409 409 409 409 401",
+        {"buyer_title": "Sun and Daughters"},
+    ),
+    _route("GET", "api/v1/payments/<uuid:payment_id>/receipt", "401 403 404 404 403 404 403 401"),
+    _route("GET", "api/v1/payments/<uuid:payment_id>/receipt.pdf", "401 403 404 404 403 404 403 401"),
+    _route(
+        "POST",
+        "api/v1/payments/<uuid:payment_id>/fapiao",
+        "401 403 422 422 403 404 403 401",
+        {"number": "24312000000012345678"},
+    ),
     # One's own leases, whoever one is: a stranger's are none.
     _route("GET", "api/v1/my/meters", "401 200 200 200 200 200 200 401"),
     _route("GET", "api/v1/my/recharges", "401 200 200 200 200 200 200 401"),
@@ -197,6 +214,9 @@ PAGE = [
     _route("GET", "q/<str:token>/orders/<str:no>", "200"),
     _route("GET", "q/<str:token>/orders/<str:no>/help", "200"),
     _route("POST", "q/<str:token>/orders/<str:no>/cancel", "302", {}),
+    _route("GET", "q/<str:token>/orders/<str:no>/receipt", "404"),
+    _route("GET", "q/<str:token>/orders/<str:no>/receipt.pdf", "404"),
+    _route("POST", "q/<str:token>/orders/<str:no>/fapiao", "404", {}),
     # No login was begun in this browser.
     _route("GET", "pay/return/<str:channel>", "400"),
     *(_route(method, "i18n/setlang/", "302") for method in ("GET", "POST", "PUT", "PATCH", "DELETE")),
@@ -263,6 +283,8 @@ LANDLORDS_DESK = [
     _route("GET", "admin/r/<path:content_type_id>/<path:object_id>/", "302 302 404 404 404 404 302 302"),
     _route("GET", "admin/^(?P<app_label>meters|income|readings|tariffs|accounts)/$", _AWAY),
     _route("GET", f"{_LI_METER}/live/", _MEMBERS_OF_LI),
+    # Leads back to the payment's page, whose form says it.
+    _route("GET", "admin/income/payment/<path:object_id>/fapiao/", "302 302 302 302 403 302 302 302"),
     # Leads back to the meter's page, whose button asks.
     _route("GET", f"{_LI_METER}/read/", "302 302 302 302 403 302 302 302"),
     *(
@@ -307,6 +329,8 @@ LANDLORDS_DESK = [
 OPERATORS_DESK = [
     _route("GET", "ops/", _OPERATOR),
     _route("GET", "ops/queues/", _OPERATOR),
+    # The landlord makes fapiaos, nobody for her.
+    _route("GET", "ops/income/payment/<path:object_id>/fapiao/", _NO_OPERATOR),
     _route("GET", "ops/meters/stockedmeter/import/", _OPERATOR),
     _route("POST", "ops/language/", _AWAY),
     _route("GET", "ops/search/", _OPERATOR),

@@ -18,6 +18,17 @@ class RefundLine:
 
 
 @dataclass(frozen=True)
+class Fapiao:
+    """What was asked for; `number` and `issued_at` once the landlord has made it."""
+
+    buyer_title: str
+    buyer_tax_no: str
+    number: str
+    requested_at: datetime
+    issued_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Receipt:
     """One paid payment. Instants are aware UTC, to be shown in `time_zone`.
 
@@ -43,6 +54,7 @@ class Receipt:
     carried_in_yuan: Decimal
     carried_out_yuan: Decimal
     refunds: tuple[RefundLine, ...] = ()
+    fapiao: Fapiao | None = None
 
     @property
     def spent_yuan(self) -> Decimal:

@@ -11,7 +11,7 @@ from apps.accounts.models import Landlord
 from apps.common.scoping import current_landlord_id
 from apps.income import postings
 from apps.income.models import CollectionAccount, Order, Payment, Posting, Recharge, Refund
-from apps.income.receipts import Receipt, RefundLine
+from apps.income.receipts import Fapiao, Receipt, RefundLine
 from apps.income.states import Channel, PaymentState, RefundState
 
 _FEN = Decimal("0.01")
@@ -91,6 +91,7 @@ def receipt_of(payment: Payment) -> Receipt | None:
         return None
     order = Order.objects.select_related("meter__room__site").get(pk=payment.order_id)
     recharge = Recharge.objects.filter(payment=payment).first()
+    asked = payment.fapiao.first()
     nothing = Decimal("0")
     return Receipt(
         number=payment.out_trade_no,
@@ -112,6 +113,11 @@ def receipt_of(payment: Payment) -> Receipt | None:
             RefundLine(refund.out_refund_no, refund.amount_yuan, refund.done_at)
             for refund in payment.refunds.order_by("id")
         ),
+        fapiao=Fapiao(
+            asked.buyer_title, asked.buyer_tax_no, asked.number, asked.requested_at, asked.issued_at
+        )
+        if asked
+        else None,
     )
 
 

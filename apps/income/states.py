@@ -45,6 +45,11 @@ class RechargeState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class FapiaoState(StrEnum):
+    REQUESTED = "REQUESTED"
+    ISSUED = "ISSUED"
+
+
 class RefundState(StrEnum):
     CREATED = "CREATED"
     PROCESSING = "PROCESSING"

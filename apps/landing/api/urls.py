@@ -3,7 +3,19 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from apps.landing.api import catalogue, days, labels, leases, meters, nowhere, phone, places, records, renter
+from apps.landing.api import (
+    catalogue,
+    days,
+    labels,
+    leases,
+    meters,
+    nowhere,
+    phone,
+    places,
+    receipts,
+    records,
+    renter,
+)
 from apps.landing.api.refunds import PaymentRefundsView
 
 urlpatterns = [
@@ -52,6 +64,16 @@ urlpatterns = [
     ),
     path("orders/<str:no>", renter.OrderView.as_view(), name="api_order"),
     path("orders/<str:no>/cancel", renter.CancelOrderView.as_view(), name="api_cancel_order"),
+    path("orders/<str:no>/receipt", receipts.OrderReceiptView.as_view(), name="api_order_receipt"),
+    path("orders/<str:no>/receipt.pdf", receipts.OrderReceiptPdfView.as_view(), name="api_order_receipt_pdf"),
+    path("orders/<str:no>/fapiao", receipts.OrderFapiaoView.as_view(), name="api_order_fapiao"),
+    path("payments/<uuid:payment_id>/receipt", receipts.PaymentReceiptView.as_view(), name="api_receipt"),
+    path(
+        "payments/<uuid:payment_id>/receipt.pdf",
+        receipts.PaymentReceiptPdfView.as_view(),
+        name="api_receipt_pdf",
+    ),
+    path("payments/<uuid:payment_id>/fapiao", receipts.PaymentFapiaoView.as_view(), name="api_fapiao"),
     path("my/meters", renter.MyMetersView.as_view(), name="api_my_meters"),
     path("my/daily-readings", days.MyDaysView.as_view(), name="api_my_days"),
     path("my/recharges", renter.MyRechargesView.as_view(), name="api_my_recharges"),

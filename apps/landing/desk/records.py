@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -10,10 +14,14 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import AuditLine
 from apps.accounts.roles import Act
+from apps.common.errors import Refused
 from apps.income.models import Payment, Recharge
+from apps.income.selectors import receipt_of
+from apps.income.services.fapiao import mark_fapiao_issued
 from apps.income.states import PaymentState
 from apps.landing.desk import acts, cells, words
 from apps.landing.desk.base import ScopedModelAdmin
+from apps.landing.receipts import receipt_context
 from apps.meters.models import Command
 from apps.meters.states import OPEN
 from apps.readings.models import Reading
@@ -133,6 +141,38 @@ class PaymentAdmin(ScopedModelAdmin):
         "paid",
     )
     readonly_fields: Any = ("place", "amount", "state_said", "review", "order_no", "our_no", "when", "paid")
+    change_form_template = "desk/payment.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.fapiao_view)
+        return [path("<path:object_id>/fapiao/", view, name="income_payment_fapiao"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show the payment with its receipt and the fapiao that was asked for."""
+        row = self.get_object(request, object_id)
+        receipt = receipt_of(row) if row is not None else None
+        context = receipt_context(receipt) if receipt else {}
+        context["can_issue"] = self._may(request, Act.ARRANGE) and self.admin_site.name == "admin"
+        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
+
+    def fapiao_view(self, request: Any, object_id: str) -> HttpResponse:
+        """Write down that the fapiao is made; the button stands on the payment's page."""
+        if self.admin_site.name != "admin" or not self._may(request, Act.ARRANGE):
+            raise PermissionDenied
+        row = self.get_object(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if request.method == "POST":
+            number = request.POST.get("number", "")[:40]
+            try:
+                mark_fapiao_issued(payment=row, number=number, by_id=request.user.pk, now=timezone.now())
+            except Refused as refusal:
+                self.message_user(request, str(refusal.detail), messages.ERROR)
+            else:
+                self.message_user(request, _("The fapiao is written down as made."), messages.SUCCESS)
+        return redirect(f"{self.admin_site.name}:income_payment_change", row.pk)
 
     @admin.display(description=gettext_lazy("ordered"), ordering="id")
     def when(self, row: Any) -> SafeString:

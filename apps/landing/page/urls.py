@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.landing.page import orders, payer, views
+from apps.landing.page import orders, payer, receipts, views
 
 app_name = "page"
 
@@ -14,4 +14,7 @@ urlpatterns = [
     path("<str:token>/orders/<str:no>", orders.order, name="order"),
     path("<str:token>/orders/<str:no>/cancel", orders.cancel, name="cancel"),
     path("<str:token>/orders/<str:no>/help", orders.still_dark, name="still_dark"),
+    path("<str:token>/orders/<str:no>/receipt", receipts.receipt, name="receipt"),
+    path("<str:token>/orders/<str:no>/receipt.pdf", receipts.receipt_file, name="receipt_file"),
+    path("<str:token>/orders/<str:no>/fapiao", receipts.fapiao, name="fapiao"),
 ]

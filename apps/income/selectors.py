@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 from apps.accounts.models import Landlord
 from apps.common.scoping import current_landlord_id
 from apps.income import postings
-from apps.income.models import CollectionAccount, Order, Payment, Posting, Recharge, Refund
+from apps.income.models import CollectionAccount, FapiaoRequest, Order, Payment, Posting, Recharge, Refund
 from apps.income.receipts import Fapiao, Receipt, RefundLine
 from apps.income.states import Channel, PaymentState, RefundState
 
@@ -91,7 +91,7 @@ def receipt_of(payment: Payment) -> Receipt | None:
         return None
     order = Order.objects.select_related("meter__room__site").get(pk=payment.order_id)
     recharge = Recharge.objects.filter(payment=payment).first()
-    asked = payment.fapiao.first()
+    asked = FapiaoRequest.objects.filter(payment=payment).first()
     nothing = Decimal("0")
     return Receipt(
         number=payment.out_trade_no,

@@ -63,7 +63,8 @@ def recharge_request(
         raise RechargeNotPossible(
             f"{profile.name} takes no purchase count, but layout {profile.credit_layout!r}"
         )
-    return _counted(address, profile, RECHARGE_DI, energy_kwh, purchase_count, customer_no)
+    amount = wire_amount(profile, energy_kwh)
+    return _counted(address, profile, RECHARGE_DI, amount, purchase_count, customer_no)
 
 
 def open_account_request(
@@ -71,12 +72,14 @@ def open_account_request(
 ) -> Frame:
     """The first credit of a meter fresh from the bench, which also gives it its customer number.
 
-    The bytes are those of :func:`recharge_request` with DI 070101FF; a meter in service refuses them.
+    The bytes are those of :func:`recharge_request` with DI 070101FF; a meter in service refuses them. The
+    energy may be zero: the account is opened, and the purchase count still moves on by one.
 
     Source: prepaid extension of DL/T 645, 03H / 070101FF.
     :raises RechargeNotPossible: as :func:`recharge_request`.
     """
-    return _counted(address, profile, OPEN_ACCOUNT_DI, energy_kwh, purchase_count, customer_no)
+    amount = wire_amount(profile, energy_kwh) if energy_kwh else 0
+    return _counted(address, profile, OPEN_ACCOUNT_DI, amount, purchase_count, customer_no)
 
 
 def wire_amount(profile: Profile, energy_kwh: Decimal) -> int:
@@ -98,9 +101,8 @@ def wire_amount(profile: Profile, energy_kwh: Decimal) -> int:
 
 
 def _counted(
-    address: str, profile: Profile, di: str, energy_kwh: Decimal, purchase_count: int, customer_no: str | None
+    address: str, profile: Profile, di: str, amount: int, purchase_count: int, customer_no: str | None
 ) -> Frame:
-    amount = wire_amount(profile, energy_kwh)
     if purchase_count < 1:
         raise RechargeNotPossible(f"purchase count {purchase_count} is not positive")
     if profile.needs_customer_no and not customer_no:

@@ -6,7 +6,7 @@ A new model whose differences fit these fields is a new file, not a new branch i
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from importlib import resources
@@ -25,6 +25,9 @@ MACS = ("zero", "esam")
 """Who signs a credit: nobody (four zero bytes), or a security module, which the platform does not have."""
 
 BEARERS = ("4G", "NB-IoT")
+
+ABILITIES = ("keep_power", "alarm_lamp", "set_clock", "open_account", "init_purse", "reset_energy")
+"""What a model may be able to do beyond reading, switching and taking credits."""
 
 
 class UnknownProfile(LookupError):
@@ -60,8 +63,10 @@ class Profile:
     unit on the wire (a power of ten), ``credit_di`` where it is written. ``void_di`` is empty for models that
     give no energy back. The other ``*_di`` fields say what to read to prove an act; ``push_di`` is empty for
     models that never report unasked. ``relay_bit`` is the bit of ``status_di`` that is 1 while the relay is
-    open, ``on_action`` the command that brings the light back. ``expiry_factor`` lengthens the life of a
-    command on a bearer whose devices sleep.
+    open, ``on_action`` the command that brings the light back. ``abilities`` are those of :data:`ABILITIES`;
+    a model with "open_account" takes no recharge before its account was opened. ``parameter_level`` is the
+    password level of writes (14H). ``expiry_factor`` lengthens the life of a command on a bearer whose
+    devices sleep.
     """
 
     name: str
@@ -98,6 +103,9 @@ class Profile:
     on_action: RelayAction
     auth: Auth
 
+    abilities: frozenset[str]
+    parameter_level: int
+
     bearer: str
     expiry_factor: int
     opening: Opening
@@ -108,6 +116,11 @@ class Profile:
     answers_read_address: bool
 
     ble: tuple[BleService, ...] = ()
+
+    @property
+    def parameter_auth(self) -> Auth:
+        """What a write of a parameter carries: the same password, at its own level."""
+        return replace(self.auth, level=self.parameter_level)
 
     @property
     def credit_places(self) -> int:
@@ -144,12 +157,13 @@ def profile_of(name: str, table: dict[str, Any]) -> Profile:
 
     :raises ProfileError: a word or unit the code does not know.
     """
-    credit, readback, link = table["credit"], table["readback"], table["link"]
+    credit, readback, link, commands = (table[name] for name in ("credit", "readback", "link", "commands"))
     for value, known in (
         (credit["layout"], CREDIT_LAYOUTS),
         (credit["dedupe"], DEDUPES),
         (credit["mac"], MACS),
         (link["bearer"], BEARERS),
+        *((ability, ABILITIES) for ability in commands["can"]),
     ):
         if value not in known:
             raise ProfileError(f"profile {name}: {value!r} is none of {', '.join(known)}")
@@ -180,6 +194,8 @@ def profile_of(name: str, table: dict[str, Any]) -> Profile:
         relay_bit=table["relay"]["bit"],
         on_action=RelayAction[table["relay"]["on_action"]],
         auth=Auth(**table["auth"]),
+        abilities=frozenset(commands["can"]),
+        parameter_level=commands["parameter_level"],
         bearer=link["bearer"],
         expiry_factor=link["expiry_factor"],
         opening=Opening(link["opening"]),

@@ -114,7 +114,10 @@ def _energy() -> Iterator[str]:
         assert meter.opening_purchased_kwh is not None
         proved = meter.purchased_kwh - meter.opening_purchased_kwh
         in_meter = Recharge.objects.filter(
-            meter=meter, state=RechargeState.OPEN, command__state=CommandState.DONE
+            meter=meter,
+            state=RechargeState.OPEN,
+            command__state=CommandState.DONE,
+            command__device_epoch=meter.device_epoch,
         ).aggregate(sum=Sum("energy_kwh"))["sum"] or Decimal(0)
         if booked + in_meter != proved:
             yield f"Meter {meter}: it proved {proved} kWh, the ledger has {booked + in_meter} kWh."

@@ -69,6 +69,7 @@ def _record(letter: Letter) -> bool:
         taken_at=letter.answered_at,
         received_at=letter.answered_at,
         source=Reading.Source.NETWORK,
+        device_epoch=letter.device_epoch,
     )
 
 
@@ -129,12 +130,19 @@ def record_carried(*, session: PhoneSession, evidence: Evidence, at: datetime | 
 
 
 def record(
-    *, meter: Meter, evidence: Evidence, taken_at: datetime, received_at: datetime, source: Reading.Source
+    *,
+    meter: Meter,
+    evidence: Evidence,
+    taken_at: datetime,
+    received_at: datetime,
+    source: Reading.Source,
+    device_epoch: int | None = None,
 ) -> bool:
     """Insert the reading of this instant, or leave the one that is there; say whether there was one to make.
 
     One whose total rose by more than can have passed through the meter since the reading before is quarantined:
-    no figure is made of it, and the meter grows stale until it says something that can be.
+    no figure is made of it, and the meter grows stale until it says something that can be. `device_epoch` is the
+    body it speaks of, if that is not the present one.
     """
     if evidence.total_kwh is None or evidence.remaining_kwh is None:
         return False
@@ -143,7 +151,7 @@ def record(
         "taken_at": taken_at,
         "received_at": received_at,
         "source": source,
-        "device_epoch": meter.device_epoch,
+        "device_epoch": device_epoch or meter.device_epoch,
         "total_kwh": evidence.total_kwh,
         "remaining_kwh": evidence.remaining_kwh,
     }

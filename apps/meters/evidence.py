@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from apps.meters.frames import DATE_DI, TIME_DI
 from meter_gateway.protocol.frames import Frame, FrameError, Function
 from meter_gateway.protocol.profiles import Profile
 from meter_gateway.protocol.relay import StatusWord3
@@ -52,8 +54,37 @@ class Evidence:
 
     @property
     def relay_open(self) -> bool | None:
+        status = self._status_word()
+        return None if status is None else status.bit(self.profile.relay_bit)
+
+    def _status_word(self) -> StatusWord3 | None:
         status = self.registers.get(self.profile.status_di)
-        return status.bit(self.profile.relay_bit) if isinstance(status, StatusWord3) else None
+        return status if isinstance(status, StatusWord3) else None
+
+    @property
+    def power_kept(self) -> bool | None:
+        status = self._status_word()
+        return None if status is None else status.keep_power
+
+    @property
+    def lamp_on(self) -> bool | None:
+        """Whether the alarm is on, which is what the lamp shows."""
+        status = self._status_word()
+        return None if status is None else status.pre_trip_alarm
+
+    @property
+    def account_opened(self) -> bool | None:
+        """Whether the meter takes recharges from afar."""
+        status = self._status_word()
+        return None if status is None else status.account_opened
+
+    @property
+    def clock(self) -> datetime | None:
+        """Date and time as the meter shows them; naive, the meter's own zone."""
+        day, clock = self.registers.get(DATE_DI), self.registers.get(TIME_DI)
+        if isinstance(day, date) and isinstance(clock, time):
+            return datetime.combine(day, clock)
+        return None
 
     @property
     def refusal(self) -> tuple[str, ...]:
@@ -73,6 +104,8 @@ class Evidence:
             "remaining_kwh": self.remaining_kwh,
             "total_kwh": self.total_kwh,
             "relay_open": self.relay_open,
+            "power_kept": self.power_kept or None,
+            "account_opened": self.account_opened,
             "refusal": " ".join(self.refusal) or None,
         }
         return {name: str(value) for name, value in known.items() if value is not None}
@@ -102,6 +135,7 @@ def weigh(profile: Profile, frames: Sequence[str], replies: Sequence[str | None]
         elif isinstance(reply, Accepted | Refused):
             if asked.function == Function.READ:
                 refused.append(asked.di or "")
-            else:
+            elif not isinstance(ack, Refused):
+                # Of several acts in one letter a single refusal is the answer.
                 ack = reply
     return Evidence(profile, registers, ack, tuple(refused))

@@ -4,11 +4,18 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from apps.meters.states import CommandKind
+from meter_gateway.protocol.clearing import clear_meter_request
 from meter_gateway.protocol.credits import credit_frame
 from meter_gateway.protocol.frames import Frame
+from meter_gateway.protocol.parameters import write_request
+from meter_gateway.protocol.prepaid import open_account_request
 from meter_gateway.protocol.profiles import Profile
 from meter_gateway.protocol.reads import read_request
 from meter_gateway.protocol.relay import RelayAction, relay_request
+from meter_gateway.protocol.security import purse_init_request
+
+DATE_DI, TIME_DI = "04000101", "04000102"
 
 
 def _hex(frame: Frame) -> str:
@@ -26,13 +33,15 @@ def count_reads(profile: Profile, serial: str, *, with_customer: bool = True) ->
     return reads(serial, [profile.count_di, profile.purchased_di, *customer])
 
 
-def proof_reads(profile: Profile, serial: str) -> tuple[str, ...]:
+def proof_reads(profile: Profile, serial: str, *, with_customer: bool = False) -> tuple[str, ...]:
     """Return the reads that prove or disprove a credit, then those that make a reading.
 
     The count is asked before and after: a phone may bring the credit in between, and then the rest proves nothing.
+    `with_customer` asks for the customer number too, which an opening has changed.
     """
     proof = [profile.count_di, profile.last_purchase_di, profile.purchased_di, profile.count_di]
-    return reads(serial, proof) + state_reads(profile, serial)
+    customer = reads(serial, [profile.customer_di]) if with_customer else ()
+    return reads(serial, proof) + state_reads(profile, serial) + customer
 
 
 def state_reads(profile: Profile, serial: str) -> tuple[str, ...]:
@@ -69,8 +78,58 @@ def recharge(profile: Profile, serial: str, *, energy_kwh: Decimal, number: int,
     )
 
 
-def switch(profile: Profile, serial: str, *, on: bool, valid_until: datetime) -> str:
-    """Return the relay frame (1CH); the meter itself refuses it after `valid_until`."""
-    action = profile.on_action if on else RelayAction.TRIP
-    local = valid_until.astimezone(ZoneInfo(profile.time_zone)).replace(tzinfo=None)
-    return _hex(relay_request(serial, action, profile.auth, local))
+def customer_no(serial: str, device_epoch: int) -> str:
+    """Return the customer number an account is opened with: twelve digits, another one for each body of a meter.
+
+    A credit frame recorded before a purse was initialised bears a count that comes again; by its customer number
+    the meter refuses it.
+    """
+    return f"{(device_epoch - 1) % 100:02d}{serial[2:]}"
+
+
+def opening(profile: Profile, serial: str, *, number: int, customer_no: str) -> str:
+    """Return the frame (070101FF) that opens the account with no energy, as purchase `number`."""
+    request = open_account_request(
+        serial, profile, energy_kwh=Decimal(0), purchase_count=number, customer_no=customer_no
+    )
+    return _hex(request)
+
+
+_ACTIONS = {
+    CommandKind.POWER_OFF: RelayAction.TRIP,
+    CommandKind.KEEP_POWER: RelayAction.KEEP,
+    CommandKind.RELEASE_KEEP: RelayAction.RELEASE,
+    CommandKind.LAMP_ON: RelayAction.ALARM,
+    CommandKind.LAMP_OFF: RelayAction.ALARM_OFF,
+}
+
+
+def switch(profile: Profile, serial: str, kind: CommandKind, *, valid_until: datetime) -> str:
+    """Return the frame (1CH) of a wish about relay or lamp; the meter itself refuses it after `valid_until`."""
+    action = _ACTIONS.get(kind, profile.on_action)
+    return _hex(relay_request(serial, action, profile.auth, _local(profile, valid_until)))
+
+
+def clock_reads(serial: str) -> tuple[str, ...]:
+    """Return the reads of date and time."""
+    return reads(serial, [DATE_DI, TIME_DI])
+
+
+def clock_writes(profile: Profile, serial: str, now: datetime) -> tuple[str, ...]:
+    """Return the writes (14H) that set the clock to `now`, in the meter's zone: the time first, then the date."""
+    local, auth = _local(profile, now), profile.parameter_auth
+    return tuple(
+        _hex(write_request(serial, di, auth, value))
+        for di, value in ((TIME_DI, local.time().replace(microsecond=0)), (DATE_DI, local.date()))
+    )
+
+
+def reset(profile: Profile, serial: str, kind: CommandKind) -> str:
+    """Return the one frame of a reset: everything counted to zero (1AH), or a purse with nothing in it (070103FF)."""
+    if kind == CommandKind.INIT_PURSE:
+        return _hex(purse_init_request(serial, profile, Decimal(0)))
+    return _hex(clear_meter_request(serial, profile.auth))
+
+
+def _local(profile: Profile, moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo(profile.time_zone)).replace(tzinfo=None)

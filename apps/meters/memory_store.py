@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from apps.meters import deciding as d
-from apps.meters.states import FINAL, CommandKind, CommandState, Purpose, allowed_from
+from apps.meters.states import FINAL, WISHES_ON, CommandState, Purpose, allowed_from
 from apps.meters.store import Raced
 
 
@@ -19,6 +19,7 @@ class Told:
     finished: list[UUID] = field(default_factory=list)
     frozen: list[d.Freeze] = field(default_factory=list)
     power: list[d.NotePower] = field(default_factory=list)
+    clocks: list[d.NoteClock] = field(default_factory=list)
     steps: list[tuple[UUID, CommandState, str]] = field(default_factory=list)
 
 
@@ -61,8 +62,8 @@ class MemoryStore:
         if effect.to in FINAL:
             self.ended[effect.command_id] = effect.to
             state = state.without_command(effect.command_id)
-            if effect.to == CommandState.DONE and command.is_power:
-                state = replace(state, wished_on=command.kind == CommandKind.POWER_ON)
+            if effect.to == CommandState.DONE and command.kind in WISHES_ON:
+                state = replace(state, wished_on=WISHES_ON[command.kind])
             self.meters[meter_id] = state
             return
         self.meters[meter_id] = state.with_command(
@@ -122,6 +123,20 @@ class MemoryStore:
 
     def note_power(self, meter_id: UUID, effect: d.NotePower) -> None:
         self.told.power.append(effect)
+
+    def note_clock(self, meter_id: UUID, effect: d.NoteClock) -> None:
+        self.told.clocks.append(effect)
+
+    def begin_body(self, meter_id: UUID, effect: d.BeginBody) -> None:
+        state = self.meters[meter_id]
+        if state.device_epoch != effect.device_epoch - 1:
+            raise Raced("a meter's body")
+        self.meters[meter_id] = replace(
+            state.with_command(effect.command_id, closing=effect.closing),
+            device_epoch=effect.device_epoch,
+            count=None,
+            purchased_kwh=None,
+        )
 
     def tell(self, meter_id: UUID, effect: d.NoteReading | d.Finished) -> None:
         if isinstance(effect, d.NoteReading):

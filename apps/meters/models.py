@@ -15,7 +15,16 @@ from apps.common.fields import energy_field
 from apps.common.ids import uuid7
 from apps.common.scoping import ScopedModel
 from apps.meters.phone_session import PhoneSession as PhoneSession
-from apps.meters.states import FINAL, CommandKind, CommandState, Frozen, Outcome, PowerReason, Purpose
+from apps.meters.states import (
+    CREDIT_KINDS,
+    FINAL,
+    CommandKind,
+    CommandState,
+    Frozen,
+    Outcome,
+    PowerReason,
+    Purpose,
+)
 
 
 class StockedMeter(models.Model):
@@ -165,6 +174,9 @@ class Meter(ScopedModel):
         max_length=16, blank=True, choices=[(r.value, r.value) for r in PowerReason]
     )
     power_at = models.DateTimeField(null=True, editable=False)
+    power_kept = models.BooleanField(_("power kept on"), null=True, editable=False)
+    lamp_on = models.BooleanField(_("alarm lamp"), null=True, editable=False)
+    account_opened = models.BooleanField(_("account opened"), null=True, editable=False)
     wish_version = models.PositiveIntegerField(default=0, editable=False)
     wished_on = models.BooleanField(null=True, editable=False)
 
@@ -246,6 +258,8 @@ class Command(ScopedModel):
 
     For a credit `number` is the purchase count the meter shall reach; from the moment it is set, `frames` holds
     the very bytes that may leave, and neither ever changes. A credit has no expiry: it was paid for.
+    `device_epoch` is the body it was asked of, and of a numbered one the body that counts it. `closing` is what a
+    reset's meter showed last.
     """
 
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT, verbose_name=_("meter"))
@@ -275,6 +289,7 @@ class Command(ScopedModel):
     purchased_before_kwh = energy_field(null=True)
     wish_version = models.PositiveIntegerField(null=True)
     freeze_date = models.DateField(null=True)
+    closing = models.JSONField(default=dict)
     result = models.JSONField(default=dict)
 
     class Meta(ScopedModel.Meta):
@@ -287,7 +302,8 @@ class Command(ScopedModel):
             ),
             models.UniqueConstraint(
                 fields=["landlord", "meter"],
-                condition=Q(kind="CREDIT", number__isnull=False) & ~Q(state__in=sorted(FINAL)),
+                condition=Q(kind__in=sorted(CREDIT_KINDS), number__isnull=False)
+                & ~Q(state__in=sorted(FINAL)),
                 name="meters_command_one_unproved_credit",
             ),
             models.CheckConstraint(
@@ -299,7 +315,8 @@ class Command(ScopedModel):
                 name="meters_command_number_comes_with_bytes",
             ),
             models.CheckConstraint(
-                condition=~Q(kind="CREDIT", state__in=["EXPIRED"]), name="meters_command_credit_never_expires"
+                condition=~Q(kind__in=sorted(CREDIT_KINDS), state__in=["EXPIRED"]),
+                name="meters_command_credit_never_expires",
             ),
             models.CheckConstraint(
                 condition=~Q(state="CANCELLED", number__isnull=False),
@@ -339,7 +356,10 @@ class CommandEvent(ScopedModel):
 
 
 class Letter(ScopedModel):
-    """Frames on their way to a meter over one session, and what came back. Its bytes exist before they leave."""
+    """Frames on their way to a meter over one session, and what came back. Its bytes exist before they leave.
+
+    What came back speaks of `device_epoch`, the body of the meter when it was asked.
+    """
 
     class State(models.TextChoices):
         OUT = "OUT"
@@ -349,6 +369,7 @@ class Letter(ScopedModel):
     command = models.ForeignKey(Command, on_delete=models.PROTECT, related_name="letters")
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT)
     attempt = models.PositiveIntegerField()
+    device_epoch = models.PositiveIntegerField(default=1)
     purpose = models.CharField(max_length=8, choices=[(p.value, p.value) for p in Purpose])
     gateway = models.CharField(max_length=80)
     epoch = models.PositiveBigIntegerField()

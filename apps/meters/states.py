@@ -20,6 +20,14 @@ class CommandKind(StrEnum):
     POWER_ON = "POWER_ON"
     POWER_OFF = "POWER_OFF"
     CREDIT = "CREDIT"
+    KEEP_POWER = "KEEP_POWER"
+    RELEASE_KEEP = "RELEASE_KEEP"
+    LAMP_ON = "LAMP_ON"
+    LAMP_OFF = "LAMP_OFF"
+    SET_CLOCK = "SET_CLOCK"
+    OPEN_ACCOUNT = "OPEN_ACCOUNT"
+    RESET_ENERGY = "RESET_ENERGY"
+    INIT_PURSE = "INIT_PURSE"
 
 
 class CommandState(StrEnum):
@@ -36,7 +44,21 @@ class CommandState(StrEnum):
 FINAL = frozenset({CommandState.DONE, CommandState.REJECTED, CommandState.EXPIRED, CommandState.CANCELLED})
 OPEN = frozenset(CommandState) - FINAL
 READ_KINDS = frozenset({CommandKind.READ, CommandKind.READ_FREEZE})
-POWER_KINDS = frozenset({CommandKind.POWER_ON, CommandKind.POWER_OFF})
+# Wishes about the relay: of all four the newest wins.
+POWER_KINDS = frozenset(
+    {CommandKind.POWER_ON, CommandKind.POWER_OFF, CommandKind.KEEP_POWER, CommandKind.RELEASE_KEEP}
+)
+LAMP_KINDS = frozenset({CommandKind.LAMP_ON, CommandKind.LAMP_OFF})
+# What takes a purchase count: never two of them unproved, never late, never renumbered.
+CREDIT_KINDS = frozenset({CommandKind.CREDIT, CommandKind.OPEN_ACCOUNT})
+# What makes another body of a meter. Not to be undone, and never sent a second time by itself.
+RESET_KINDS = frozenset({CommandKind.RESET_ENERGY, CommandKind.INIT_PURSE})
+# What the relay is wished to be once one of these is done; releasing and the lamp wish nothing of it.
+WISHES_ON = {
+    CommandKind.POWER_ON: True,
+    CommandKind.KEEP_POWER: True,
+    CommandKind.POWER_OFF: False,
+}
 
 _S = CommandState
 NEXT: dict[CommandState, frozenset[CommandState]] = {
@@ -63,6 +85,9 @@ class Purpose(StrEnum):
     CHECK = "CHECK"
     READ = "READ"
     FREEZE = "FREEZE"
+    SET = "SET"
+    CLOSING = "CLOSING"
+    RESET = "RESET"
 
 
 class Errand(StrEnum):

@@ -17,7 +17,7 @@ from django.db.models import F
 from apps.common.queue import ring_after_commit
 from apps.meters import deciding as d
 from apps.meters.models import Command, CommandEvent, Letter, Meter, Presence
-from apps.meters.states import FINAL, OPEN, POWER_KINDS, CommandKind, CommandState, Purpose, allowed_from
+from apps.meters.states import FINAL, OPEN, WISHES_ON, CommandKind, CommandState, Purpose, allowed_from
 from meter_gateway.protocol.profiles import load_profile
 
 
@@ -50,6 +50,10 @@ class Store(Protocol):
 
     def note_power(self, meter_id: UUID, effect: d.NotePower) -> None: ...
 
+    def note_clock(self, meter_id: UUID, effect: d.NoteClock) -> None: ...
+
+    def begin_body(self, meter_id: UUID, effect: d.BeginBody) -> None: ...
+
     def tell(self, meter_id: UUID, effect: d.NoteReading | d.Finished) -> None:
         """Let the layers above know, after commit, by a task's name."""
 
@@ -72,6 +76,10 @@ def write(store: Store, meter_id: UUID, effects: list[d.Effect], now: datetime) 
                 store.freeze(meter_id, effect)
             case d.NotePower():
                 store.note_power(meter_id, effect)
+            case d.NoteClock():
+                store.note_clock(meter_id, effect)
+            case d.BeginBody():
+                store.begin_body(meter_id, effect)
             case d.NoteReading() | d.Finished():
                 store.tell(meter_id, effect)
 
@@ -125,8 +133,8 @@ class PostgresStore:
             )
         if effect.to == CommandState.DONE:
             kind = Command.objects.values_list("kind", flat=True).get(pk=effect.command_id)
-            if kind in POWER_KINDS:
-                Meter.objects.filter(pk=meter_id).update(wished_on=kind == CommandKind.POWER_ON)
+            if kind in WISHES_ON:
+                Meter.objects.filter(pk=meter_id).update(wished_on=WISHES_ON[CommandKind(kind)])
 
     def store_frames(self, meter_id: UUID, effect: d.StoreFrames) -> None:
         rows = Command.objects.filter(pk=effect.command_id, number=None, state=CommandState.QUEUED)
@@ -136,6 +144,7 @@ class PostgresStore:
                 frames=list(effect.frames),
                 purchased_before_kwh=effect.purchased_before_kwh,
                 customer_no=effect.customer_no,
+                device_epoch=effect.device_epoch,
             ),
             "a credit's number",
         )
@@ -145,6 +154,7 @@ class PostgresStore:
             command_id=effect.command_id,
             meter_id=meter_id,
             attempt=effect.attempt,
+            device_epoch=effect.device_epoch,
             purpose=effect.purpose,
             gateway=effect.gateway,
             epoch=effect.epoch,
@@ -185,7 +195,31 @@ class PostgresStore:
         rows = Meter.objects.filter(pk=meter_id)
         rows.exclude(power_on=effect.on).update(power_at=effect.at)
         rows.filter(power_on=None).update(power_at=effect.at)
-        rows.update(power_on=effect.on, power_reason=effect.reason)
+        rows.update(
+            power_on=effect.on,
+            power_reason=effect.reason,
+            power_kept=effect.kept,
+            lamp_on=effect.lamp_on,
+            account_opened=effect.account_opened,
+        )
+
+    def note_clock(self, meter_id: UUID, effect: d.NoteClock) -> None:
+        serial = Meter.objects.values_list("serial", flat=True).get(pk=meter_id)
+        Presence.objects.filter(serial=serial).update(clock_drift_s=effect.ahead_s, clock_seen_at=effect.at)
+
+    def begin_body(self, meter_id: UUID, effect: d.BeginBody) -> None:
+        rows = Meter.objects.filter(pk=meter_id, device_epoch=effect.device_epoch - 1)
+        _one(
+            rows.update(
+                device_epoch=effect.device_epoch,
+                purchase_count=None,
+                purchased_kwh=None,
+                opening_purchased_kwh=None,
+                count_proved_at=None,
+            ),
+            "a meter's body",
+        )
+        Command.objects.filter(pk=effect.command_id).update(closing=effect.closing)
 
     def tell(self, meter_id: UUID, effect: d.NoteReading | d.Finished) -> None:
         landlord_id = Meter.objects.values_list("landlord_id", flat=True).get(pk=meter_id)
@@ -238,4 +272,5 @@ def _open_command(command: Command) -> d.OpenCommand:
         purchased_before_kwh=command.purchased_before_kwh,
         wish_version=command.wish_version,
         freeze_date=command.freeze_date,
+        closing=command.closing,
     )

@@ -10,7 +10,7 @@ from apps.meters import deciding as d
 from apps.meters.models import Command, Letter, Presence
 from apps.meters.post import ValkeyPost
 from apps.meters.services import delivery, presence
-from apps.meters.states import OPEN, CommandKind
+from apps.meters.states import CREDIT_KINDS, OPEN
 from apps.meters.store import PostgresStore
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def sweep(now: datetime) -> int:
         fenced = ~Q(meter__serial__in=online)
         overdue = out.filter(Q(deadline_at__lte=now) | fenced).values_list("landlord_id", "meter_id")[:_BATCH]
         # A frozen queue holds back credits only; reads and switches go on.
-        frozen = Q(kind=CommandKind.CREDIT) & ~Q(meter__frozen="")
+        frozen = Q(kind__in=sorted(CREDIT_KINDS)) & ~Q(meter__frozen="")
         waiting = (
             Command.objects.filter(state__in=sorted(OPEN))
             .exclude(meter_id__in=out.values("meter_id"))

@@ -18,6 +18,7 @@ from apps.income.states import RechargeKind
 from apps.landing.removal import remove_meter
 from apps.meters.models import Command, Meter, StockedMeter
 from apps.meters.services import claiming, registry
+from apps.meters.states import CommandKind
 from tests.api.at_once import at_once
 from tests.api.caller import Caller
 from tests.landing import scene
@@ -56,7 +57,8 @@ def test_a_meter_is_claimed_hung_and_priced_in_one_act(street: Street) -> None:
         "price_yuan_per_kwh": "0.7000",
     }
     with landlord_scope(street.li.landlord.pk):
-        assert Command.objects.get(meter_id=made.body["id"]).kind == "READ"
+        asked = Command.objects.filter(meter_id=made.body["id"], kind=CommandKind.READ)
+        assert asked.count() == 1
 
 
 def test_a_meter_is_claimed_by_its_serial_into_a_room_of_mine(street: Street) -> None:

@@ -10,7 +10,7 @@ from apps.common.ids import uuid7
 from apps.meters import deciding as d
 from apps.meters.memory_store import MemoryStore
 from apps.meters.services.delivery import take_turn
-from apps.meters.states import CommandKind, CommandState, Outcome, Purpose
+from apps.meters.states import POWER_KINDS, CommandKind, CommandState, Outcome, Purpose
 from meter_gateway.protocol.profiles import Profile, load_profile
 from tests.meter_gateway.simulator.bench import NOON, SERIAL, meter_on_bench, port_on_bench
 
@@ -103,7 +103,7 @@ class StreetOfOne:
     def want(self, kind: CommandKind, energy_kwh: str | None = None, life_s: int | None = None) -> UUID:
         command_id = uuid7()
         version = None
-        if kind in (CommandKind.POWER_ON, CommandKind.POWER_OFF):
+        if kind in POWER_KINDS:
             version = self.state.wish_version + 1
             self.store.meters[self.meter_id] = replace(self.state, wish_version=version)
         self.store.queue(

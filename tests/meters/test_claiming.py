@@ -12,8 +12,8 @@ from apps.meters.states import CommandKind
 from tests.people import NOON, House, Street
 
 
-def _boxed(serial: str = "000000009901") -> tuple[StockedMeter, str]:
-    stocked = registry.stock_meter(serial=serial, profile="dtsy-4g-ble")
+def _boxed(serial: str = "000000009901", profile: str = "dtsy-4g-ble") -> tuple[StockedMeter, str]:
+    stocked = registry.stock_meter(serial=serial, profile=profile)
     return stocked, claiming.set_claim_code(stocked=stocked)
 
 
@@ -38,6 +38,15 @@ def test_the_right_code_makes_the_meter_hers_and_asks_it_for_its_first_reading(
     found = doors.open_one(doors.Kind.QR, stocked.qr_token)
     assert found is not None
     assert (found.landlord_id, found.object_id) == (street.li.landlord.pk, meter.pk)
+    with landlord_scope(street.li.landlord.pk):
+        asked = set(Command.objects.filter(meter=meter).values_list("kind", flat=True))
+    # This model is delivered without an account.
+    assert asked == {CommandKind.READ, CommandKind.OPEN_ACCOUNT}
+
+
+def test_a_model_that_comes_with_its_account_open_is_only_read(street: Street) -> None:
+    stocked, code = _boxed("000000009904", profile="ddsy-4g")
+    meter = _claim(street.li, stocked, code)
     with landlord_scope(street.li.landlord.pk):
         assert Command.objects.get(meter=meter).kind == CommandKind.READ
 

@@ -38,7 +38,7 @@ MUTANTS = (
         (
             (
                 CREDIT,
-                "        turn.send(command, Purpose.PROVE, frames.proof_reads(profile, state.serial))\n",
+                "        turn.send(command, Purpose.PROVE, _proof_reads(turn, command))\n",
                 "        _deliver(turn, command.id)\n",
             ),
         ),
@@ -144,7 +144,7 @@ MUTANTS = (
     Mutant(
         "stale-off-after-on",
         "an older wish is not retired by a newer one",
-        ((POWER, "command.wish_version < turn.state.wish_version:", "command.wish_version < 0:"),),
+        ((POWER, "command.wish_version >= turn.state.wish_version", "command.wish_version >= 0"),),
     ),
     Mutant(
         "switch-lives-for-ever",
@@ -162,9 +162,8 @@ MUTANTS = (
         (
             (
                 STATE,
-                "return next((c for c in self.commands if c.kind == CommandKind.CREDIT), None)",
-                "credits = [c for c in self.commands if c.kind == CommandKind.CREDIT]\n"
-                '        return next((c for c in credits if c.state != "UNKNOWN"), credits[0] if credits else None)',
+                "        return min(credits, key=lambda c: (c.number is None,",
+                "        return min(credits, key=lambda c: (c.state == CommandState.UNKNOWN,",
             ),
         ),
     ),

@@ -45,7 +45,7 @@ class Bench:
         )
 
     def stored(self, number: int) -> d.StoreFrames:
-        return d.StoreFrames(self.command.id, number, (self.frame_of(number),), Decimal(160), "")
+        return d.StoreFrames(self.command.id, number, (self.frame_of(number),), Decimal(160), "", 1)
 
     def step(self, to: CommandState) -> d.Step:
         return d.Step(self.command.id, to)
@@ -53,6 +53,7 @@ class Bench:
     def letter(self, epoch: int) -> d.SendLetter:
         return d.SendLetter(
             self.command.id,
+            1,
             1,
             Purpose.DELIVER,
             "gw1-1",

@@ -149,6 +149,15 @@ def command_kind(kind: str) -> str:
         CommandKind.POWER_ON: _("Switch on"),
         CommandKind.POWER_OFF: _("Switch off"),
         CommandKind.CREDIT: _("Recharge"),
+        CommandKind.READ_FREEZE: _("Read a midnight"),
+        CommandKind.KEEP_POWER: _("Keep power on"),
+        CommandKind.RELEASE_KEEP: _("Stop keeping power on"),
+        CommandKind.LAMP_ON: _("Alarm lamp on"),
+        CommandKind.LAMP_OFF: _("Alarm lamp off"),
+        CommandKind.SET_CLOCK: _("Set the clock"),
+        CommandKind.OPEN_ACCOUNT: _("Open the account"),
+        CommandKind.RESET_ENERGY: _("Reset energy"),
+        CommandKind.INIT_PURSE: _("Initialise the purse"),
     }.get(CommandKind(kind), kind)
 
 
@@ -210,9 +219,24 @@ _NOTES = (
     gettext_noop("not in the meter; the same bytes again"),
     gettext_noop("the meter's purchase record contradicts ours"),
     gettext_noop("the meter said yes; its read-back is missing"),
-    gettext_noop("said yes, but the relay has not moved yet"),
-    gettext_noop("the relay has not moved; sending it again"),
+    gettext_noop("said yes, but does not show it yet"),
+    gettext_noop("the meter does not show it; sending it again"),
+    gettext_noop("the meter does not show it; looking again"),
+    gettext_noop("refused: the meter keeps its power on until it is released"),
+    gettext_noop("waits until midnight has passed"),
+    gettext_noop("the account was open already"),
+    gettext_noop("the closing reading is missing"),
+    gettext_noop("a recharge came first"),
+    gettext_noop("closing reading taken; sent to the meter"),
+    gettext_noop("it did not happen, and nothing is sent again by itself"),
     gettext_noop("taken back before anything left"),
+)
+
+# Ends that say more than that the meter did it, or refused it.
+_HAD_IT = ("the account was open already",)
+_SAYS_WHY = (
+    "refused: the meter keeps its power on until it is released",
+    "it did not happen, and nothing is sent again by itself",
 )
 
 
@@ -269,7 +293,8 @@ def command_life(
     )
     steps = [asked] + ([way] if way else [])
     if state == CommandState.DONE and last:
-        return [*steps, Step(_("Done by the meter"), clock(last.at), "good")]
+        already = note(last.note) if last.note in _HAD_IT else ""
+        return [*steps, Step(already or _("Done by the meter"), clock(last.at), "good")]
     if state in (CommandState.REJECTED, CommandState.EXPIRED, CommandState.CANCELLED) and last:
         why = note(last.note)
         said = {
@@ -279,6 +304,8 @@ def command_life(
         }[CommandState(state)]
         if state == CommandState.CANCELLED and why:
             said = f"{said}: {why}"
+        elif state == CommandState.REJECTED and last.note in _SAYS_WHY:
+            said = _("Not done: %(why)s") % {"why": why}
         return [*steps, Step(said, clock(last.at), "idle" if state == CommandState.CANCELLED else "bad")]
     waiting = {
         CommandState.QUEUED: _("waiting for the meter to be online")

@@ -7,6 +7,7 @@ effects conditionally through one store; the same functions run under simulation
 from apps.meters.deciding.decision import decide
 from apps.meters.deciding.events import (
     Answered,
+    BeginBody,
     CancelAsked,
     CloseLetter,
     Effect,
@@ -15,6 +16,7 @@ from apps.meters.deciding.events import (
     Freeze,
     LearnCount,
     LoggedIn,
+    NoteClock,
     NotePower,
     NoteReading,
     PhoneCame,
@@ -47,6 +49,8 @@ __all__ = [
     "LearnCount",
     "Freeze",
     "NotePower",
+    "NoteClock",
+    "BeginBody",
     "NoteReading",
     "Finished",
 ]

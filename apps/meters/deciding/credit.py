@@ -6,6 +6,9 @@
                 anything else                FROZEN, with the evidence, for a person
 
 "Duplicate" alone proves nothing: it may speak of another purchase with our number.
+
+Opening an account is a credit of no energy: it takes a number, and no recharge is taken before it. It is proved
+when the status word says so too; an account that is open already needs no opening.
 """
 
 from decimal import Decimal
@@ -17,7 +20,7 @@ from apps.meters.deciding.events import StoreFrames
 from apps.meters.deciding.state import OpenCommand
 from apps.meters.deciding.turn import Turn
 from apps.meters.evidence import Evidence
-from apps.meters.states import CommandState, Frozen, Purpose
+from apps.meters.states import CommandKind, CommandState, Frozen, Purpose
 
 # The frame's count field has four bytes, but register 03320201 shows two of BCD: past this nothing can be proved.
 LARGEST_COUNT = 9_999
@@ -44,6 +47,8 @@ def judge(command: OpenCommand, evidence: Evidence) -> Verdict:
         if evidence.last_purchase_kwh is None:
             return Verdict.UNPROVED
         grew_by_ours = evidence.purchased_kwh == before + ours and evidence.last_purchase_kwh == ours
+        if command.kind == CommandKind.OPEN_ACCOUNT:
+            grew_by_ours = grew_by_ours and evidence.account_opened is True
         return Verdict.APPLIED if grew_by_ours else Verdict.CONTRADICTION
     if evidence.count == command.number - 1 and evidence.purchased_kwh == before:
         return Verdict.ABSENT
@@ -55,7 +60,11 @@ def ask(turn: Turn, command: OpenCommand) -> None:
     state = turn.state
     profile = state.profile
     if command.number is not None:
-        turn.send(command, Purpose.PROVE, frames.proof_reads(profile, state.serial))
+        turn.send(command, Purpose.PROVE, _proof_reads(turn, command))
+        return
+    if command.kind == CommandKind.OPEN_ACCOUNT:
+        # Whether there is anything to open says only the meter itself.
+        turn.send(command, Purpose.COUNT, _proof_reads(turn, command))
         return
     if (
         state.count is None
@@ -65,6 +74,11 @@ def ask(turn: Turn, command: OpenCommand) -> None:
         turn.send(command, Purpose.COUNT, frames.count_reads(profile, state.serial))
         return
     _number_and_send(turn, command)
+
+
+def _proof_reads(turn: Turn, command: OpenCommand) -> tuple[str, ...]:
+    opens = command.kind == CommandKind.OPEN_ACCOUNT
+    return frames.proof_reads(turn.state.profile, turn.state.serial, with_customer=opens)
 
 
 def _number_and_send(turn: Turn, command: OpenCommand) -> None:
@@ -85,14 +99,18 @@ def number(
     if following > LARGEST_COUNT:
         turn.freeze(Frozen.COUNT_FULL, count=count)
         return None
-    frame = frames.recharge(
-        state.profile,
-        state.serial,
-        energy_kwh=command.energy_kwh,
-        number=following,
-        customer_no=customer_no,
-    )
-    turn.do(StoreFrames(command.id, following, (frame,), purchased_kwh, customer_no))
+    if command.kind == CommandKind.OPEN_ACCOUNT:
+        customer_no = frames.customer_no(state.serial, state.device_epoch)
+        frame = frames.opening(state.profile, state.serial, number=following, customer_no=customer_no)
+    else:
+        frame = frames.recharge(
+            state.profile,
+            state.serial,
+            energy_kwh=command.energy_kwh,
+            number=following,
+            customer_no=customer_no,
+        )
+    turn.do(StoreFrames(command.id, following, (frame,), purchased_kwh, customer_no, state.device_epoch))
     turn.state = state.with_command(
         command.id, number=following, frames=(frame,), purchased_before_kwh=purchased_kwh
     )
@@ -110,8 +128,7 @@ def _deliver(turn: Turn, command_id: UUID) -> None:
     turn.step(command, CommandState.SENT, f"credit {command.number} sent")
     command = turn.state.command(command_id)
     assert command is not None
-    proof = frames.proof_reads(turn.state.profile, turn.state.serial)
-    turn.send(command, Purpose.DELIVER, command.frames + proof)
+    turn.send(command, Purpose.DELIVER, command.frames + _proof_reads(turn, command))
 
 
 def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Evidence) -> None:
@@ -119,13 +136,17 @@ def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Ev
     if command.number is None:
         if evidence.count is None or evidence.purchased_kwh is None:
             turn.later(command, "the purchase count could not be read")
+        elif command.kind == CommandKind.OPEN_ACCOUNT:
+            _open_if_it_is_not(turn, command, evidence)
         else:
             compare_with_books(turn, evidence)
         return
     verdict = judge(command, evidence)
     if verdict is Verdict.APPLIED:
         turn.learn_count(evidence)
-        turn.step(command, CommandState.DONE, "in the meter", facts=evidence.facts())
+        opens = command.kind == CommandKind.OPEN_ACCOUNT
+        words = "the account is open" if opens else "in the meter"
+        turn.step(command, CommandState.DONE, words, facts=evidence.facts())
     elif verdict is Verdict.CONTRADICTION:
         _unexplained(turn, command, evidence)
     elif verdict is Verdict.UNPROVED:
@@ -141,6 +162,18 @@ def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Ev
         turn.step(command, CommandState.UNKNOWN, "not in the meter; the same bytes again", retry_in_s=0)
         if turn.state.session is not None and not turn.state.frozen:
             _deliver(turn, command.id)
+
+
+def _open_if_it_is_not(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:
+    if evidence.account_opened is None:
+        turn.later(command, "no answer")
+        return
+    compare_with_books(turn, evidence)
+    if evidence.account_opened:
+        turn.step(command, CommandState.SENT, "asked the meter")
+        turn.step(command, CommandState.DONE, "the account was open already", facts=evidence.facts())
+    elif turn.state.session is not None and not turn.state.frozen:
+        _number_and_send(turn, command)
 
 
 def _not_taken(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:

@@ -1,14 +1,15 @@
 """One turn: take the event in, then choose the one question to ask next.
 
-Theory. A meter answers one question at a time, so at most one letter is out. Power goes first because it is
-about safety and a stale switch must never follow a newer one; the head credit goes next, since somebody paid
-for it and waits in the dark; reads come last. A credit that nobody can place (UNKNOWN) waits its turn like the
-others and blocks further credits only, never the reads that resolve it.
+Theory. A meter answers one question at a time, so at most one letter is out. Switches go first because they are
+about safety and a stale one must never follow a newer one; the head credit goes next, since somebody paid for it
+and waits in the dark; then clock and resets, and reads last. A credit that nobody can place (UNKNOWN) waits its
+turn like the others and blocks further credits only, never the reads that resolve it. A reset that may have left
+holds back credits and reads until it is settled: what they would mean hangs on it.
 """
 
 from dataclasses import replace
 
-from apps.meters.deciding import credit, phone, power, reading
+from apps.meters.deciding import clock, credit, phone, power, reading, resets
 from apps.meters.deciding.events import (
     Answered,
     CancelAsked,
@@ -27,6 +28,8 @@ from apps.meters.deciding.state import MeterState
 from apps.meters.deciding.turn import Turn
 from apps.meters.evidence import Evidence, weigh
 from apps.meters.states import READ_KINDS, CommandKind, CommandState, Outcome, PowerReason
+
+_UNREACHED = "the meter could not be reached in time"
 
 
 def decide(state: MeterState, event: Event) -> tuple[MeterState, list[Effect]]:
@@ -49,7 +52,7 @@ def decide(state: MeterState, event: Event) -> tuple[MeterState, list[Effect]]:
         assert isinstance(event, Rung)
     _give_up_lost_letter(turn)
     power.retire(turn)
-    reading.expire(turn)
+    _expire(turn)
     if turn.state.letter is None and turn.state.session is not None:
         _ask_next(turn)
     return turn.state, turn.effects
@@ -83,6 +86,18 @@ def _give_up_lost_letter(turn: Turn) -> None:
         turn.later(command, "no answer in time")
 
 
+def _expire(turn: Turn) -> None:
+    """End what is too late to be wanted; not what is on its way, nor a reset that may have happened."""
+    busy = turn.state.letter.command_id if turn.state.letter else None
+    for command in turn.state.commands:
+        if command.expires_at is None or command.expires_at > turn.now or command.id == busy:
+            continue
+        if command == turn.state.reset_on_its_way:
+            continue
+        reached = "the meter did not answer in time" if command.kind in READ_KINDS else _UNREACHED
+        turn.step(command, CommandState.EXPIRED, reached)
+
+
 def _take_answer(turn: Turn, event: Answered) -> None:
     letter = turn.state.letter
     current = letter is not None and (letter.command_id, letter.attempt) == (event.command_id, event.attempt)
@@ -106,17 +121,30 @@ def _take_answer(turn: Turn, event: Answered) -> None:
         return
     if event.outcome in (Outcome.NOT_CONNECTED, Outcome.STALE_EPOCH, Outcome.EXPIRED):
         turn.later(command, f"not delivered: {event.outcome}")
-    elif command.kind == CommandKind.CREDIT:
+    elif command.is_credit:
         credit.take_answer(turn, command, event.purpose, evidence)
-    elif command.is_power:
+    elif command.is_switch:
         power.take_answer(turn, command, event.purpose, evidence)
+    elif command.is_reset:
+        resets.take_answer(turn, command, event.purpose, evidence)
+    elif command.kind == CommandKind.SET_CLOCK:
+        clock.take_answer(turn, command, event.purpose, evidence)
     else:
         reading.take_answer(turn, command, event.purpose, evidence)
 
 
 def _note_what_it_says(turn: Turn, event: Answered, evidence: Evidence) -> None:
     if evidence.relay_open is not None:
-        turn.do(NotePower(not evidence.relay_open, _why_open(turn.state, evidence), turn.now))
+        turn.do(
+            NotePower(
+                not evidence.relay_open,
+                _why_open(turn.state, evidence),
+                turn.now,
+                kept=bool(evidence.power_kept),
+                lamp_on=bool(evidence.lamp_on),
+                account_opened=bool(evidence.account_opened),
+            )
+        )
     if evidence.total_kwh is not None and evidence.remaining_kwh is not None:
         turn.do(NoteReading(event.command_id, event.attempt))
 
@@ -135,12 +163,24 @@ def _why_open(state: MeterState, evidence: Evidence) -> PowerReason:
 def _ask_next(turn: Turn) -> None:
     waiting = [c for c in turn.state.commands if c.next_at <= turn.now]
     for command in waiting:
-        if command.is_power:
+        if command.is_switch:
             power.ask(turn, command)
             return
+    unsettled = turn.state.reset_on_its_way
+    if unsettled is not None:
+        if unsettled in waiting:
+            resets.ask(turn, unsettled)
+        return
     head = turn.state.head_credit
     if head is not None and head in waiting and not turn.state.frozen:
         credit.ask(turn, head)
+        if turn.state.letter is not None:
+            return
+    for command in waiting:
+        if command.kind == CommandKind.SET_CLOCK:
+            clock.ask(turn, command)
+        elif command.is_reset:
+            resets.ask(turn, command)
         if turn.state.letter is not None:
             return
     for command in waiting:

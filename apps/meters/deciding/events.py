@@ -92,14 +92,16 @@ class StoreFrames:
     frames: tuple[str, ...]
     purchased_before_kwh: Decimal
     customer_no: str
+    device_epoch: int
 
 
 @dataclass(frozen=True)
 class SendLetter:
-    """Write a letter and, after commit, hand it to the gateway."""
+    """Write a letter and, after commit, hand it to the gateway. What it brings back speaks of `device_epoch`."""
 
     command_id: UUID
     attempt: int
+    device_epoch: int
     purpose: Purpose
     gateway: str
     epoch: int
@@ -143,10 +145,34 @@ class Freeze:
 
 @dataclass(frozen=True)
 class NotePower:
-    """What the status word says of the relay, and why it is open."""
+    """What the status word says: of the relay and why it is open, of keeping power, of the lamp, of the account."""
 
     on: bool
     reason: PowerReason
+    at: datetime
+    kept: bool
+    lamp_on: bool
+    account_opened: bool
+
+
+@dataclass(frozen=True)
+class NoteClock:
+    """By how many seconds the meter's clock is ahead (behind is negative), read a moment ago."""
+
+    ahead_s: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class BeginBody:
+    """The next body of a meter begins, because a reset may leave now: nothing read from here on is held against
+    what was before. Keeps `closing`, the last proof of the old body, with the command. Count and purchased energy
+    are UNKNOWN until read.
+    """
+
+    command_id: UUID
+    device_epoch: int
+    closing: dict[str, str]
     at: datetime
 
 
@@ -166,5 +192,15 @@ class Finished:
 
 
 Effect = (
-    Step | StoreFrames | SendLetter | CloseLetter | LearnCount | Freeze | NotePower | NoteReading | Finished
+    Step
+    | StoreFrames
+    | SendLetter
+    | CloseLetter
+    | LearnCount
+    | Freeze
+    | NotePower
+    | NoteClock
+    | NoteReading
+    | BeginBody
+    | Finished
 )

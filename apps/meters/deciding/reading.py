@@ -7,7 +7,7 @@ from apps.meters.deciding import credit
 from apps.meters.deciding.state import OpenCommand
 from apps.meters.deciding.turn import Turn
 from apps.meters.evidence import Evidence
-from apps.meters.states import READ_KINDS, CommandKind, CommandState, Purpose
+from apps.meters.states import CommandKind, CommandState, Purpose
 
 
 def ask(turn: Turn, command: OpenCommand) -> None:
@@ -46,12 +46,3 @@ def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Ev
         return
     credit.compare_with_books(turn, evidence)
     turn.step(command, CommandState.DONE, "read", facts=evidence.facts())
-
-
-def expire(turn: Turn) -> None:
-    """End reads whose time is over; not the one that is on its way."""
-    busy = turn.state.letter.command_id if turn.state.letter else None
-    for command in turn.state.commands:
-        due = command.expires_at is not None and command.expires_at <= turn.now
-        if command.kind in READ_KINDS and due and command.id != busy:
-            turn.step(command, CommandState.EXPIRED, "the meter did not answer in time")

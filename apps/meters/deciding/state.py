@@ -1,12 +1,21 @@
 """What is known about a meter when a decision is made: frozen values, loaded under the meter's row lock."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from apps.meters.states import POWER_KINDS, CommandKind, CommandState, Purpose
+from apps.meters.states import (
+    CREDIT_KINDS,
+    LAMP_KINDS,
+    POWER_KINDS,
+    RESET_KINDS,
+    CommandKind,
+    CommandState,
+    Purpose,
+)
 from meter_gateway.protocol.profiles import Profile
 
 
@@ -33,7 +42,10 @@ class LetterOut:
 
 @dataclass(frozen=True)
 class OpenCommand:
-    """A command that has not ended. `frames` are stored bytes (hex) once `number` is set."""
+    """A command that has not ended. `frames` are stored bytes (hex) once `number` is set.
+
+    `closing` is what a reset's meter showed last, and when the reset left.
+    """
 
     id: UUID
     kind: CommandKind
@@ -48,10 +60,20 @@ class OpenCommand:
     purchased_before_kwh: Decimal | None = None
     wish_version: int | None = None
     freeze_date: date | None = None
+    closing: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def is_power(self) -> bool:
-        return self.kind in POWER_KINDS
+    def is_switch(self) -> bool:
+        """Whether it is a wish that a function of the relay command (1CH) fulfils."""
+        return self.kind in POWER_KINDS or self.kind in LAMP_KINDS
+
+    @property
+    def is_credit(self) -> bool:
+        return self.kind in CREDIT_KINDS
+
+    @property
+    def is_reset(self) -> bool:
+        return self.kind in RESET_KINDS
 
     @property
     def wants_on(self) -> bool:
@@ -89,5 +111,14 @@ class MeterState:
 
     @property
     def head_credit(self) -> OpenCommand | None:
-        """The oldest open credit; no other credit moves before it has ended."""
-        return next((c for c in self.commands if c.kind == CommandKind.CREDIT), None)
+        """The credit whose turn it is; no other moves before it has ended.
+
+        A numbered one, else the account's opening, without which no meter takes a recharge, else the oldest.
+        """
+        credits = (c for c in self.commands if c.is_credit)
+        return min(credits, key=lambda c: (c.number is None, c.kind == CommandKind.CREDIT), default=None)
+
+    @property
+    def reset_on_its_way(self) -> OpenCommand | None:
+        """A reset that may have left and is not settled: what counts and credits mean hangs on it."""
+        return next((c for c in self.commands if c.is_reset and c.state != CommandState.QUEUED), None)

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from apps.meters.deciding.events import (
+    BeginBody,
     Effect,
     Finished,
     Freeze,
     LearnCount,
+    NoteClock,
     NoteReading,
     SendLetter,
     Step,
@@ -76,11 +78,13 @@ class Turn:
         session = self.state.session
         assert session is not None
         profile = self.state.profile
-        deadline_at = self.now + timedelta(seconds=self.state.letter_life_s)
+        life_s = max(self.state.letter_life_s, 2 * profile.answer_timeout_s)
+        deadline_at = self.now + timedelta(seconds=life_s)
         attempt = command.attempts + 1
         letter = SendLetter(
             command_id=command.id,
             attempt=attempt,
+            device_epoch=self.state.device_epoch,
             purpose=purpose,
             gateway=session.gateway,
             epoch=session.epoch,
@@ -97,6 +101,21 @@ class Turn:
                 command.id, attempt, purpose, session.gateway, session.epoch, hex_frames, deadline_at
             ),
         )
+
+    def begin_body(self, command: OpenCommand, closing: Mapping[str, str]) -> None:
+        """Let the meter's next body begin, whose count nobody knows yet."""
+        device_epoch = self.state.device_epoch + 1
+        self.do(BeginBody(command.id, device_epoch, dict(closing), self.now))
+        self.state = replace(
+            self.state.with_command(command.id, closing=dict(closing)),
+            device_epoch=device_epoch,
+            count=None,
+            purchased_kwh=None,
+        )
+
+    def note_clock(self, ahead_s: int) -> None:
+        """Note how far the meter's clock was off when it was read just now."""
+        self.do(NoteClock(ahead_s, self.now))
 
     def tell_reading(self, command: OpenCommand) -> None:
         """Let the layer above make a reading of the answer that has just come in."""

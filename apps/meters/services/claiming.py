@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.common.errors import Refused
 from apps.common.ids import readable_code
 from apps.meters.models import Meter, Room, Site, StockedMeter
-from apps.meters.services import commands, registry
+from apps.meters.services import acts, commands, registry
 
 TRIES = 10
 BLOCKED_FOR = timedelta(hours=1)
@@ -68,13 +68,15 @@ def find_claimable(*, qr_token: str, serial: str, claim_code: str, now: datetime
 def claim_meter(*, stocked: StockedMeter, room: Room, by_id: UUID, now: datetime) -> Meter:
     """Return the landlord's meter made of a device whose claim was checked, and ask it for its first reading.
 
-    That reading proves count, purchased energy and opening registers before any credit is numbered. Audited.
+    That reading proves count, purchased energy and opening registers before any credit is numbered. A model that
+    is delivered without an account has it opened, before any recharge. Audited.
 
     :raises MeterTaken: if it is somebody's already, also this landlord's.
     """
     meter = registry.hang_meter(stocked=stocked, room=room, by_id=by_id, now=now)
     StockedMeter.objects.filter(pk=stocked.pk).update(claim_tries=0)
     commands.ask_read(meter=meter, by_id=by_id, now=now)
+    acts.open_account_where_wanted(meter=meter, by_id=by_id, now=now)
     return meter
 
 

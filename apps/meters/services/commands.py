@@ -39,13 +39,18 @@ class ZeroBalance(Conflict):
     detail = _("There is no energy left in this meter; recharge it first and the light comes on by itself.")
 
 
+class PowerKept(Conflict):
+    code = "power_kept"
+    detail = _("This meter keeps its power on and refuses to switch off; end that first, then switch off.")
+
+
 def ask_read(*, meter: Meter, by_id: UUID | None, now: datetime) -> Command:
     """Return the read that is under way for this meter, or a new one; expires after a minute (longer by NB-IoT)."""
-    _refuse_archived(meter)
+    refuse_archived(meter)
     open_read = Command.objects.filter(meter=meter, kind=CommandKind.READ, state__in=sorted(OPEN)).first()
     if open_read is not None:
         return open_read
-    return _queue(meter, CommandKind.READ, by_id=by_id, now=now, expires_at=now + _life(meter, READ_LIFE))
+    return queue(meter, CommandKind.READ, by_id=by_id, now=now, expires_at=now + life(meter, READ_LIFE))
 
 
 def ask_freeze(*, meter: Meter, freeze_date: date, now: datetime) -> Command | None:
@@ -63,7 +68,7 @@ def ask_freeze(*, meter: Meter, freeze_date: date, now: datetime) -> Command | N
     )
     if asked.exclude(state__in=[CommandState.EXPIRED, CommandState.CANCELLED]).exists():
         return None
-    return _queue(
+    return queue(
         meter,
         CommandKind.READ_FREEZE,
         by_id=None,
@@ -81,25 +86,35 @@ def ask_power(
     `remaining_kwh` is what the meter said last. Audited.
 
     :raises ReasonMissing: without a reason. :raises ZeroBalance: on, with nothing left to give.
+    :raises PowerKept: off, while the meter keeps its power on and would refuse.
     """
-    _refuse_archived(meter)
-    if not reason.strip():
-        raise ReasonMissing(fields={"reason": _("Required.")})
+    refuse_archived(meter)
+    said_reason = said(reason)
     if on and remaining_kwh is not None and remaining_kwh <= 0:
         raise ZeroBalance(fields={"state": _("Nothing left.")})
-    Meter.objects.filter(pk=meter.pk).update(wish_version=F("wish_version") + 1)
-    version = Meter.objects.values_list("wish_version", flat=True).get(pk=meter.pk)
-    command = _queue(
-        meter,
-        CommandKind.POWER_ON if on else CommandKind.POWER_OFF,
-        by_id=by_id,
-        now=now,
-        expires_at=now + _life(meter, POWER_LIFE),
-        reason=reason.strip(),
-        wish_version=version,
-    )
+    if not on and meter.power_kept:
+        raise PowerKept(fields={"state": _("Power is kept on.")})
+    kind = CommandKind.POWER_ON if on else CommandKind.POWER_OFF
+    command = wish(meter=meter, kind=kind, reason=said_reason, by_id=by_id, now=now)
     audit.record("meter.power_on" if on else "meter.power_off", on=meter, by_id=by_id, now=now, reason=reason)
     return command
+
+
+def wish(*, meter: Meter, kind: CommandKind, reason: str, by_id: UUID, now: datetime) -> Command:
+    """Return a wish about the relay with the next version; every wish of an older one dies unsent."""
+    Meter.objects.filter(pk=meter.pk).update(wish_version=F("wish_version") + 1)
+    version = Meter.objects.values_list("wish_version", flat=True).get(pk=meter.pk)
+    expires_at = now + life(meter, POWER_LIFE)
+    return queue(
+        meter, kind, by_id=by_id, now=now, expires_at=expires_at, reason=reason, wish_version=version
+    )
+
+
+def said(reason: str) -> str:
+    """Return a reason without its margins. :raises ReasonMissing: if nothing is left."""
+    if not reason.strip():
+        raise ReasonMissing(fields={"reason": _("Required.")})
+    return reason.strip()
 
 
 def ask_credit(
@@ -118,7 +133,7 @@ def ask_credit(
             code="energy_step",
             fields={"energy_kwh": _("Not a multiple of the meter's step.")},
         )
-    return _queue(
+    return queue(
         meter, CommandKind.CREDIT, by_id=by_id, now=now, expires_at=None, reason=reason, energy_kwh=energy_kwh
     )
 
@@ -141,7 +156,7 @@ def ring(meter: Meter) -> None:
     )
 
 
-def _queue(
+def queue(
     meter: Meter,
     kind: CommandKind,
     *,
@@ -153,6 +168,7 @@ def _queue(
     wish_version: int | None = None,
     freeze_date: date | None = None,
 ) -> Command:
+    """Return the command's row with its first event, and ring for the meter's turn after commit."""
     command = Command.objects.create(
         meter=meter,
         kind=kind,
@@ -171,11 +187,11 @@ def _queue(
     return command
 
 
-def _life(meter: Meter, life: timedelta) -> timedelta:
+def life(meter: Meter, life: timedelta) -> timedelta:
     """How long a command may wait: longer on a bearer whose devices sleep."""
     return life * load_profile(meter.profile).expiry_factor
 
 
-def _refuse_archived(meter: Meter) -> None:
+def refuse_archived(meter: Meter) -> None:
     if meter.archived_at is not None:
         raise MeterArchived()

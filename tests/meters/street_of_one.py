@@ -52,12 +52,13 @@ class StreetOfOne:
     atomic_flash: bool = True
     remaining_kwh: str = "12.40"
     profile: Profile = PROFILE
+    meter_is: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
         self.now: datetime = NOON
         self.meter = meter_on_bench(
-            load_kw="0", remaining_kwh=self.remaining_kwh, atomic_flash=self.atomic_flash
+            load_kw="0", remaining_kwh=self.remaining_kwh, atomic_flash=self.atomic_flash, **self.meter_is
         )
         self.port = port_on_bench(self.meter, self.profile)
         self.store = MemoryStore()

@@ -44,11 +44,11 @@ def judge(command: OpenCommand, evidence: Evidence) -> Verdict:
         return Verdict.UNPROVED
     before, ours = command.purchased_before_kwh, command.energy_kwh
     if evidence.count == command.number:
-        if evidence.last_purchase_kwh is None:
+        opens = command.kind == CommandKind.OPEN_ACCOUNT
+        if evidence.last_purchase_kwh is None or (opens and evidence.account_opened is None):
             return Verdict.UNPROVED
         grew_by_ours = evidence.purchased_kwh == before + ours and evidence.last_purchase_kwh == ours
-        if command.kind == CommandKind.OPEN_ACCOUNT:
-            grew_by_ours = grew_by_ours and evidence.account_opened is True
+        grew_by_ours = grew_by_ours and (not opens or evidence.account_opened is True)
         return Verdict.APPLIED if grew_by_ours else Verdict.CONTRADICTION
     if evidence.count == command.number - 1 and evidence.purchased_kwh == before:
         return Verdict.ABSENT
@@ -64,7 +64,7 @@ def ask(turn: Turn, command: OpenCommand) -> None:
         return
     if command.kind == CommandKind.OPEN_ACCOUNT:
         # Whether there is anything to open says only the meter itself.
-        turn.send(command, Purpose.COUNT, _proof_reads(turn, command))
+        turn.send(command, Purpose.COUNT, frames.full_reads(profile, state.serial, with_customer=False))
         return
     if (
         state.count is None

@@ -36,7 +36,7 @@ def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Ev
     """Go on from the closing reading, or say what the read-back proves."""
     if purpose is Purpose.CLOSING:
         _close_and_send(turn, command, evidence)
-    elif evidence.count is None or evidence.total_kwh is None or evidence.remaining_kwh is None:
+    elif not _tells_all(evidence):
         if evidence.was_accepted and command.state == CommandState.SENT:
             turn.step(
                 command, CommandState.ACKED, "the meter said yes; its read-back is missing", retry_in_s=1
@@ -68,7 +68,7 @@ def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Ev
 
 
 def _close_and_send(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:
-    if evidence.count is None or evidence.total_kwh is None or evidence.remaining_kwh is None:
+    if not _tells_all(evidence):
         turn.later(command, "the closing reading is missing")
         return
     if turn.state.head_credit is not None:
@@ -84,6 +84,11 @@ def _close_and_send(turn: Turn, command: OpenCommand, evidence: Evidence) -> Non
     profile, serial = turn.state.profile, turn.state.serial
     frame = frames.reset(profile, serial, command.kind)
     turn.send(command, Purpose.RESET, (frame, *frames.full_reads(profile, serial, with_customer=False)))
+
+
+def _tells_all(evidence: Evidence) -> bool:
+    told = (evidence.count, evidence.purchased_kwh, evidence.total_kwh, evidence.remaining_kwh)
+    return None not in told
 
 
 def _is_blank(command: OpenCommand, evidence: Evidence) -> bool:

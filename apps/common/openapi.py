@@ -51,6 +51,7 @@ ERROR_CODES: dict[str, int] = {
     "already_paid": 409,
     "channel_missing": 409,
     "account_broken": 409,
+    "account_not_open": 409,
     "account_open": 409,
     "conflict": 409,
     "credits_frozen": 409,

@@ -30,10 +30,13 @@ def hand_over(turn: Turn, event: PhoneCame) -> None:
     Numbered from the last proved count. Where none is proved and the meter cannot be asked over the network, from
     the count the phone has read: a false one makes a number the meter refuses, and the read-back that follows
     over the network freezes the queue with both. A queue that is frozen hands out nothing, and neither does a
-    model that would take the same bytes twice.
+    model that would take the same bytes twice, a meter whose account is to be opened first, or one whose reset is
+    not settled.
     """
     head = turn.state.head_credit
     if head is None or turn.state.frozen or turn.state.profile.dedupe != "count":
+        return
+    if head.kind != CommandKind.CREDIT or turn.state.reset_on_its_way is not None:
         return
     note = "handed to a phone"
     if head.number is None:

@@ -47,6 +47,14 @@ class CreditsFrozen(Conflict):
     )
 
 
+class AccountNotOpen(Conflict):
+    code = "account_not_open"
+    detail = _(
+        "This meter's account is not open yet; that happens by itself as soon as the meter is online, and the "
+        "energy follows."
+    )
+
+
 class PhoneAnswerInvalid(Refused):
     code = "invalid"
     status = 400
@@ -117,6 +125,8 @@ def open_session(
             raise NothingToCarry()
         if state.frozen:
             raise CreditsFrozen()
+        if head.kind != CommandKind.CREDIT:
+            raise AccountNotOpen()
         stage, frames = _of_head(state, head)
     session = PhoneSession.objects.create(
         meter=meter,

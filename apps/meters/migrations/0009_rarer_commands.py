@@ -9,7 +9,7 @@ import apps.meters.states
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0004_tries"),
-        ("meters", "0007_no_credit_for_a_removed_meter"),
+        ("meters", "0008_phone_sessions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

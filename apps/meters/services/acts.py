@@ -178,9 +178,11 @@ def ask_reset(
         expires_at=now + commands.life(meter, RESET_LIFE),
         reason=said,
     )
-    audit.record(
-        f"meter.{kind.lower()}", on=meter, by_id=by_id, now=now, reason=said, body=meter.device_epoch
-    )
+    facts = {"reason": said, "body": meter.device_epoch}
+    if kind == CommandKind.RESET_ENERGY:
+        audit.record("meter.reset_energy", on=meter, by_id=by_id, now=now, **facts)
+    else:
+        audit.record("meter.init_purse", on=meter, by_id=by_id, now=now, **facts)
     return command
 
 

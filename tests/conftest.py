@@ -31,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
         DATABASE_URL=_servers.app_url,
         OWNER_DATABASE_URL=_servers.owner_url,
         BROKER_URL=_servers.broker_url,
+        RENTMETER_TEST_SUPERUSER_URL=_servers.superuser_url,
     )
     settings.DATABASES["default"].update(database_from(_servers.app_url))
     settings.OWNER_DATABASE_URL = _servers.owner_url
@@ -41,6 +42,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if _servers is not None:
         _servers.stop()
         os.environ.pop("RENTMETER_TEST_SERVERS", None)
+        os.environ.pop("RENTMETER_TEST_SUPERUSER_URL", None)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -82,18 +84,18 @@ def django_db_setup(
 ) -> Iterator[None]:
     """The database exists: from here on we are the application, until it is dropped."""
     from django.db import connection
+    from django.test import TransactionTestCase
+
+    from tests.cleaning import Sweeper
 
     _owner_login["holder"].__exit__(None, None, None)
-    flush = connection.ops.execute_sql_flush
-
-    def flush_as_owner(sql_list: list[str]) -> None:
-        with _owner():
-            flush(sql_list)
-
-    connection.ops.execute_sql_flush = flush_as_owner  # type: ignore[method-assign]
     _make_months_of_the_tests(django_db_blocker)
+    sweeper = Sweeper(os.environ["RENTMETER_TEST_SUPERUSER_URL"], connection.settings_dict["NAME"])
+    flush = TransactionTestCase._fixture_teardown
+    TransactionTestCase._fixture_teardown = lambda _case: sweeper.sweep()  # type: ignore[method-assign]
     yield
-    connection.ops.execute_sql_flush = flush  # type: ignore[method-assign]
+    TransactionTestCase._fixture_teardown = flush  # type: ignore[method-assign]
+    sweeper.close()
     _owner_login["holder"] = _owner()
     _owner_login["holder"].__enter__()
 

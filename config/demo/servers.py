@@ -174,6 +174,10 @@ class Postgres:
         password = {roles.APP: self.secrets.app_password, roles.OWNER: self.secrets.owner_password}[login]
         return f"postgresql://{login}:{password}@127.0.0.1:{self.port}/{roles.DATABASE}"
 
+    def superuser_url(self) -> str:
+        """The URL of the cluster's own superuser, for the tests' cleaning up; nothing that serves is told it."""
+        return f"postgresql://{SUPERUSER}:{self.secrets.superuser_password}@127.0.0.1:{self.port}/{roles.DATABASE}"
+
     def _superuser(self, database: str) -> psycopg.Connection:
         try:
             return psycopg.connect(

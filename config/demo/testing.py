@@ -27,6 +27,7 @@ class TestServers:
     owner_url: str
     app_url: str
     broker_url: str
+    superuser_url: str
     _ending: contextlib.ExitStack
 
     def stop(self) -> None:
@@ -49,7 +50,13 @@ def start_test_servers(var: Path) -> TestServers:
         shutil.rmtree(directory / "valkey", ignore_errors=True)
         valkey = Valkey(directory=directory / "valkey", port=free_port(), durable=False)
         ending.enter_context(_running(valkey.service(), directory / "log"))
-        return TestServers(postgres.url(roles.OWNER), postgres.url(roles.APP), valkey.url, ending.pop_all())
+        return TestServers(
+            postgres.url(roles.OWNER),
+            postgres.url(roles.APP),
+            valkey.url,
+            postgres.superuser_url(),
+            ending.pop_all(),
+        )
 
 
 @contextlib.contextmanager

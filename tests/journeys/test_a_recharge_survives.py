@@ -49,6 +49,7 @@ def test_with_valkey_killed_after_the_payment_it_is_credited_within_a_minute(sys
     assert system.books_hold() == ""
 
 
+@pytest.mark.thorough
 def test_the_gateway_killed_when_the_bytes_are_stored(system: System) -> None:
     stranger, meter = system.stranger, system.stranger.meter(4)
     before = stranger.register(meter)
@@ -81,6 +82,7 @@ def test_the_gateway_killed_when_the_bytes_are_sent(system: System) -> None:
     assert system.books_hold() == ""
 
 
+@pytest.mark.thorough
 def test_the_gateway_killed_when_the_meter_has_acknowledged(system: System) -> None:
     stranger, meter = system.stranger, system.stranger.meter(6)
     before = stranger.register(meter)
@@ -98,6 +100,7 @@ def test_the_gateway_killed_when_the_meter_has_acknowledged(system: System) -> N
     assert system.books_hold() == ""
 
 
+@pytest.mark.thorough
 def test_a_lost_notify_is_found_by_polling(system: System) -> None:
     stranger, meter = system.stranger, system.stranger.meter(0)
     order = stranger.order(meter, channel="alipay")
@@ -107,6 +110,7 @@ def test_a_lost_notify_is_found_by_polling(system: System) -> None:
     assert system.books_hold() == ""
 
 
+@pytest.mark.thorough
 def test_a_notify_with_one_flipped_byte_is_refused_and_credits_nothing(system: System) -> None:
     stranger, meter = system.stranger, system.stranger.meter(0)
     before = stranger.register(meter)

@@ -1,185 +1,171 @@
-"""Days of a fleet on real load, on virtual time, through the real database: reads, closed days, messages.
+"""Days of the demo's whole fleet on virtual time: every half-hour, every day, every message, spread over the interval.
 
-Two days in the thorough run; `make week` plays seven.
+Two days in the thorough run; `make week` plays seven and prints the figures.
 """
 
 import os
-from collections import Counter
-from datetime import timedelta
-from decimal import Decimal
+import sys
+import time
+from dataclasses import dataclass
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
-from uuid import UUID, uuid4
+from typing import Any
 
 import pytest
 
-from apps.alerts import services as alerts
 from apps.alerts.models import Alert, Message
+from apps.alerts.rules import MARGIN_KWH
 from apps.common.scoping import landlord_scope
-from apps.meters.deciding import Rung, SendLetter
-from apps.meters.models import Command, Meter
-from apps.meters.services import delivery, presence, schedules
-from apps.meters.states import CommandKind, Outcome
-from apps.meters.store import PostgresStore
-from apps.readings import daily
-from apps.readings import services as readings
-from apps.readings.models import DailyReading, Reading
-from meter_gateway.protocol.profiles import load_profile
-from meter_gateway.simulator import load as loads
-from meter_gateway.simulator.meter import Meter as SimulatedMeter
-from meter_gateway.simulator.port import Port
-from meter_gateway.simulator.roster import Entry, first_day
-from tests.people import NOON, Street
+from apps.meters.models import Command, Lease, Meter
+from apps.meters.states import CommandKind
+from apps.readings.models import DailyReading, QuarantinedReading, Reading
+from tests.people import NOON
+from tests.readings.fleet import MINUTE, Fleet, Hung, subscribe_everybody
 
 DAYS = int(os.environ.get("RENTMETER_WEEK_DAYS", "2"))
-STEP = timedelta(minutes=5)
-LOAD_FILE = Path(__file__).resolve().parents[2] / "meter_gateway/simulator/data/load_halfhour_dev.csv"
+INTERVAL = timedelta(minutes=30)
+# Midnight in Shanghai: the day after it is the first whole one.
+START = NOON + timedelta(hours=12)
+FIRST_DAY = date(2026, 11, 24)
+END = START + timedelta(days=DAYS, hours=2)
+AWAY = (START + timedelta(hours=13), START + timedelta(hours=38))
+"""One meter is gone for a day and a midnight, and comes back."""
+GONE = START + timedelta(hours=30)
+"""Another one leaves for good."""
 
 
-class Fleet:
-    """Simulated meters on real load behind a post that carries every letter there and back at once."""
+@dataclass(frozen=True)
+class Kept:
+    """What is on record of one meter at the end."""
 
-    def __init__(self) -> None:
-        self.now = NOON
-        self.silent: set[str] = set()
-        self.answers: list[tuple[SendLetter, tuple[str | None, ...]]] = []
-        self.asked_at: Counter[int] = Counter()
-        self._ports: dict[str, Port] = {}
-        self._recordings = list(loads.read_households(LOAD_FILE).values())
+    readings: list[Reading]
+    days: dict[date, DailyReading]
+    crossings: int
+    low_alerts: int
+    messages: int
+    is_leased: bool
+    credits: int
 
-    def hang(self, serial: str, remaining_kwh: str) -> None:
-        profile = load_profile("dtsy-4g-ble")
-        demand = loads.HouseholdLoad(self._recordings[len(self._ports)])
-        entry = Entry(
-            serial=serial,
-            profile="dtsy-4g-ble",
-            household="",
-            start_total_kwh=Decimal("900.00"),
-            start_remaining_kwh=Decimal(remaining_kwh),
-            start_purchase_count=3,
-            start_purchased_kwh=Decimal("160.00"),
-            customer_no="000000000001",
-            relay_closed=True,
-            load_factor=Decimal(1),
-            alarm_1_kwh=Decimal(10),
-            alarm_2_kwh=Decimal(5),
-            hoarding_limit_kwh=Decimal(99999),
-            overdraft_limit_kwh=Decimal(0),
+
+def _kept(meter: Hung) -> Kept:
+    with landlord_scope(meter.landlord_id):
+        row = Meter.objects.get(pk=meter.meter_id)
+        readings = list(Reading.objects.filter(meter=row).order_by("taken_at"))
+        low = Alert.objects.filter(meter=row, kind=Alert.Kind.LOW_BALANCE)
+        assert not QuarantinedReading.objects.filter(meter=row).exists()
+        return Kept(
+            readings=readings,
+            days={day.date: day for day in DailyReading.objects.filter(meter=row)},
+            crossings=_crossings(readings, row.low_below_kwh),
+            low_alerts=low.count(),
+            messages=Message.objects.filter(alert__in=low).count(),
+            is_leased=Lease.objects.filter(meter=row, ends_at=None).exists(),
+            credits=Command.objects.filter(meter=row, kind=CommandKind.CREDIT).count(),
         )
-        state = first_day(entry, demand, pulses_per_kwh=profile.pulses_per_kwh, now=NOON)
-        self._ports[serial] = Port(
-            SimulatedMeter(state, demand, pulses_per_kwh=profile.pulses_per_kwh), profile
-        )
-
-    def ask(self, serial: str, letter: SendLetter) -> None:
-        self.asked_at[self.now.minute % 30] += 1
-        replies: list[str | None] = []
-        for frame in letter.frames:
-            heard = (
-                [] if serial in self.silent else self._ports[serial].receive(bytes.fromhex(frame), self.now)
-            )
-            replies.append(b"".join(answer.raw for answer in heard).hex().upper() or None)
-        self.answers.append((letter, tuple(replies)))
-
-    def grant(self, gateway: str, serial: str, session: UUID, epoch: int) -> None:
-        """The sessions of this test need no telling."""
-
-    def refuse(self, gateway: str, serial: str, session: UUID, reason: str) -> None:
-        raise AssertionError(f"{serial} was refused: {reason}")
 
 
-def _online(fleet: Fleet, meters: list[Meter]) -> None:
-    presence.gateway_said_hello(gateway="gw", node="gw", stream="s", now=NOON)
-    logins = [{"serial": meter.serial, "session": str(uuid4())} for meter in meters]
-    presence.grant_logins(post=fleet, gateway="gw", logins=logins, now=NOON)
-
-
-def _hear(fleet: Fleet, owners: dict[UUID, UUID]) -> None:
-    """Take in what the fleet answered, and do what the doorbells of a worker would do."""
-    while fleet.answers:
-        letter, replies = fleet.answers.pop(0)
-        with landlord_scope(owners[letter.command_id]):
-            meter_id = Command.objects.values_list("meter_id", flat=True).get(pk=letter.command_id)
-            outcome = Outcome.ANSWERED if all(replies) else Outcome.NO_ANSWER
-            delivery.take_answer(
-                post=fleet,
-                meter_id=meter_id,
-                command_id=letter.command_id,
-                attempt=letter.attempt,
-                epoch=letter.epoch,
-                outcome=outcome,
-                replies=list(replies),
-                now=fleet.now,
-            )
-            if readings.pull_letter(command_id=letter.command_id, attempt=letter.attempt):
-                alerts.look_at_meter(meter_id=meter_id, now=fleet.now)
-
-
-def _turn(fleet: Fleet, landlord_id: UUID, meter_id: UUID, owners: dict[UUID, UUID]) -> None:
-    with landlord_scope(landlord_id):
-        for pk in Command.objects.filter(meter_id=meter_id, final_at=None).values_list("pk", flat=True):
-            owners[pk] = landlord_id
-        delivery.take_turn(store=PostgresStore(), post=fleet, meter_id=meter_id, event=Rung(now=fleet.now))
+def _crossings(readings: list[Reading], threshold: Any) -> int:
+    """How often the energy fell below the threshold, counted anew once it had recovered."""
+    count, is_below = 0, False
+    for reading in readings:
+        if not is_below and reading.remaining_kwh < threshold:
+            count, is_below = count + 1, True
+        elif is_below and reading.remaining_kwh >= threshold + MARGIN_KWH:
+            is_below = False
+    return count
 
 
 @pytest.mark.thorough
 @pytest.mark.usefixtures("quiet_doorbells")
-def test_every_meter_has_its_days_its_half_hours_and_one_message_per_crossing(real_street: Street) -> None:
-    fleet = Fleet()
-    houses = [real_street.li, real_street.wang]
-    meters = [house.meter for house in houses] + [house.vacant_meter for house in houses]
-    for meter, remaining in zip(meters, ("16.00", "200.00", "300.00", "400.00"), strict=True):
-        fleet.hang(meter.serial, remaining)
-    away = real_street.wang.vacant_meter
-    with landlord_scope(real_street.li.landlord.pk):
-        alerts.subscribe(lease=real_street.li.lease, phone=real_street.li.renter.phone, now=NOON)
-    _online(fleet, meters)
-    owners: dict[UUID, UUID] = {}
-    end = NOON + timedelta(days=DAYS, hours=1)
-    while fleet.now < end:
-        is_away = timedelta(hours=13) <= fleet.now - NOON < timedelta(hours=37)
-        fleet.silent = {away.serial} if is_away else set()
-        for landlord_id, meter_id in schedules.meters_to_read(now=fleet.now, call_every_s=STEP.seconds):
-            with landlord_scope(landlord_id):
-                schedules.read_by_the_clock(meter_id=meter_id, now=fleet.now)
-            _turn(fleet, landlord_id, meter_id, owners)
-        if fleet.now.minute == 0:
-            for landlord_id, meter_id in daily.meters_with_open_days(now=fleet.now):
-                with landlord_scope(landlord_id):
-                    daily.close_days(meter_id=meter_id, now=fleet.now)
-                _turn(fleet, landlord_id, meter_id, owners)
-        _hear(fleet, owners)
-        fleet.now += STEP
-    _closes_every_day(real_street, meters)
-    _spreads_over_the_interval(fleet)
-    _tells_once(real_street)
+def test_every_meter_has_its_days_its_half_hours_and_one_message_per_crossing(
+    transactional_db: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began = time.monotonic()
+    fleet = Fleet(tmp_path, NOON)
+    subscribe_everybody(fleet)
+    away, gone, refilled = fleet.meters[1], fleet.meters[9], fleet.meters[4]
+    acts = {
+        AWAY[0]: lambda: fleet.go(away),
+        AWAY[1]: lambda: fleet.come(away),
+        GONE: lambda: fleet.go(gone),
+        # The landlord's laptop at the test bench: the same meter runs low a second time.
+        START + timedelta(hours=20): lambda: fleet.put_remaining(refilled, "12.00"),
+    }
+    while fleet.now < END:
+        acts.get(fleet.now, lambda: None)()
+        fleet.minute()
+    kept = {meter.serial: _kept(meter) for meter in fleet.meters}
+    _every_day_is_there(kept, away, gone)
+    _every_half_hour_is_there(kept, away, gone)
+    _one_message_per_crossing(kept, refilled)
+    busiest, mean = _spread(fleet)
+    assert busiest <= 2 * max(mean, 1)
+    took = timedelta(seconds=round(time.monotonic() - began))
+    with capsys.disabled():
+        sys.stdout.write(_table(fleet, kept, busiest, mean, took))
 
 
-def _closes_every_day(street: Street, meters: list[Meter]) -> None:
-    for meter in meters:
-        with landlord_scope(meter.landlord_id):
-            days = list(DailyReading.objects.filter(meter=meter).order_by("date"))
-            assert len(days) == DAYS, meter.serial
-            assert all(a.total_kwh <= b.total_kwh for a, b in pairwise(days))
-            halves = Reading.objects.filter(meter=meter).count()
-            expected = 48 * DAYS if meter != street.wang.vacant_meter else 48 * DAYS - 48
-            assert abs(halves - expected) <= 4, (meter.serial, halves)
-            assert not Command.objects.filter(meter=meter, kind=CommandKind.CREDIT).exists()
-    with landlord_scope(street.wang.landlord.pk):
-        away = DailyReading.objects.filter(meter=street.wang.vacant_meter)
-        assert set(away.values_list("source", flat=True)) == {DailyReading.Source.FREEZE}
+def _expected_days() -> set[date]:
+    return {FIRST_DAY + timedelta(days=n) for n in range(DAYS)}
 
 
-def _spreads_over_the_interval(fleet: Fleet) -> None:
-    busiest = max(fleet.asked_at.values())
-    assert busiest <= sum(fleet.asked_at.values()) / 2
-    assert len(fleet.asked_at) >= 4
+def _every_day_is_there(kept: dict[str, Kept], away: Hung, gone: Hung) -> None:
+    for serial, of_it in kept.items():
+        assert all(a.total_kwh <= b.total_kwh for a, b in pairwise(of_it.readings)), serial
+        days = set(of_it.days) & _expected_days()
+        gaps = _expected_days() - days
+        if serial == gone.serial:
+            # What it used after it left nobody can say: those days stay gaps.
+            assert gaps == {day for day in _expected_days() if day > FIRST_DAY}, gaps
+        else:
+            assert not gaps, (serial, gaps)
+    # The midnight that the meter slept through came from its own freeze.
+    assert kept[away.serial].days[FIRST_DAY].source == DailyReading.Source.FREEZE
 
 
-def _tells_once(street: Street) -> None:
-    with landlord_scope(street.li.landlord.pk):
-        low = Alert.objects.filter(kind=Alert.Kind.LOW_BALANCE)
-        assert [alert.meter_id for alert in low] == [street.li.meter.pk]
-        assert Message.objects.filter(alert__in=low).count() == 1
-    with landlord_scope(street.wang.landlord.pk):
-        assert not Alert.objects.exists()
+def _every_half_hour_is_there(kept: dict[str, Kept], away: Hung, gone: Hung) -> None:
+    for serial, of_it in kept.items():
+        until = GONE if serial == gone.serial else END
+        expected = (until - NOON) // INTERVAL
+        if serial == away.serial:
+            expected -= (AWAY[1] - AWAY[0]) // INTERVAL
+        # Each interval drifts by the minute it is called in, at most one in thirty.
+        assert expected * 29 // 30 - 2 <= len(of_it.readings) <= expected + 2, (serial, len(of_it.readings))
+        assert of_it.credits == 0
+
+
+def _one_message_per_crossing(kept: dict[str, Kept], refilled: Hung) -> None:
+    for serial, of_it in kept.items():
+        assert of_it.low_alerts == of_it.crossings, serial
+        assert of_it.messages == (of_it.crossings if of_it.is_leased else 0), serial
+    assert kept[refilled.serial].crossings >= 1
+    assert sum(of_it.messages for of_it in kept.values()) > 0
+
+
+def _spread(fleet: Fleet) -> tuple[int, float]:
+    """The most meters asked in one minute, and the mean, once the first interval is over."""
+    settled = {at: n for at, n in fleet.asked_in.items() if at >= NOON + INTERVAL}
+    minutes = (END - NOON - INTERVAL) // MINUTE
+    return max(settled.values()), sum(settled.values()) / minutes
+
+
+def _table(fleet: Fleet, kept: dict[str, Kept], busiest: int, mean: float, took: timedelta) -> str:
+    days = sum(len(set(of_it.days) & _expected_days()) for of_it in kept.values())
+    freezes = sum(
+        day.source == DailyReading.Source.FREEZE for of_it in kept.values() for day in of_it.days.values()
+    )
+    rows = [
+        ("virtual days, meters", f"{DAYS}, {len(kept)}"),
+        ("readings", f"{sum(len(of_it.readings) for of_it in kept.values())}"),
+        ("daily records", f"{days} of {DAYS * len(kept)}; the gaps are of the meter that left"),
+        ("of them midnight freezes", f"{freezes}"),
+        ("asked in one minute", f"{busiest} at most, {mean:.2f} in the mean"),
+        ("low-balance crossings", f"{sum(of_it.crossings for of_it in kept.values())}"),
+        (
+            "alerts, messages",
+            f"{sum(k.low_alerts for k in kept.values())}, {sum(k.messages for k in kept.values())}",
+        ),
+        ("took", f"{took}"),
+    ]
+    return "\n" + "\n".join(f"{name:<26}{figure}" for name, figure in rows) + "\n"

@@ -17,6 +17,10 @@ from meter_gateway.simulator.unit import Unit
 
 TICK_S = 0.5
 TICKS_A_COMMIT = 8
+METERS_A_SECOND = 4000
+"""So many meters are looked at in a second at most; a larger fleet is looked at less often."""
+FILES_A_SECOND = 200
+"""Flash files written without need; a credit and a relay movement are always written at once."""
 DIALS_A_SECOND = 200
 _UNITS_AT_ONCE = 100
 
@@ -94,16 +98,24 @@ class Fleet:
             link.unit.commit(self._clock())
 
     async def _keep_time(self) -> None:
-        """Let every meter notice what happened; each commits to flash once in `TICKS_A_COMMIT` ticks."""
-        tick = 0
+        """Let every meter notice what happened, and bring some of them to disk in each round.
+
+        A meter knows by itself when it tripped, so a slower round of a large fleet only reports it later.
+        """
+        tick_s = max(TICK_S, len(self._links) / METERS_A_SECOND)
+        saves = min(int(FILES_A_SECOND * tick_s), -(-len(self._links) // TICKS_A_COMMIT))
+        tick = first = 0
         while True:
             for place, link in enumerate(self._links):
                 now = self._clock()
                 if link.unit.pass_time(now):
                     link.push(link.unit.cellular.report(now))
-                if (place + tick) % TICKS_A_COMMIT == 0:
+                if (place - first) % len(self._links) < saves:
                     link.unit.commit(now)
+                elif (place + tick) % TICKS_A_COMMIT == 0:
+                    link.unit.remember(now)
                 if place % _UNITS_AT_ONCE == _UNITS_AT_ONCE - 1:
                     await asyncio.sleep(0)
             tick += 1
-            await asyncio.sleep(TICK_S)
+            first = (first + saves) % len(self._links) if self._links else 0
+            await asyncio.sleep(tick_s)

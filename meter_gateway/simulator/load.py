@@ -84,8 +84,8 @@ class HouseholdLoad:
         """The area under the step curve, times the factor."""
         if end <= start:
             return Fraction(0)
-        wh = self._wh_since_origin(end) - self._wh_since_origin(start)
-        return wh * self._factor / _WH_A_KWH
+        drawn = self._since_origin(end) - self._since_origin(start)
+        return Fraction(drawn * self._factor.numerator, _SLOT_US * _WH_A_KWH * self._factor.denominator)
 
     def power_kw(self, at: datetime) -> Fraction:
         """Twice the energy of the half-hour that contains the instant."""
@@ -93,12 +93,13 @@ class HouseholdLoad:
         slot = (_microseconds(self._recording.origin, _wall_clock(at)) // _SLOT_US) % len(slots)
         return 2 * slots[slot] * self._factor / _WH_A_KWH
 
-    def _wh_since_origin(self, at: datetime) -> Fraction:
+    def _since_origin(self, at: datetime) -> int:
+        """Wh times the microseconds of a slot: whole numbers, because a fleet asks this very often."""
         recording = self._recording
         slot, into = divmod(_microseconds(recording.origin, _wall_clock(at)), _SLOT_US)
         rounds, place = divmod(slot, len(recording.slots_wh))
         whole = rounds * recording.before_wh[-1] + recording.before_wh[place]
-        return whole + Fraction(recording.slots_wh[place] * into, _SLOT_US)
+        return whole * _SLOT_US + recording.slots_wh[place] * into
 
 
 def read_households(path: Path) -> Mapping[str, Recording]:

@@ -163,11 +163,16 @@ class Unit:
         self._kept_back.clear()
         self.on_link_change()
 
+    def remember(self, now: datetime) -> None:
+        """Let the meter bring its registers to its flash; the file follows with the next `commit` or `save`."""
+        self.save()
+        self.meter.commit(now)
+        self._saved_writes = self.meter.flash_writes
+
     def commit(self, now: datetime) -> None:
         """Bring the registers to the flash file, atomically, without waiting for the disk."""
-        self.meter.commit(now)
+        self.remember(now)
         self._flash.save(self.serial, self.meter.flash, durable=False)
-        self._saved_writes = self.meter.flash_writes
 
     def save(self) -> None:
         """Bring to disk, durably, what the meter wrote to its flash since the last time."""

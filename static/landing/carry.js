@@ -133,7 +133,7 @@
     one("[data-carry-words]", section).textContent = text;
   };
   const carryFrames = async (section, order, errand, line) => {
-    const { frame } = section.dataset;
+    const { frame, telling } = one("[data-words]", section).dataset;
     const frames = errand.frames.slice();
     for (const [at, question] of frames.entries()) {
       show(section, frame.replace("{at}", at + 1).replace("{all}", frames.length), at, frames.length);
@@ -143,15 +143,15 @@
       errand.at = new Date().toISOString();
       keep(order, errand);
     }
-    show(section, section.dataset.telling, frames.length, frames.length);
+    show(section, telling, frames.length, frames.length);
   };
   const carry = async (section, button) => {
     if (button.ariaDisabled === "true") return;
     button.ariaDisabled = "true";
     section.dataset.busy = "1";
-    const words = section.dataset;
+    const words = one("[data-words]", section).dataset;
     const purpose = button.dataset.carry || "recharge";
-    const order = words.order || `${words.open} ${purpose}`;
+    const order = section.dataset.order || `${section.dataset.open} ${purpose}`;
     let line = null;
     try {
       show(section, words.fetching);

@@ -210,6 +210,13 @@ PAGE = [
     # There is no app through which payers could log in.
     _route("GET", "q/<str:token>/login/<str:channel>", "404"),
     _route("GET", "q/<str:token>/recent", "200"),
+    # Who lives there, and nobody else, may look; the page knows browsers by their session, not by a token.
+    _route("GET", "q/<str:token>/use", "403 200 403 403 403 403 403 403"),
+    _route("GET", "q/<str:token>/warning", "403 200 403 403 403 403 403 403"),
+    _route("GET", "q/<str:token>/mine", "200"),
+    _route("GET", "q/<str:token>/enter", "200"),
+    _route("POST", "q/<str:token>/enter", "400", {}),
+    _route("POST", "q/<str:token>/leave", "302", {}),
     _route("POST", "q/<str:token>/orders", "422", {}),
     _route("GET", "q/<str:token>/orders/<str:no>", "200"),
     _route("GET", "q/<str:token>/orders/<str:no>/help", "200"),

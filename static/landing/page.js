@@ -178,6 +178,26 @@
     if (button) payInApp(button);
   }
 
+  // --- Have a low balance told to a phone.
+  const subscription = one("[data-subscribe]");
+  if (subscription) {
+    subscription.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const told = one("#subscribed");
+      const on = Boolean(event.submitter && event.submitter.value);
+      const body = { lease: subscription.dataset.lease, on };
+      if (on) body.phone = subscription.elements.phone.value;
+      const headers = { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": subscription.elements.csrfmiddlewaretoken.value };
+      try {
+        const answer = await fetch(subscription.dataset.subscribe, { method: "POST", headers, credentials: "same-origin", body: JSON.stringify(body) });
+        if (!answer.ok) told.textContent = (await refusalOf(answer)) || subscription.dataset.offline;
+        else told.textContent = on ? `${subscription.dataset.on} ${(await answer.json()).phone}` : subscription.dataset.off;
+      } catch {
+        told.textContent = subscription.dataset.offline;
+      }
+    });
+  }
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;

@@ -21,8 +21,8 @@ from apps.accounts.api.periods import DATES, LIMIT, dates, limit
 from apps.accounts.api.views import caller
 from apps.common.openapi import documented
 from apps.common.scoping import current_landlord_id, landlord_scope, own_scopes
+from apps.landing import rented
 from apps.landing.api import arranging_serializers as s
-from apps.landing.api import rented
 from apps.landing.api.streaming import PAGE, Line, OneForm, csv_response, wants_csv
 from apps.meters.models import Meter
 from apps.readings.records import day_lines, days_on_record

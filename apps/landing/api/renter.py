@@ -24,8 +24,9 @@ from apps.common.scoping import landlord_scope, own_scopes
 from apps.income.services.cancelling import cancel_order
 from apps.income.services.orders import find_order, open_order
 from apps.income.states import Channel
-from apps.landing.api import rented, selectors
+from apps.landing import rented
 from apps.landing.api import renter_serializers as s
+from apps.landing.api import selectors
 from apps.landing.api.payer import caller_of, payer_of
 from apps.landing.api.serializers import CommandOut
 from apps.landing.selectors import OrderProgress, find_meter, meter_page, order_progress

@@ -2,13 +2,18 @@
 
 from django.urls import path
 
-from apps.landing.page import orders, payer, receipts, views
+from apps.landing.page import mine, orders, payer, receipts, views
 
 app_name = "page"
 
 urlpatterns = [
     path("<str:token>", views.meter, name="meter"),
     path("<str:token>/login/<str:channel>", payer.log_in, name="log_in"),
+    path("<str:token>/use", mine.use, name="use"),
+    path("<str:token>/warning", mine.warning, name="warning"),
+    path("<str:token>/mine", mine.mine, name="mine"),
+    path("<str:token>/enter", mine.enter, name="enter"),
+    path("<str:token>/leave", mine.leave, name="leave"),
     path("<str:token>/recent", orders.recent, name="recent"),
     path("<str:token>/orders", views.order, name="new_order"),
     path("<str:token>/orders/<str:no>", orders.order, name="order"),

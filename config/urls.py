@@ -2,8 +2,9 @@
 
 from django.urls import include, path
 
-from apps.landing.desk.sites import landlord_site, operator_site
+from apps.landing.desk.sites import operator_site
 from apps.landing.page.payer import come_back
+from config.desk import landlord_site
 
 urlpatterns = [
     path("", include("apps.landing.health")),

@@ -288,7 +288,9 @@ LANDLORDS_DESK = [
     _route("GET", "admin/autocomplete/", _NO_MEMBER),
     _route("GET", "admin/jsi18n/", _EVERY_MEMBER),
     _route("GET", "admin/r/<path:content_type_id>/<path:object_id>/", "302 302 404 404 404 404 302 302"),
-    _route("GET", "admin/^(?P<app_label>meters|income|readings|tariffs|accounts)/$", _AWAY),
+    _route("GET", "admin/^(?P<app_label>meters|income|readings|tariffs|accounts|alerts)/$", _AWAY),
+    # Leads to the inbox, whose button marks.
+    _route("GET", "admin/alerts/alert/<path:object_id>/handled/", "302 302 302 302 403 302 302 302"),
     _route("GET", f"{_LI_METER}/live/", _MEMBERS_OF_LI),
     # Leads back to the payment's page, whose form says it.
     _route("GET", "admin/income/payment/<path:object_id>/fapiao/", "302 302 302 302 403 302 302 302"),
@@ -296,7 +298,7 @@ LANDLORDS_DESK = [
     _route("GET", f"{_LI_METER}/read/", "302 302 302 302 403 302 302 302"),
     *(
         _route("GET", f"{_LI_METER}/{act}/", _ARRANGERS_OF_LI)
-        for act in ("recharge", "power-on", "power-off", "price", "lease")
+        for act in ("recharge", "power-on", "power-off", "price", "lease", "settings")
     ),
     *(
         _route("GET", f"admin/meters/lease/<path:object_id>/{act}/", _ARRANGERS_OF_LI)
@@ -304,7 +306,14 @@ LANDLORDS_DESK = [
     ),
     *(
         route
-        for name in ("meters/meter", "readings/reading", "meters/command", "tariffs/price", "meters/lease")
+        for name in (
+            "meters/meter",
+            "readings/reading",
+            "meters/command",
+            "tariffs/price",
+            "meters/lease",
+            "alerts/alert",
+        )
         for route in _records(
             f"admin/{name}", everything=_EVERY_MEMBER, add=_NO_MEMBER, one=_MEMBERS_OF_LI, delete=_NO_MEMBER
         )

@@ -113,9 +113,10 @@ def _sentence(alert: Alert) -> str:
         }
 
 
-def acknowledge(*, alert: Alert, by_id: UUID, now: datetime) -> None:
-    """Note that a member has seen an alert; may run twice, the first time stands."""
-    Alert.objects.filter(pk=alert.pk, acknowledged_at=None).update(acknowledged_at=now, acknowledged_by=by_id)
+def acknowledge(*, alert: Alert, by_id: UUID, now: datetime) -> bool:
+    """Note that a member has handled an alert, and say whether she was the first; may run twice, the first stands."""
+    unread = Alert.objects.filter(pk=alert.pk, acknowledged_at=None)
+    return unread.update(acknowledged_at=now, acknowledged_by=by_id) == 1
 
 
 def subscribe(*, lease: Lease, phone: str, now: datetime) -> Subscription:

@@ -31,6 +31,7 @@ ERROR_CODES: dict[str, int] = {
     "phone_invalid": 400,
     "phone_taken": 422,
     "price_invalid": 400,
+    "price_starts_in_the_past": 422,
     "reason_missing": 400,
     "refused": 422,
     "room_missing": 422,

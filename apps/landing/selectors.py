@@ -29,7 +29,7 @@ from apps.meters.services.sharing import find_shared_meter
 from apps.meters.states import CommandKind, CommandState, PowerReason
 from apps.readings import selectors as readings
 from apps.readings.models import Reading
-from apps.tariffs.selectors import price_at
+from apps.tariffs.selectors import next_price, price_at
 from meter_gateway.protocol.profiles import load_profile
 
 USUAL_AMOUNTS_YUAN = tuple(Decimal(f"{n}.00") for n in (20, 50, 100, 200, 500, 1000, 2000, 5000))
@@ -79,6 +79,8 @@ class MeterPage:
     contact_phone: str
     price_yuan_per_kwh: Decimal | None
     price_since: datetime | None
+    next_price_yuan_per_kwh: Decimal | None
+    next_price_from: datetime | None
     remaining_kwh: Decimal | None
     total_kwh: Decimal | None
     read_at: datetime | None
@@ -179,7 +181,7 @@ def meter_page(found: Found, now: datetime) -> MeterPage:
         if meter.archived_at is not None:
             raise MeterGone(masked_name(landlord.name), landlord.phone)
         reading = readings.latest(meter)
-        price = price_at(meter, now)
+        price, coming = price_at(meter, now), next_price(meter, now)
         lease = current_lease(meter, now)
         holder = postings.holder_of(lease_id=lease.pk if lease else None, meter_id=meter.pk)
         has_account = set(CollectionAccount.objects.filter(is_active=True).values_list("channel", flat=True))
@@ -190,6 +192,8 @@ def meter_page(found: Found, now: datetime) -> MeterPage:
             contact_phone=landlord.phone,
             price_yuan_per_kwh=price.price_yuan_per_kwh if price else None,
             price_since=price.active_from if price else None,
+            next_price_yuan_per_kwh=coming.price_yuan_per_kwh if coming else None,
+            next_price_from=coming.active_from if coming else None,
             remaining_kwh=reading.remaining_kwh if reading else None,
             total_kwh=reading.total_kwh if reading else None,
             read_at=reading.taken_at if reading else None,

@@ -1,6 +1,6 @@
 """Set a price."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -20,6 +20,20 @@ class PriceInvalid(Refused):
     code = "price_invalid"
     status = 400
     detail = _("A price is more than 0, at most 99.9999 yuan per kWh, with at most four decimals.")
+
+
+class PriceStartsInThePast(Refused):
+    code = "price_starts_in_the_past"
+    detail = _("A price cannot start in the past; leave the start empty for now.")
+
+
+def refuse_past_start(active_from: datetime, *, now: datetime) -> None:
+    """Let a start pass that a member may ask for; a minute is what a form takes on its way.
+
+    :raises PriceStartsInThePast: if the price would have held already.
+    """
+    if active_from < now - timedelta(minutes=1):
+        raise PriceStartsInThePast(fields={"active_from": _("In the past.")})
 
 
 def set_price(
@@ -43,7 +57,7 @@ def set_price(
             )
     except IntegrityError:
         raise Conflict(
-            _("Another price starts at that very moment."),
+            _("Another price starts at that very moment; choose another start."),
             code="price_exists",
             fields={"active_from": _("Taken.")},
         ) from None

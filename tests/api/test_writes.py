@@ -196,6 +196,19 @@ def test_a_body_that_is_no_object_is_refused_in_the_one_shape(street: Street, ra
 def test_a_failed_write_leaves_no_trace_even_after_it_wrote(real_street: Street) -> None:
     """The price is written before its clash is found; the request's transaction takes it back."""
     li, path = Caller(real_street.li.owner), f"meters/{real_street.li.meter.pk}/prices"
-    body = {"price_yuan_per_kwh": "0.7000", "active_from": "2026-11-23T12:00:00+08:00"}
+    body = {"price_yuan_per_kwh": "0.7000", "active_from": "2090-11-23T12:00:00+08:00"}
+    assert li.post(path, body).status == 201
     assert li.post(path, body, key="k1").status == 409
-    assert (_count(real_street, Price), _count(real_street, IdempotentAnswer)) == (2, 0)
+    assert (_count(real_street, Price), _count(real_street, IdempotentAnswer)) == (3, 0)
+
+
+def test_a_price_never_starts_in_the_past(street: Street) -> None:
+    """What was sold yesterday was sold at yesterday's price; the list of prices says so."""
+    body = {"price_yuan_per_kwh": "0.7000", "active_from": "2026-11-20T12:00:00+08:00"}
+    answer = Caller(street.li.owner).post(f"meters/{street.li.meter.pk}/prices", body)
+    assert (answer.status, answer.body["code"], list(answer.body["fields"])) == (
+        422,
+        "price_starts_in_the_past",
+        ["active_from"],
+    )
+    assert _count(street, Price) == 2

@@ -211,3 +211,76 @@ def test_a_form_from_another_site_is_refused(street: Street) -> None:
     client.force_login(street.li.owner)
     assert client.post(at(street, "recharge"), {**CASH, "key": "k"}).status_code == 403
     assert counts(street)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "said"),
+    [
+        ({"price_yuan_per_kwh": "0"}, "price_yuan_per_kwh", "The price must be more than 0 yuan/kWh."),
+        ({"price_yuan_per_kwh": "-0.65"}, "price_yuan_per_kwh", "The price must be more than 0 yuan/kWh."),
+        (
+            {"price_yuan_per_kwh": "0.65001"},
+            "price_yuan_per_kwh",
+            "The price has at most four decimals, like 0.6500.",
+        ),
+        ({"price_yuan_per_kwh": "cheap"}, "price_yuan_per_kwh", "The price is a number, like 0.6500."),
+        ({"price_yuan_per_kwh": ""}, "price_yuan_per_kwh", "Say the price, like 0.6500."),
+        (
+            {"active_from": "2020-01-01T00:00"},
+            "active_from",
+            "A price cannot start in the past; leave the start empty for now.",
+        ),
+    ],
+)
+def test_a_wrong_price_is_one_sentence_at_its_field_and_sets_nothing(
+    li: Client, street: Street, change: dict[str, str], field: str, said: str
+) -> None:
+    before = counts(street)
+    answer = li.post(at(street, "price"), {"price_yuan_per_kwh": "0.7000", "key": "k", **change})
+    assert dict(answer.context["form"].errors) == {field: [said]}
+    assert counts(street) == before
+
+
+def test_two_members_who_set_a_price_for_the_same_start_set_one(real_street: Street, at_desk: ComeIn) -> None:
+    address, together = at(real_street, "price"), Barrier(2)
+    clients = [at_desk(user) for user in (real_street.li.owner, real_street.zhou)]
+
+    def submit(client: Client) -> str:
+        together.wait()
+        try:
+            sent = {"price_yuan_per_kwh": "0.7200", "active_from": "2090-12-01T00:00", "key": "k"}
+            return str(client.post(address, sent, follow=True).content.decode())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        pages = list(pool.map(submit, clients))
+    assert [
+        "Another price starts at that very moment; choose another start." in page for page in pages
+    ].count(True) == 1
+    with landlord_scope(real_street.li.landlord.pk):
+        assert Price.objects.filter(meter=real_street.li.meter, active_from__year__gt=2080).count() == 1
+
+
+def test_two_members_who_switch_at_once_leave_two_wishes_one_newer_than_the_other(
+    real_street: Street, at_desk: ComeIn
+) -> None:
+    together = Barrier(2)
+
+    def submit(who: Any, page: str) -> int:
+        client = at_desk(who)
+        together.wait()
+        try:
+            return int(client.post(at(real_street, page), {"reason": "works", "key": "k"}).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        owner = pool.submit(submit, real_street.li.owner, "power-off")
+        zhou = pool.submit(submit, real_street.zhou, "power-on")
+        assert [owner.result(), zhou.result()] == [302, 302]
+    with landlord_scope(real_street.li.landlord.pk):
+        meter = Meter.objects.get(pk=real_street.li.meter.pk)
+        wishes = Command.objects.filter(kind__startswith="POWER").order_by("wish_version")
+        assert [wish.wish_version for wish in wishes] == [1, 2]
+        assert meter.wish_version == 2

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.http import HttpResponse
@@ -15,6 +16,7 @@ from apps.income.states import Channel
 from apps.meters.models import Command, StockedMeter
 from apps.meters.services import registry
 from apps.tariffs.models import Price
+from apps.tariffs.services import set_price
 from tests.browser.chromium import ALIPAY_AGENT, WECHAT_AGENT
 from tests.landing import scene
 from tests.people import House, Street
@@ -249,3 +251,25 @@ def test_large_type_is_kept_until_it_is_taken_back(renter: Client, li: House) ->
     assert 'class="large"' in renter.get(address).content.decode()
     renter.get(f"{address}?type=normal")
     assert 'class="large"' not in renter.get(address).content.decode()
+
+
+def test_a_price_that_was_announced_stands_on_the_page_before_it_starts(
+    renter: Client, li: House, book: dict[str, Any], now: Any
+) -> None:
+    zone = ZoneInfo("Asia/Shanghai")
+    scene.takes_payments(li, book, "li", *BOTH, at=now)
+    first = (now.astimezone(zone) + timedelta(days=40)).replace(
+        day=1, hour=0, minute=0, second=0, microsecond=0
+    )
+    with landlord_scope(li.landlord.pk):
+        set_price(
+            meter=li.meter,
+            price_yuan_per_kwh=Decimal("0.7200"),
+            active_from=first,
+            by_id=li.owner.pk,
+            now=now,
+        )
+    words = _words(_open(renter, li))
+    month = f"{first:%b}" if first.year == now.astimezone(zone).year else f"{first:%b} {first.year}"
+    assert f"from 1 {month}: 0.7200 yuan/kWh" in words
+    assert "0.6500 yuan/kWh" in words

@@ -31,7 +31,7 @@ from apps.meters.services import commands
 from apps.readings.models import Reading
 from apps.readings.selectors import latest
 from apps.tariffs.models import Price
-from apps.tariffs.services import set_price
+from apps.tariffs.services import refuse_past_start, set_price
 
 
 class MetersView(ListAPIView):
@@ -249,6 +249,7 @@ class MeterPricesView(OfOneMeter, ListAPIView):
     @idempotent
     def post(self, request: Request, meter_id: UUID) -> Response:
         given, now = parsed(s.PriceIn, request), timezone.now()
+        refuse_past_start(given.get("active_from", now), now=now)
         price = set_price(
             meter=self.meter,
             price_yuan_per_kwh=given["price_yuan_per_kwh"],

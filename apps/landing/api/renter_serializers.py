@@ -19,6 +19,8 @@ class MeterPageOut(serializers.Serializer):
     contact_phone = serializers.CharField()
     price_yuan_per_kwh = PriceField(allow_null=True)
     price_since = serializers.DateTimeField(allow_null=True)
+    next_price_yuan_per_kwh = PriceField(allow_null=True, help_text="Announced, from `next_price_from` on.")
+    next_price_from = serializers.DateTimeField(allow_null=True)
     remaining_kwh = EnergyField(allow_null=True)
     total_kwh = EnergyField(allow_null=True)
     read_at = serializers.DateTimeField(allow_null=True)

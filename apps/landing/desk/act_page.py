@@ -54,12 +54,13 @@ class ActPages(ScopedModelAdmin):
         button: str,
         explains: str,
         is_grave: bool = False,
+        initial: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show the form, or do its act once and go back; a refusal leaves nothing written.
 
         A text that `act` returns is said on the page one goes back to.
         """
-        form, said = self._filled(request, form_class), []
+        form, said = self._filled(request, form_class, initial or {}), []
         if request.method == "POST" and form.is_valid():
             try:
                 done = do_once(
@@ -92,14 +93,14 @@ class ActPages(ScopedModelAdmin):
             power=words.power(meter.power_on, meter.power_reason),
         )
 
-    def _filled(self, request: Any, form_class: type[ActForm]) -> ActForm:
+    def _filled(self, request: Any, form_class: type[ActForm], initial: dict[str, Any]) -> ActForm:
         if request.method == "POST":
             return form_class(request.POST)
         kept = typed.taken_out(request, now=timezone.now())
         if kept:
             said = _("You were logged out in between. What you typed is here again; nothing was sent yet.")
             self.message_user(request, said, messages.WARNING)
-        return form_class(initial=kept)
+        return form_class(initial={**initial, **kept})
 
     def find(self, request: HttpRequest, object_id: str, needs: Act) -> Any:
         """Return the thing, or the answer to a missing one, which a foreign one gets too."""

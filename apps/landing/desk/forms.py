@@ -12,6 +12,7 @@ from unfold.widgets import INPUT_CLASSES, UnfoldAdminRadioSelectWidget, UnfoldAd
 from apps.common.errors import Refused
 from apps.income.states import RechargeKind
 from apps.landing.desk.once import new_key
+from apps.tariffs.services import refuse_past_start
 
 
 def _decimal_box(**attrs: str) -> forms.TextInput:
@@ -97,6 +98,14 @@ class PriceForm(ActForm):
         max_digits=8,
         decimal_places=4,
         min_value=Decimal("0.0001"),
+        error_messages={
+            "required": _("Say the price, like 0.6500."),
+            "invalid": _("The price is a number, like 0.6500."),
+            "min_value": _("The price must be more than 0 yuan/kWh."),
+            "max_decimal_places": _("The price has at most four decimals, like 0.6500."),
+            "max_digits": _("The price is at most 99.9999 yuan/kWh."),
+            "max_whole_digits": _("The price is at most 99.9999 yuan/kWh."),
+        },
         localize=False,
         widget=_decimal_box(placeholder="0.6500"),
         help_text=_("Energy bought before keeps its price. Renters see the new price and since when."),
@@ -112,12 +121,12 @@ class PriceForm(ActForm):
 
     def clean_active_from(self) -> datetime:
         now = timezone.now()
-        wanted: datetime | None = self.cleaned_data["active_from"]
-        if wanted is None:
-            return now
-        if wanted < now:
-            raise forms.ValidationError(_("A price cannot start in the past; leave it empty for now."))
-        return wanted
+        wanted: datetime = self.cleaned_data["active_from"] or now
+        try:
+            refuse_past_start(wanted, now=now)
+        except Refused as refusal:
+            raise forms.ValidationError(str(refusal.detail), code=refusal.code) from None
+        return max(wanted, now)
 
 
 class LeaseForm(ActForm):
@@ -159,3 +168,21 @@ class LeaseEndForm(ActForm):
         help_text=_("Written down beside the cash you hand back. Empty says that the lease ended."),
     )
     field_order = ("ends_at", "reason")
+
+
+class SettingsForm(ActForm):
+    low_below_kwh = forms.DecimalField(
+        label=_("Warn below, kWh"),
+        max_digits=6,
+        decimal_places=2,
+        min_value=Decimal("0"),
+        localize=False,
+        widget=_decimal_box(placeholder="10.00"),
+    )
+    note = forms.CharField(
+        label=_("Where it hangs"), max_length=120, required=False, widget=UnfoldAdminTextInputWidget
+    )
+    field_order = ("low_below_kwh", "note")
+
+    def changes(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("low_below_kwh", "note")}

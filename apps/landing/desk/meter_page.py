@@ -5,29 +5,26 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import segno
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from apps.accounts.roles import Act
 from apps.common.errors import Refused
-from apps.income.models import Recharge
 from apps.income.services.recharges import current_lease, recharge_by_member
 from apps.income.states import RechargeKind
-from apps.landing.desk import charts, figures, words
+from apps.landing.desk import charts, figures, meter_facts, words
 from apps.landing.desk.act_page import ActPages
 from apps.landing.desk.bluetooth import bluetooth_of
-from apps.landing.desk.forms import ActForm, LeaseForm, PowerForm, PriceForm, RechargeForm
+from apps.landing.desk.forms import ActForm, LeaseForm, PowerForm, PriceForm, RechargeForm, SettingsForm
 from apps.landing.desk.typed import keeps_typed
 from apps.landing.moving_in import move_in
 from apps.meters.models import Command, CommandEvent, Lease, Meter
 from apps.meters.services.commands import ask_power, ask_read
+from apps.meters.services.registry import change_meter
 from apps.meters.states import OPEN
 from apps.readings.selectors import is_stale
 from apps.tariffs.services import set_price
@@ -48,6 +45,7 @@ class MeterPages(ActPages):
             "power-off": self.power_off_view,
             "price": self.price_view,
             "lease": self.lease_view,
+            "settings": self.settings_view,
         }
 
     def meter_of(self, thing: Any) -> Any:
@@ -67,13 +65,15 @@ class MeterPages(ActPages):
             meter,
             title=str(meter),
             buttons=self._buttons(request, meter, lease),
-            qr=_qr(meter),
+            qr=meter_facts.qr(meter),
             bluetooth=bluetooth_of(meter, may_read=self._may(request, Act.READ_METER)),
             lease=lease,
             lease_url=self.address("change", lease) if lease else "",
             lease_until=words.moment(lease.ends_at, now) if lease and lease.ends_at else "",
-            recharges=_recharges(meter, now) if self._may(request, Act.SEE_INCOME) else None,
+            recharges=meter_facts.recharges(meter, now) if self._may(request, Act.SEE_INCOME) else None,
             low_below=words.energy(meter.low_below_kwh),
+            settings_url=self._settings_url(request, meter),
+            next_price=meter_facts.coming_price(meter, now),
             price=words.price(meter.price_yuan_per_kwh),
             price_since=words.moment(meter.price_since, now) if meter.price_since else "",
             **self._live(request, meter, now),
@@ -196,6 +196,23 @@ class MeterPages(ActPages):
             ),
         )
 
+    @keeps_typed
+    def settings_view(self, request: Any, object_id: str) -> HttpResponse:
+        def act(meter: Meter, form: SettingsForm) -> None:
+            change_meter(meter=meter, room=None, by_id=request.user.pk, now=timezone.now(), **form.changes())
+
+        return self._act(
+            request,
+            object_id,
+            Act.ARRANGE,
+            SettingsForm,
+            act,
+            title=_("Threshold and note"),
+            button=_("Save"),
+            explains=_("One message goes out each time the energy falls below the threshold."),
+            initial=lambda meter: {"low_below_kwh": meter.low_below_kwh, "note": meter.note},
+        )
+
     def _power(self, request: Any, object_id: str, *, on: bool, title: str, explains: str) -> HttpResponse:
         def act(meter: Any, form: ActForm) -> None:
             ask_power(
@@ -225,13 +242,21 @@ class MeterPages(ActPages):
         object_id: str,
         needs: Act,
         form_class: type[ActForm],
-        act: Callable[[Any, ActForm], Any],
+        act: Callable[[Any, Any], Any],
+        *,
+        initial: Callable[[Any], dict[str, Any]] = lambda meter: {},
         **words_of_it: Any,
     ) -> HttpResponse:
         meter = self.find(request, object_id, needs)
         if isinstance(meter, HttpResponse):
             return meter
-        return self.do_act(request, meter, form_class, lambda form: act(meter, form), **words_of_it)
+        return self.do_act(
+            request, meter, form_class, lambda form: act(meter, form), initial=initial(meter), **words_of_it
+        )
+
+    def _settings_url(self, request: Any, meter: Meter) -> str:
+        may = meter.archived_at is None and self._may(request, Act.ARRANGE)
+        return self.address("settings", meter) if may else ""
 
     def _buttons(self, request: Any, meter: Any, lease: Lease | None) -> list[dict[str, Any]]:
         """The acts this role may do to this meter, the likeliest first."""
@@ -278,7 +303,8 @@ class MeterPages(ActPages):
             "frozen": words.frozen(meter.frozen),
             "frozen_since": words.moment(meter.frozen_at, now) if meter.frozen_at else "",
             "commands": [
-                _told(command, events.get(command.pk, []), meter.is_online, now) for command in commands
+                meter_facts.told(command, events.get(command.pk, []), meter.is_online, now)
+                for command in commands
             ],
             "open_commands": " ".join(str(c.pk) for c in commands if c.state in OPEN),
             "can_read": meter.archived_at is None and self._may(request, Act.READ_METER),
@@ -323,45 +349,6 @@ class MeterPages(ActPages):
             if self._may(request, act)
         ]
         return [*links, {"href": self.address("history", meter), "text": _("History")}]
-
-
-def _told(command: Any, events: list[Any], is_online: bool, now: Any) -> dict[str, Any]:
-    return {
-        "id": command.pk,
-        "is_open": command.state in OPEN,
-        "kind": words.command_kind(command.kind),
-        "energy": words.energy(command.energy_kwh) if command.energy_kwh is not None else "",
-        "by": command.requested_by or "",
-        "when": words.moment(command.created_at, now),
-        "reason": command.reason,
-        "steps": words.command_life(command.state, command.created_at, events, is_online),
-    }
-
-
-def _recharges(meter: Meter, now: Any) -> list[dict[str, Any]]:
-    rows = Recharge.objects.filter(meter=meter).order_by("-id")[:5]
-    return [
-        {
-            "when": words.moment(row.created_at, now),
-            "kind": row.get_kind_display(),
-            "amount": words.money(row.amount_yuan) if row.amount_yuan else "",
-            "energy": words.energy(row.energy_kwh),
-            "state": row.get_state_display(),
-        }
-        for row in rows
-    ]
-
-
-def _qr(meter: Meter) -> dict[str, Any]:
-    address = f"{settings.PUBLIC_BASE_URL}/q/{meter.qr_token}"
-    drawing = segno.make(address, error="m", micro=False).svg_inline(scale=4, border=2, omitsize=True)
-    return {
-        "svg": SafeString(drawing),
-        "address": address,
-        "svg_url": f"/api/v1/meters/{meter.pk}/qr.svg",
-        "png_url": f"/api/v1/meters/{meter.pk}/qr.png",
-        "label_url": f"/api/v1/meters/labels.pdf?ids={meter.pk}",
-    }
 
 
 def _day(text: str, among: list[date]) -> date | None:

@@ -1,5 +1,6 @@
 """What stands in the sidebars."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ class Link:
     view: str
     seen_with: Act = Act.VIEW
     query: str = ""
+    # What waits behind it, and the sentence of that number on the home page.
+    count: Callable[[], int] | None = None
+    said: Callable[[int], str] | None = None
 
 
 def landlord_links() -> list[tuple[Any, list[Link]]]:

@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.templatetags.static import static
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.functional import lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -154,6 +155,7 @@ class DeskSite(UnfoldAdminSite):
                         "link": reverse(f"{self.name}:{link.view}") + link.query,
                         "active": self._is_at(request, link),
                         "has_permission": self.may(request, link.seen_with),
+                        **({"badge": _badge(link.count)} if link.count else {}),
                     }
                     for link in links
                 ],
@@ -164,6 +166,16 @@ class DeskSite(UnfoldAdminSite):
     def _is_at(self, request: HttpRequest, link: Link) -> bool:
         here = reverse(f"{self.name}:{link.view}")
         return request.path == here if link.view == "index" else request.path.startswith(here)
+
+
+def _badge(count: Callable[[], int]) -> Any:
+    """Counted only where it is shown: the login page has a sidebar it never draws, and no scope."""
+
+    def said() -> str:
+        found = count()
+        return str(found) if found else ""
+
+    return lazy(said, str)()
 
 
 class LandlordSite(DeskSite):
@@ -184,8 +196,26 @@ class LandlordSite(DeskSite):
         membership = getattr(request, "membership", None)
         return ZoneInfo(membership.landlord.time_zone) if membership else super().zone(request)
 
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._joined: list[Callable[[], Link]] = []
+
+    def join(self, link: Callable[[], Link]) -> None:
+        """Let an app that this one does not know stand first in the sidebar, and on the home page what waits there."""
+        self._joined.append(link)
+
     def links(self) -> list[tuple[Any, list[Link]]]:
-        return landlord_links()
+        [(title, first), *others] = landlord_links()
+        return [(title, [*first, *(link() for link in self._joined)]), *others]
+
+    def waiting(self) -> list[dict[str, str]]:
+        """Return what waits behind the joined pages, one sentence each."""
+        found = []
+        for link in (made() for made in self._joined):
+            said = link.said(link.count()) if link.said and link.count else ""
+            if said:
+                found.append({"said": said, "href": reverse(f"{self.name}:{link.view}")})
+        return found
 
     def subtitle_for(self, request: Any) -> str:
         return request.membership.landlord.name if self.has_permission(request) else str(self.subtitle)
@@ -231,7 +261,9 @@ class LandlordSite(DeskSite):
         return super().login(request, extra_context)
 
     def index(self, request: Any, extra_context: Any = None) -> TemplateResponse:
-        return super().index(request, {**home(request, self), **(extra_context or {})})
+        return super().index(
+            request, {**home(request, self), "waiting": self.waiting(), **(extra_context or {})}
+        )
 
 
 class OperatorSite(DeskSite):

@@ -5,6 +5,7 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import segno
 from django.conf import settings
@@ -101,6 +102,7 @@ def meter_screen(shown: MeterPage, *, app: str, now: datetime) -> dict[str, Any]
         "power_advice": power_advice,
         "price": f"{shown.price_yuan_per_kwh:.4f}" if shown.price_yuan_per_kwh is not None else "",
         "price_since": wording.day(shown.price_since, now, zone) if shown.price_since else "",
+        "next_price": _next_price(shown, now),
         "presets": presets_of(shown),
         "minimum": wording.short_amount(shown.minimum_recharge_yuan),
         "channels": [{"value": channel, "name": channel_name(channel)} for channel in offered],
@@ -110,6 +112,18 @@ def meter_screen(shown: MeterPage, *, app: str, now: datetime) -> dict[str, Any]
             "step": f"{shown.credit_step_kwh:.2f}",
             "carried": f"{max(shown.carried_yuan, Decimal(0)):.6f}",
         },
+    }
+
+
+def _next_price(shown: MeterPage, now: datetime) -> str:
+    """The price that is announced, and from when: the day where it starts at midnight, else the minute."""
+    if shown.next_price_yuan_per_kwh is None or shown.next_price_from is None:
+        return ""
+    local = shown.next_price_from.astimezone(ZoneInfo(shown.time_zone))
+    say = wording.day if (local.hour, local.minute) == (0, 0) else wording.when
+    return _("from %(when)s: %(price)s yuan/kWh") % {
+        "when": say(shown.next_price_from, now, shown.time_zone),
+        "price": f"{shown.next_price_yuan_per_kwh:.4f}",
     }
 
 

@@ -61,8 +61,11 @@ check: setup  ## Style, types, import contracts, migrations, translations
 screenshots: setup  ## Pictures of every page x 375/1280 px x Chinese/English, to docs/img
 	@$(VENV)/python -m config.demo.screenshots
 
-week: setup  ## Seven days of a fleet on virtual time: every half-hour, every day, every message
-	@RENTMETER_WEEK_DAYS=7 $(VENV)/python -m pytest -n 0 -q -m thorough tests/readings/test_a_week_of_the_fleet.py
+week: setup  ## Seven days of the demo's fleet on virtual time: every half-hour, every day, every message
+	@rm -rf var/week && mkdir -p var/week
+	@RENTMETER_WEEK_DAYS=7 RENTMETER_WEEK_FIGURES=$(CURDIR)/var/week \
+		$(VENV)/python -m pytest -n 2 -q -m thorough tests/readings/test_a_week_of_the_fleet.py
+	@$(VENV)/python -m tests.readings.week_table var/week
 
 notify-fuzz: setup  ## 10,000 forged notifies through the very view; MUTATIONS=n for more or fewer
 	@NOTIFY_MUTATIONS=$(or $(MUTATIONS),10000) $(VENV)/python -m pytest -n 2 -q tests/income/test_forged_notifies.py

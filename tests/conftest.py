@@ -91,6 +91,8 @@ def django_db_setup(
     _owner_login["holder"].__exit__(None, None, None)
     _make_months_of_the_tests(django_db_blocker)
     sweeper = Sweeper(os.environ["RENTMETER_TEST_SUPERUSER_URL"], connection.settings_dict["NAME"])
+    # A run that was killed has left what its last test committed.
+    sweeper.sweep()
     flush = TransactionTestCase._fixture_teardown
     TransactionTestCase._fixture_teardown = lambda _case: sweeper.sweep()  # type: ignore[method-assign]
     yield

@@ -28,6 +28,7 @@ from meter_gateway.simulator import load as loads
 from meter_gateway.simulator.meter import Meter as SimulatedMeter
 from meter_gateway.simulator.port import Port
 from meter_gateway.simulator.roster import Entry, first_day, read_fleet
+from meter_gateway.simulator.state import counted_kwh
 
 LOAD_FILE = Path(__file__).resolve().parents[2] / "meter_gateway/simulator/data/load_halfhour_dev.csv"
 MINUTE = timedelta(minutes=1)
@@ -47,7 +48,7 @@ class Hung:
 class Fleet:
     """Every meter of the demo, asked by the clock; `now` is moved on by `run`."""
 
-    def __init__(self, var: Path, now: datetime) -> None:
+    def __init__(self, var: Path, now: datetime, *, part: int = 0, parts: int = 1) -> None:
         self.now = now
         self.asked_in: Counter[datetime] = Counter()
         self._letters: list[tuple[str, SendLetter]] = []
@@ -58,7 +59,8 @@ class Fleet:
         self.ports = {entry.serial: self._port(entry, now) for entry in read_fleet(var / "fleet.json")}
         with everything("this test looks at all meters"):
             rows = Meter.objects.order_by("serial").values_list("landlord_id", "pk", "serial")
-            self.meters = [Hung(*row) for row in rows]
+            # The others stay in the dark: nobody is asked who is not online.
+            self.meters = [Hung(*row) for row in rows][part::parts]
         self._by_id = {meter.meter_id: meter for meter in self.meters}
         self._by_serial = {meter.serial: meter for meter in self.meters}
         presence.gateway_said_hello(gateway=GATEWAY, node=GATEWAY, stream="s", now=now)
@@ -86,6 +88,15 @@ class Fleet:
     def put_remaining(self, meter: Hung, energy_kwh: str) -> None:
         self._simulated[meter.serial].put_remaining(Decimal(energy_kwh), self.now)
 
+    def forget_midnights(self, meter: Hung) -> None:
+        self._simulated[meter.serial].change(self.now, freezes=())
+
+    def midnight_total(self, meter: Hung, midnight: datetime) -> Decimal:
+        """What the meter's own register of that midnight holds, kWh."""
+        simulated = self._simulated[meter.serial]
+        (freeze,) = [freeze for freeze in simulated.state.freezes if freeze.at == midnight]
+        return counted_kwh(freeze.total_pulses, simulated.pulses_per_kwh)
+
     def ask(self, serial: str, letter: SendLetter) -> None:
         self._letters.append((serial, letter))
 
@@ -105,6 +116,8 @@ class Fleet:
                 self._turn(meter)
         if self.now.minute % 10 == 0:
             for landlord_id, meter_id in daily.meters_with_open_days(now=self.now):
+                if meter_id not in self._by_id:
+                    continue
                 with landlord_scope(landlord_id):
                     daily.close_days(meter_id=meter_id, now=self.now)
                     self._turn(self._by_id[meter_id])

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import Count, F, OuterRef, Q, Subquery
 
 from apps.common.scoping import everything
 from apps.meters.models import Command, Meter, Presence
@@ -27,11 +27,12 @@ def meters_to_read(*, now: datetime, call_every_s: int = CALL_EVERY_S) -> list[t
         online = Meter.objects.filter(
             archived_at=None, serial__in=Presence.objects.filter(is_online=True).values("serial")
         )
-        for profile in online.values_list("profile", flat=True).distinct():
+        counts = online.order_by().values_list("profile").annotate(count=Count("pk"))
+        for profile, count in counts:
             interval = timedelta(seconds=load_profile(profile).reading_interval_s)
             last = Command.objects.filter(meter=OuterRef("pk"), kind=CommandKind.READ).order_by("-id")
             of_model = online.filter(profile=profile)
-            share = ceil(of_model.count() * call_every_s / interval.total_seconds())
+            share = ceil(count * call_every_s / interval.total_seconds())
             waiting = (
                 of_model.annotate(asked_at=Subquery(last.values("created_at")[:1]))
                 .filter(Q(asked_at=None) | Q(asked_at__lte=now - interval))

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from config.demo.plan import ROOT
 from config.demo.story import PHONES, Phone
 
@@ -74,7 +76,7 @@ def running_demo(var: Path) -> Iterator[Demo]:
         process = subprocess.Popen(
             [sys.executable, "-m", "config.demo", "--no-story", "--var", str(var)],
             cwd=ROOT,
-            env={**os.environ, **ports, "DEMO_FSYNC": "no"},
+            env={**os.environ, **ports, "DEMO_FSYNC": "no", **_messages_in(var)},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -92,18 +94,35 @@ def running_demo(var: Path) -> Iterator[Demo]:
             process.wait(timeout=60)
 
 
+def _messages_in(var: Path) -> dict[str, str]:
+    """Messages to phones go into a file, out of which the renter's code is read."""
+    outbox = var / "sms.jsonl"
+    outbox.unlink(missing_ok=True)
+    return {"SMS_BACKEND": "apps.accounts.messaging.FileBackend", "SMS_OUTBOX": str(outbox)}
+
+
 def pages(demo: Demo) -> dict[str, tuple[str, str]]:
-    """Return the pages by name: who looks (payer, landlord, operator), and the address."""
+    """Return the pages by name: who looks (payer, renter, landlord, operator), and the address."""
     first = demo["landlords"][0]["id"]
     mine = [meter for meter in demo["meters"] if meter["landlord"] == first]
     lit, meter = mine[1], f"/admin/meters/meter/{mine[1]['id']}/change/"
     stock = demo.get("stock") or []
+    order = _order(demo, lit)
     named = {
         "qr-page": ("payer", lit["qr_url"]),
         "qr-page-fresh": ("payer", mine[0]["qr_url"]),
         "qr-unknown": ("payer", f"{demo['base_url']}/q/nobody-printed-this"),
-        "order": ("payer", _order(demo, lit)),
-        "order-help": ("payer", _order(demo, lit) + "/help"),
+        "order": ("payer", order),
+        "order-help": ("payer", f"{order}/help"),
+        "receipt": ("payer", f"{order}/receipt"),
+        "qr-use": ("renter", f"{lit['qr_url']}/use"),
+        "qr-warning": ("renter", f"{lit['qr_url']}/warning"),
+        "qr-mine": ("renter", f"{lit['qr_url']}/mine"),
+        "qr-enter": ("payer", f"{lit['qr_url']}/enter"),
+        "qr-recent": ("payer", f"{lit['qr_url']}/recent"),
+        "join-login": ("payer", "/join/login"),
+        "join-claim": ("landlord", "/join/claim"),
+        "join-claimed": ("landlord", f"/join/claimed/{lit['qr_token']}"),
         "join": ("payer", "/join/"),
         "desk": ("landlord", "/admin/"),
         "desk-meters": ("landlord", "/admin/meters/meter/"),
@@ -112,8 +131,15 @@ def pages(demo: Demo) -> dict[str, tuple[str, str]]:
         "desk-payments": ("landlord", "/admin/income/payment/"),
         "desk-readings": ("landlord", "/admin/readings/reading/"),
         "desk-leases": ("landlord", "/admin/meters/lease/"),
+        "desk-recharge": ("landlord", meter.replace("change", "recharge")),
+        "desk-price": ("landlord", meter.replace("change", "price")),
+        "desk-power-off": ("landlord", meter.replace("change", "power-off")),
+        "desk-lease": ("landlord", meter.replace("change", "lease")),
+        "desk-payment": ("landlord", f"/admin/income/payment/{_payment(demo)}/change/"),
         "desk-audit": ("landlord", "/admin/accounts/auditline/"),
         "ops": ("operator", "/ops/"),
+        "ops-queues": ("operator", "/ops/queues/"),
+        "ops-stock-in": ("operator", "/ops/meters/stockedmeter/import/"),
         "ops-stock": ("operator", "/ops/meters/stockedmeter/"),
         "ops-gateways": ("operator", "/ops/meters/gateway/"),
         "ops-sessions": ("operator", "/ops/meters/presence/"),
@@ -123,6 +149,28 @@ def pages(demo: Demo) -> dict[str, tuple[str, str]]:
     if stock:
         named["qr-unclaimed"] = ("payer", stock[0]["qr_url"])
     return named
+
+
+def papers(demo: Demo) -> dict[str, str]:
+    """Return what is printed, by name: the addresses of PDFs."""
+    return {
+        "paper-labels": "/api/v1/meters/labels.pdf",
+        "paper-receipt": f"/api/v1/payments/{_payment(demo)}/receipt.pdf",
+    }
+
+
+def _payment(demo: Demo) -> str:
+    """The newest payment of the first landlord."""
+    paid = _asked(demo, "income/payments?state=paid") or _asked(demo, "income/payments")
+    return str(paid["results"][0]["id"])
+
+
+def _asked(demo: Demo, what: str) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {demo['landlords'][0]['token']}"}
+    answer = requests.get(f"{demo['base_url']}/api/v1/{what}", headers=headers, timeout=10)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def _order(demo: Demo, meter: dict[str, str]) -> str:
@@ -145,15 +193,18 @@ def paint(demo: Demo, chromium: str, say: Callable[[str], None]) -> int:
     count = 0
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+        renter = _renters_cookies(browser, demo)
         for language, code in LANGUAGES.items():
             for width, height in WIDTHS.items():
-                for who in ("payer", "landlord", "operator"):
+                for who in ("payer", "renter", "landlord", "operator"):
                     context = browser.new_context(
                         viewport={"width": width, "height": height},
                         locale="zh-CN" if language == "zh" else "en-US",
                         user_agent=PHONES["wechat"] if who == "payer" and width == 375 else None,
                     )
                     context.add_cookies([{"name": "django_language", "value": code, "url": demo["base_url"]}])
+                    if who == "renter":
+                        context.add_cookies(renter)
                     page = context.new_page()
                     if who in logins:
                         username, password, door = logins[who]
@@ -170,6 +221,12 @@ def paint(demo: Demo, chromium: str, say: Callable[[str], None]) -> int:
                         page.wait_for_timeout(400)
                         page.screenshot(path=TARGET / f"{name}-{width}-{language}.png", full_page=True)
                         count += 1
+                    if who == "landlord" and width == 1280:
+                        for name, address in papers(demo).items():
+                            _print(
+                                context.request.get(demo["base_url"] + address).body(), f"{name}-{language}"
+                            )
+                            count += 1
                     context.close()
                 say(f"{width} px, {language}: done")
         browser.close()
@@ -177,6 +234,39 @@ def paint(demo: Demo, chromium: str, say: Callable[[str], None]) -> int:
     shutil.copy(TARGET / "qr-page-375-zh.png", TARGET / "qr-page.png")
     shutil.copy(TARGET / "desk-1280-zh.png", TARGET / "desk.png")
     return count
+
+
+def _renters_cookies(browser: Any, demo: Demo) -> list[Any]:
+    """Log the renter of the second meter in by the code on her phone, once; returns her browser's cookies."""
+    first = demo["landlords"][0]["id"]
+    lit = [meter for meter in demo["meters"] if meter["landlord"] == first][1]
+    [phone] = {
+        lease["renter_phone"]
+        for lease in _asked(demo, "leases")["results"]
+        if lease["meter"] == lit["id"] and lease["ends_at"] is None
+    }
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{lit['qr_url']}/enter")
+    page.fill("input[name=phone]", phone)
+    page.click("button.main")
+    page.wait_for_selector("input[name=code]")
+    sent = (ROOT / "var" / "screenshots" / "sms.jsonl").read_text("utf-8").splitlines()
+    text = next(message["text"] for message in map(json.loads, reversed(sent)) if message["phone"] == phone)
+    page.fill("input[name=code]", re.findall(r"\b\d{6}\b", text)[0])
+    page.click("button.main")
+    page.wait_for_url("**/mine")
+    cookies = [each for each in context.cookies() if each["name"] != "django_language"]
+    context.close()
+    return cookies
+
+
+def _print(file: bytes, name: str) -> None:
+    """Draw the first page of a PDF as a printer would."""
+    import pypdfium2
+
+    with pypdfium2.PdfDocument(file) as document:
+        document[0].render(scale=1.5).to_pil().save(TARGET / f"{name}.png")
 
 
 def main() -> int:

@@ -197,9 +197,13 @@ class StockAdmin(ScopedModelAdmin):
     def claimed(self, row: Any) -> str:
         return row.owner_name or words.NOTHING
 
-    @admin.display(description=gettext_lazy("claim code"), boolean=True)
-    def coded(self, row: Any) -> bool:
-        return bool(row.claim_code_hash)
+    @admin.display(description=gettext_lazy("claim code"))
+    def coded(self, row: Any) -> SafeString:
+        if row.owner_name is not None:
+            return SafeString(words.NOTHING)
+        if row.claim_code_hash:
+            return cells.said(words.Said(_("on its card"), "good"))
+        return cells.said(words.Said(_("none"), "warn", _("Give it a new card; nobody can claim it.")))
 
     @admin.display(description=gettext_lazy("stocked"), ordering="stocked_at")
     def stocked(self, row: Any) -> SafeString:

@@ -10,6 +10,8 @@ from apps.landing.desk import words
 
 _ACTS = {
     "account.open": gettext_noop("Collection account opened"),
+    "fapiao.issue": gettext_noop("Fapiao issued"),
+    "fapiao.request": gettext_noop("Fapiao asked for"),
     "landlord.change": gettext_noop("Landlord's settings changed"),
     "lease.begin": gettext_noop("Renter moved in"),
     "lease.end": gettext_noop("Lease given its end"),

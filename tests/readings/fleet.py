@@ -48,8 +48,11 @@ class Hung:
 class Fleet:
     """Every meter of the demo, asked by the clock; `now` is moved on by `run`."""
 
-    def __init__(self, var: Path, now: datetime, *, part: int = 0, parts: int = 1) -> None:
+    def __init__(
+        self, var: Path, now: datetime, *, part: int = 0, parts: int = 1, step: timedelta = MINUTE
+    ) -> None:
         self.now = now
+        self._step = step
         self.asked_in: Counter[datetime] = Counter()
         self._letters: list[tuple[str, SendLetter]] = []
         make_merchants(var / "sandbox", list(LANDLORDS))
@@ -106,9 +109,9 @@ class Fleet:
     def refuse(self, gateway: str, serial: str, session: UUID, reason: str) -> None:
         raise AssertionError(f"{serial} was refused: {reason}")
 
-    def minute(self) -> None:
-        """Do what beat, worker and sweeper do in a minute."""
-        for _landlord_id, meter_id in schedules.meters_to_read(now=self.now):
+    def turn(self) -> None:
+        """Do what beat, worker and sweeper do between two rings of the schedule (a minute)."""
+        for _landlord_id, meter_id in schedules.meters_to_read(now=self.now, call_every_s=self._step.seconds):
             meter = self._by_id[meter_id]
             self.asked_in[self.now] += 1
             with landlord_scope(meter.landlord_id):
@@ -123,7 +126,7 @@ class Fleet:
                     self._turn(self._by_id[meter_id])
         while self._letters:
             self._hear(*self._letters.pop(0))
-        self.now += MINUTE
+        self.now += self._step
 
     def _turn(self, meter: Hung) -> None:
         delivery.take_turn(

@@ -33,19 +33,19 @@ def days_of(meter: Hung) -> dict[date, DailyReading]:
 def play(fleet: Fleet, *, keeps_midnights: bool) -> Hung:
     """Read it once, let it be away over a midnight, half a day long without a word to it, and let it come back."""
     (meter,) = fleet.meters
-    fleet.minute()
+    fleet.turn()
     fleet.now = LEFT
     fleet.go(meter)
     for at in (ITS_MIDNIGHT + timedelta(minutes=10), ITS_MIDNIGHT + timedelta(hours=12, minutes=10)):
         fleet.now = at
-        fleet.minute()
+        fleet.turn()
         assert days_of(meter) == {}
     fleet.now = BACK
     if not keeps_midnights:
         fleet.forget_midnights(meter)
     fleet.come(meter)
     for _minute in range(31):
-        fleet.minute()
+        fleet.turn()
     return meter
 
 

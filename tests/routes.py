@@ -85,6 +85,25 @@ REST = [
     _route("POST", "api/v1/alerts/<uuid:alert_id>/acknowledge", "401 403 200 200 403 404 403 401", {}),
     _route("POST", f"{_METER}/read", "401 403 202 202 403 404 403 401", {}),
     _route("POST", f"{_METER}/power", "401 403 202 202 403 404 403 401", {"state": "off", "reason": "works"}),
+    _route(
+        "POST", f"{_METER}/keep-power", "401 403 202 202 403 404 403 401", {"state": "on", "reason": "works"}
+    ),
+    _route("POST", f"{_METER}/alarm-lamp", "401 403 202 202 403 404 403 401", {"state": "on"}),
+    _route("POST", f"{_METER}/clock", "401 403 202 202 403 404 403 401", {}),
+    _route("POST", f"{_METER}/account", "401 403 202 202 403 404 403 401", {}),
+    # What nobody can bring back is the owner's, and wants the serial typed.
+    _route(
+        "POST",
+        f"{_METER}/energy-reset",
+        "401 403 422 403 403 404 403 401",
+        {"confirm": "wrong", "reason": "works"},
+    ),
+    _route(
+        "POST",
+        f"{_METER}/purse-initialisation",
+        "401 403 422 403 403 404 403 401",
+        {"confirm": "wrong", "reason": "works"},
+    ),
     _route("GET", f"{_METER}/recharges", "401 403 200 200 200 404 403 401"),
     _route(
         "POST",
@@ -299,6 +318,15 @@ LANDLORDS_DESK = [
     *(
         _route("GET", f"{_LI_METER}/{act}/", _ARRANGERS_OF_LI)
         for act in ("recharge", "power-on", "power-off", "price", "lease", "settings")
+    ),
+    *(
+        _route("GET", f"{_LI_METER}/{act}/", _ARRANGERS_OF_LI)
+        for act in ("keep-power", "release-keep", "lamp-on", "lamp-off", "clock", "account")
+    ),
+    # The owner's alone.
+    *(
+        _route("GET", f"{_LI_METER}/{act}/", "302 302 200 403 403 302 302 302")
+        for act in ("energy-reset", "purse")
     ),
     *(
         _route("GET", f"admin/meters/lease/<path:object_id>/{act}/", _ARRANGERS_OF_LI)

@@ -19,12 +19,13 @@ class Act(StrEnum):
     RECHARGE = "recharge"
     SEE_INCOME = "see_income"
     ARRANGE = "arrange"
+    RESET = "reset"
     GOVERN = "govern"
 
 
 _ALLOWED: dict[Role, frozenset[Act]] = {
     Role.OWNER: frozenset(Act),
-    Role.MANAGER: frozenset(Act) - {Act.GOVERN},
+    Role.MANAGER: frozenset(Act) - {Act.GOVERN, Act.RESET},
     Role.COLLECTOR: frozenset({Act.VIEW, Act.READ_METER, Act.RECHARGE, Act.SEE_INCOME}),
     Role.VIEWER: frozenset({Act.VIEW}),
 }

@@ -60,6 +60,22 @@ class PowerForm(ReasonForm):
         self.fields["reason"].help_text = _("The renter will see this.")
 
 
+class PlainForm(ActForm):
+    """Nothing to fill in: only to say yes, once."""
+
+
+class ResetForm(ReasonForm):
+    """The serial is typed by hand, so that nobody resets the wrong meter, or by mistake."""
+
+    confirm = forms.CharField(
+        label=_("The meter's serial number, typed"),
+        max_length=20,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        help_text=_("All twelve digits, as they stand on the meter."),
+    )
+    field_order = ("reason", "confirm")
+
+
 class RechargeForm(ReasonForm):
     kind = forms.ChoiceField(
         label=_("Kind"),

@@ -20,6 +20,7 @@ from apps.landing.desk import charts, figures, meter_facts, words
 from apps.landing.desk.act_page import ActPages
 from apps.landing.desk.bluetooth import bluetooth_of
 from apps.landing.desk.forms import ActForm, LeaseForm, PowerForm, PriceForm, RechargeForm, SettingsForm
+from apps.landing.desk.rarer_acts import rare_links, rare_views
 from apps.landing.desk.typed import keeps_typed
 from apps.landing.moving_in import move_in
 from apps.meters.models import Command, CommandEvent, Lease, Meter
@@ -46,6 +47,7 @@ class MeterPages(ActPages):
             "price": self.price_view,
             "lease": self.lease_view,
             "settings": self.settings_view,
+            **rare_views(self),
         }
 
     def meter_of(self, thing: Any) -> Any:
@@ -65,6 +67,7 @@ class MeterPages(ActPages):
             meter,
             title=str(meter),
             buttons=self._buttons(request, meter, lease),
+            rare=rare_links(self, request, meter),
             qr=meter_facts.qr(meter),
             bluetooth=bluetooth_of(meter, may_read=self._may(request, Act.READ_METER)),
             lease=lease,
@@ -298,6 +301,8 @@ class MeterPages(ActPages):
             "read_at": words.moment(meter.read_at, now),
             "is_stale": stale,
             "power": words.power(meter.power_on, meter.power_reason),
+            "power_kept": meter.power_kept,
+            "lamp_on": meter.lamp_on,
             "power_since": words.moment(meter.power_at, now) if meter.power_at else "",
             "online": words.online(meter.is_online),
             "frozen": words.frozen(meter.frozen),

@@ -155,7 +155,7 @@ def command_kind(kind: str) -> str:
         CommandKind.LAMP_ON: _("Alarm lamp on"),
         CommandKind.LAMP_OFF: _("Alarm lamp off"),
         CommandKind.SET_CLOCK: _("Set the clock"),
-        CommandKind.OPEN_ACCOUNT: _("Open the account"),
+        CommandKind.OPEN_ACCOUNT: _("Open the meter's account"),
         CommandKind.RESET_ENERGY: _("Reset energy"),
         CommandKind.INIT_PURSE: _("Initialise the purse"),
     }.get(CommandKind(kind), kind)

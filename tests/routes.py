@@ -27,6 +27,7 @@ def _route(method: str, path: str, expected: str, body: dict[str, Any] | None = 
 
 _MEMBER = "api/v1/members/<uuid:member_id>"
 _METER = "api/v1/meters/<uuid:meter_id>"
+_ACCOUNT = "api/v1/collection-accounts/<uuid:collection_account_id>"
 
 REST = [
     # Logging in is for everybody, with an old token too.
@@ -127,6 +128,17 @@ REST = [
         {"seq": 1, "error": "out of reach"},
     ),
     _route("GET", "api/v1/commands/<uuid:command_id>", "401 403 200 200 200 404 403 401"),
+    _route("GET", "api/v1/income/settlements", "401 403 200 200 403 200 403 401"),
+    _route("GET", "api/v1/collection-accounts", "401 403 200 403 403 200 403 401"),
+    _route(
+        "POST",
+        "api/v1/collection-accounts",
+        "401 403 400 403 403 400 403 401",
+        {"channel": "wechat", "credentials": {}, "password": "wrong"},
+    ),
+    _route("GET", _ACCOUNT, "401 403 200 403 403 404 403 401"),
+    _route("PATCH", _ACCOUNT, "401 403 400 403 403 404 403 401", {"is_active": False, "password": "wrong"}),
+    _route("POST", f"{_ACCOUNT}/verify", "401 403 202 403 403 404 403 401", {}),
     _route("GET", "api/v1/sites", "401 403 200 200 200 200 403 401"),
     _route("POST", "api/v1/sites", "401 403 201 201 403 201 403 401", {"name": "New Court"}),
     _route("PATCH", "api/v1/sites/<uuid:site_id>", "401 403 200 200 403 404 403 401", {"name": "New Court"}),
@@ -272,6 +284,8 @@ _EVERY_ARRANGER = "302 302 200 200 403 200 302 302"
 _NO_MEMBER = "302 302 403 403 403 403 302 302"
 _MEMBERS_OF_LI = "302 302 200 200 200 302 302 302"
 _ARRANGERS_OF_LI = "302 302 200 200 403 302 302 302"
+_OWNERS = "302 302 200 403 403 200 302 302"
+_OWNER_OF_LI = "302 302 200 403 403 302 302 302"
 _OPERATOR = "302 302 302 302 302 302 200 302"
 _NO_OPERATOR = "302 302 302 302 302 302 403 302"
 
@@ -348,7 +362,7 @@ LANDLORDS_DESK = [
     ),
     *(
         route
-        for name in ("income/recharge", "income/payment", "accounts/auditline")
+        for name in ("income/recharge", "income/payment", "income/settlement", "accounts/auditline")
         for route in _records(
             f"admin/{name}",
             everything=_EVERY_ARRANGER,
@@ -356,6 +370,25 @@ LANDLORDS_DESK = [
             one=_ARRANGERS_OF_LI,
             delete=_NO_MEMBER,
         )
+    ),
+    *_records(
+        "admin/income/collectionaccount",
+        everything=_OWNERS,
+        add=_NO_MEMBER,
+        one=_OWNER_OF_LI,
+        delete=_NO_MEMBER,
+    ),
+    _route("GET", "admin/income/collectionaccount/set-up/", _OWNERS),
+    _route("GET", "admin/income/collectionaccount/set-up/<slug:strategy>/<slug:channel>/", _OWNERS),
+    # Leads back to the account's page, whose button asks.
+    _route(
+        "GET",
+        "admin/income/collectionaccount/<path:object_id>/check/",
+        "302 302 302 403 403 302 302 302",
+    ),
+    *(
+        _route("GET", f"admin/income/collectionaccount/<path:object_id>/{act}/", _OWNER_OF_LI)
+        for act in ("name", "close")
     ),
     *(
         route
@@ -372,6 +405,17 @@ LANDLORDS_DESK = [
 
 OPERATORS_DESK = [
     _route("GET", "ops/", _OPERATOR),
+    _route("GET", "ops/income/collectionaccount/for/<uuid:landlord_id>/set-up/", _OPERATOR),
+    _route(
+        "GET",
+        "ops/income/collectionaccount/for/<uuid:landlord_id>/set-up/<slug:strategy>/<slug:channel>/",
+        _OPERATOR,
+    ),
+    _route("GET", "ops/income/collectionaccount/<path:object_id>/check/", _AWAY),
+    *(
+        _route("GET", f"ops/income/collectionaccount/<path:object_id>/{act}/", _OPERATOR)
+        for act in ("name", "close", "acknowledge")
+    ),
     _route("GET", "ops/queues/", _OPERATOR),
     # The landlord makes fapiaos, nobody for her.
     _route("GET", "ops/income/payment/<path:object_id>/fapiao/", _NO_OPERATOR),
@@ -395,6 +439,7 @@ OPERATORS_DESK = [
             "meters/letter",
             "meters/meter",
             "income/payment",
+            "income/collectionaccount",
             "accounts/auditline",
             "accounts/landlord",
             "accounts/user",

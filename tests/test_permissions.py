@@ -25,7 +25,7 @@ from apps.alerts.models import Alert
 from apps.common.ids import uuid7
 from apps.common.scoping import ScopedModel, landlord_scope
 from apps.common.walls import owned_models
-from apps.income.models import CollectionAccount, Order, Payment
+from apps.income.models import CollectionAccount, Order, Payment, Settlement
 from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind
 from apps.meters.models import Command, Gateway, Letter, Meter, Presence, Room, Site
@@ -122,6 +122,9 @@ def _furnish(house: House, mark: str) -> dict[str, str]:
             review_reason=f"Review {mark}",
             created_at=now,
         )
+        Settlement.objects.create(
+            account=account, number=f"S{mark}", amount_yuan=Decimal("49.70"), created_at=now, next_at=now
+        )
         share_token, share = sharing.share_meter(meter=meter, by_id=by_id, now=now)
         alert = Alert.objects.create(meter=meter, kind=Alert.Kind.LOW_BALANCE, raised_at=now)
         DailyReading.objects.create(
@@ -156,6 +159,9 @@ def _furnish(house: House, mark: str) -> dict[str, str]:
         "token": meter.qr_token,
         "no": no,
         "account_id": str(uuid7()),
+        "collection_account_id": str(account.pk),
+        "landlord_id": str(house.landlord.pk),
+        "strategy": "S1",
         "channel": "wechat",
         "content_type_id": "1",
         "anything": "no/such/thing",

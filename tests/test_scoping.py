@@ -238,6 +238,7 @@ def _places_that_say_everything() -> set[str]:
 EVERYTHING = {
     "apps/alerts/sweeping.py": "which landlords have messages to send",
     "apps/accounts/middleware.py": "the operator's desk",
+    "apps/landing/desk/operator_accounts.py": "the operator finishes a set-up for whichever landlord",
     "apps/income/sweeping.py": "which landlords have payments to poll or recharges to settle",
     "apps/meters/services/schedules.py": "which landlords' meters are due for a reading",
     "apps/meters/sweeping.py": "which landlords have a meter whose turn is due",

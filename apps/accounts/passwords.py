@@ -64,11 +64,23 @@ def change_password(
     return user
 
 
+def ask_again(*, user: User, password: str, now: datetime) -> None:
+    """Let pass who knows her password, before an act that moves money elsewhere. Never inside a scope.
+
+    :raises Refused: `password_wrong` (also for who has none yet), `too_many_tries`.
+    """
+    _guess(user, password, "password", now)
+
+
 def _prove(user: User, old: str, code: str, now: datetime) -> None:
     if not user.has_usable_password():
         codes.use_code(phone=user.username, code=code, now=now)
         return
+    _guess(user, old, "old_password", now)
+
+
+def _guess(user: User, password: str, field: str, now: datetime) -> None:
     tries.take_or_refuse("password", str(user.pk), most=GUESSES, within=GUESSED_WITHIN, now=now)
-    if not check_password(old, user.password):
-        raise PasswordWrong(fields={"old_password": _("Wrong.")})
+    if not check_password(password, user.password):
+        raise PasswordWrong(fields={field: _("Wrong.")})
     tries.forgive("password", str(user.pk))

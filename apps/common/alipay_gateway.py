@@ -105,6 +105,14 @@ def _serial_of(certificate: x509.Certificate) -> str:
     return hashlib.md5(f"{issuer}{certificate.serial_number}".encode(), usedforsecurity=False).hexdigest()
 
 
+def _key_by_serial(pem: str) -> tuple[str, RSAPublicKey]:
+    certificate = _load_certificate(pem, "alipay_cert_pem")
+    key = certificate.public_key()
+    if not isinstance(key, RSAPublicKey):
+        raise CredentialsInvalid("alipay_cert_pem", "not an RSA certificate")
+    return _serial_of(certificate), key
+
+
 def signed_slice(answer: str, response_name: str) -> str:
     """Return the text of one top-level value of a JSON object exactly as it was received.
 
@@ -141,18 +149,18 @@ class AlipayGateway(DCAliPay):
     """The SDK for one app, with certificates checked at the door and answers that are proved or refused.
 
     :param credentials: `app_id`, `app_private_key_pem` (PKCS#1 or PKCS#8, with or without PEM lines),
-        `app_cert_pem`, `alipay_cert_pem`, `alipay_root_cert_pem`.
+        `app_cert_pem`, `alipay_cert_pem`, `alipay_root_cert_pem`; while the platform changes certificates also
+        `more_alipay_certs`, a list, all believed at once; `app_auth_token` where a merchant has authorised this app.
     :param base_url: where the gateway lives; None means Alipay itself.
     :raises CredentialsInvalid: naming the field that cannot be used. Makes no call.
     """
 
     def __init__(self, credentials: dict[str, Any], *, base_url: str | None = None) -> None:
-        certificate = _load_certificate(credential(credentials, "alipay_cert_pem"), "alipay_cert_pem")
-        public_key = certificate.public_key()
-        if not isinstance(public_key, RSAPublicKey):
-            raise CredentialsInvalid("alipay_cert_pem", "not an RSA certificate")
-        self._platform_key = public_key
-        self._platform_cert_sn = _serial_of(certificate)
+        newest = credential(credentials, "alipay_cert_pem")
+        self._platform_keys = dict(
+            _key_by_serial(pem) for pem in [*(credentials.get("more_alipay_certs") or ()), newest]
+        )
+        self._platform_key = _key_by_serial(newest)[1]
         self._app_cert_sn = certificate_serial(credential(credentials, "app_cert_pem"), field="app_cert_pem")
         self._alipay_root_cert_sn = root_serial(credential(credentials, "alipay_root_cert_pem"))
         super().__init__(
@@ -162,6 +170,7 @@ class AlipayGateway(DCAliPay):
             alipay_public_key_cert_string=None,
             alipay_root_cert_string=None,
         )
+        self._app_auth_token = str(credentials.get("app_auth_token") or "")
         self._gateway = f"{(base_url or GATEWAY).rstrip('/')}/gateway.do"
 
     def ask(self, method: str, content: dict[str, Any] | None = None, **top: str) -> dict[str, Any]:
@@ -172,14 +181,16 @@ class AlipayGateway(DCAliPay):
         :raises PlatformUnreachable: nobody answered, or the platform does not know.
         :raises PlatformAnswerInvalid: the answer proves nothing.
         """
+        if self._app_auth_token:
+            top = {"app_auth_token": self._app_auth_token, **top}
         with outside_call("alipay"):
             answer: dict[str, Any] = self.server_api(method, content, **top)
         _require_success(answer)
         return answer
 
     def proves(self, message: bytes, signature: str) -> bool:
-        """Say whether the platform signed `message`. Never raises."""
-        return proves(self._platform_key, message, signature)
+        """Say whether the platform signed `message`, with any certificate believed now. Never raises."""
+        return any(proves(key, message, signature) for key in self._platform_keys.values())
 
     def build_body(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         body: dict[str, Any] = super().build_body(*args, **kwargs)
@@ -223,7 +234,7 @@ class AlipayGateway(DCAliPay):
         except (ValueError, KeyError, TypeError):
             raise PlatformAnswerInvalid("NOT_READABLE", "not the JSON that was asked for") from None
         serial = envelope.get("alipay_cert_sn")
-        if serial is not None and serial != self._platform_cert_sn:
+        if serial is not None and serial not in self._platform_keys:
             raise PlatformAnswerInvalid("CERTIFICATE_CHANGED", f"signed with {serial}")
         if not self.proves(signed.encode(charset), str(envelope.get("sign"))):
             raise PlatformAnswerInvalid("BAD_SIGNATURE", response_type)
@@ -233,10 +244,10 @@ class AlipayGateway(DCAliPay):
 def _require_success(answer: dict[str, Any]) -> None:
     # alipay.system.oauth.token answers a success without any code.
     if answer.get("code", "10000") != "10000":
-        _raise_failure(answer)
+        _raise_failure(answer, is_signed=True)
 
 
-def _raise_failure(failure: dict[str, Any]) -> None:
+def _raise_failure(failure: dict[str, Any], *, is_signed: bool = False) -> None:
     code, sub_code = str(failure.get("code", "")), str(failure.get("sub_code") or "")
     if not code or code == "10000":
         # A success that nobody signed is no answer; a failure needs no proof, since it moves nothing.
@@ -244,7 +255,7 @@ def _raise_failure(failure: dict[str, Any]) -> None:
     detail = str(failure.get("sub_msg") or failure.get("msg") or "")
     if code in UNKNOWN_CODES or sub_code in UNKNOWN_SUB_CODES:
         raise PlatformUnreachable(f"alipay does not know: {sub_code or code}")
-    raise PlatformRefused(sub_code or code, detail)
+    raise PlatformRefused(sub_code or code, detail, is_signed=is_signed)
 
 
 def _decoded(reply: requests.Response) -> tuple[str, str]:

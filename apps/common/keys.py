@@ -2,6 +2,8 @@
 
 import base64
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from cryptography import x509
@@ -12,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from apps.common.platforms import CredentialsInvalid, credential
+
+_FIRST_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 def _der(text: str) -> bytes:
@@ -70,3 +74,35 @@ def proves(key: RSAPublicKey, message: bytes, signature: str) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return base64.b64encode(raw).decode() == signature
+
+
+@dataclass(frozen=True)
+class CertificateFacts:
+    """What a certificate says of itself; `serial` in hexadecimal as WeChat names it, `ends_at` aware, UTC."""
+
+    serial: str
+    ends_at: datetime
+    key: RSAPublicKey
+
+
+def certificate_facts(pem: str, *, field: str) -> CertificateFacts:
+    """Return the facts of the first certificate in a text.
+
+    :raises CredentialsInvalid: if there is none that can be read, or it is not RSA.
+    """
+    first = _FIRST_CERTIFICATE.search(pem)
+    try:
+        certificate = x509.load_der_x509_certificate(_der(first[1] if first else pem))
+    except (ValueError, TypeError):
+        raise CredentialsInvalid(field, "not a certificate that can be read") from None
+    key = certificate.public_key()
+    if not isinstance(key, RSAPublicKey):
+        raise CredentialsInvalid(field, "not an RSA certificate")
+    return CertificateFacts(f"{certificate.serial_number:X}", certificate.not_valid_after_utc, key)
+
+
+def belongs(certificate: CertificateFacts, private_pem: str) -> bool:
+    """Say whether a PKCS#8 private key is the one the certificate speaks of."""
+    key = serialization.load_pem_private_key(private_pem.encode(), password=None)
+    assert isinstance(key, RSAPrivateKey)
+    return key.public_key().public_numbers() == certificate.key.public_numbers()

@@ -41,9 +41,14 @@ class PlatformAnswerInvalid(PlatformUnreachable):
 
 
 class PlatformRefused(PlatformError):
-    """The platform understood and said no. `code` is the platform's own (`sub_code` at Alipay)."""
+    """The platform understood and said no. `code` is the platform's own (`sub_code` at Alipay).
 
-    def __init__(self, code: str, detail: str = "") -> None:
+    `is_signed` says that the answer was proved to be the platform's; a refusal moves nothing, so most callers do
+    not ask.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, is_signed: bool = False) -> None:
+        self.is_signed = is_signed
         self.code = code
         self.detail = detail[:LONGEST_DETAIL]
         super().__init__(f"{code}: {self.detail}" if self.detail else code)

@@ -3,22 +3,47 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from apps.income import postings
-from apps.income.models import Payment, Payout, Posting, Recharge, Refund
+from apps.income.models import (
+    CollectionAccount,
+    Payment,
+    Payout,
+    Posting,
+    Recharge,
+    Refund,
+    Settlement,
+)
 from apps.income.postings import Asset
 from apps.income.services.ledger import balance
-from apps.income.states import HOLDS_MONEY, PaymentState, RechargeState, RefundState
+from apps.income.states import (
+    HOLDS_MONEY,
+    TRANSFER_UNDER_WAY,
+    PaymentState,
+    RechargeState,
+    RefundState,
+    SettlementState,
+)
 from apps.meters.models import Meter
 from apps.meters.states import CommandState
 
 
 def check_books() -> list[str]:
     """Return what is wrong with the books of the landlord in scope, one sentence each; empty means they hold."""
-    return [*_recharges(), *_payments(), *_refunds(), *_advances(), *_remainders(), *_energy()]
+    return [
+        *_recharges(),
+        *_payments(),
+        *_refunds(),
+        *_settlements(),
+        *_fees(),
+        *_advances(),
+        *_remainders(),
+        *_energy(),
+    ]
 
 
 def _recharges() -> Iterator[str]:
@@ -70,6 +95,38 @@ def _refunds() -> Iterator[str]:
     for recharge in Recharge.objects.filter(state=RechargeState.CANCELLED).exclude(payment=None).iterator():
         if recharge.payment_id not in touched:
             yield f"Recharge {recharge.pk} was taken back, but its payment has no refund."
+
+
+def _settlements() -> Iterator[str]:
+    sent: dict[UUID, Decimal] = defaultdict(Decimal)
+    for settlement in Settlement.objects.iterator():
+        under_way = settlement.state in TRANSFER_UNDER_WAY
+        waits = balance(Asset.CNY, postings.in_transfer(settlement.pk))
+        if waits != (settlement.amount_yuan if under_way else 0):
+            yield f"Transfer {settlement.number} is {settlement.state}, and {waits} yuan are on its way by the ledger."
+        if under_way or settlement.state == SettlementState.DONE:
+            sent[settlement.account_id] += settlement.amount_yuan
+    for account in CollectionAccount.objects.filter(strategy="S3"):
+        paid = Payment.objects.filter(account=account, state=PaymentState.PAID)
+        back = Refund.objects.filter(payment__account=account, state=RefundState.DONE)
+        owed = (
+            _sum(paid, "amount_yuan") - _sum(paid, "fee_yuan") - _sum(back, "amount_yuan") - sent[account.pk]
+        )
+        booked = balance(Asset.CNY, postings.payable(account.pk))
+        if booked != owed:
+            yield f"{account}: {owed} yuan are owed to the payee by payments and transfers, {booked} by the ledger."
+
+
+def _fees() -> Iterator[str]:
+    for account in CollectionAccount.objects.all():
+        kept = _sum(Payment.objects.filter(account=account), "fee_yuan")
+        booked = -balance(Asset.CNY, postings.channel_fee(account.pk))
+        if kept != booked:
+            yield f"{account}: the channel kept {kept} yuan by its payments, {booked} by the ledger."
+
+
+def _sum(rows: QuerySet[Any], field: str) -> Decimal:
+    return rows.aggregate(sum=Sum(field))["sum"] or Decimal(0)
 
 
 def _advances() -> Iterator[str]:

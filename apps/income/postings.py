@@ -9,6 +9,12 @@ An account is a text, `kind` or `kind:id`; a balance is what came in less what w
           remainder:<holder>             too little for one step of energy; carried to the next recharge of the
                                          lease, paid out when it has ended
           owed:<payment>                 to go back to the payer; nothing was or will be bought with it
+          collected:<account>            of that, what the operator holds for the landlord (S3; grows negative)
+          payable:<account>              owed to the payee of that account, and not yet on its way
+          in_transfer:<settlement>       on its way to the payee
+          transferred:<account>          what the payee has got
+          channel_fee:<account>          what the channel kept of payments through it (grows negative)
+          fees                           the landlord's cost of being paid
           rounding                       the landlord's part of what cannot be split (grows negative)
           energy_sold                    the landlord's income
     KWH   issued                         energy made (grows negative)
@@ -41,6 +47,7 @@ class Move:
     amount: Decimal
 
 
+FEES = "fees"
 ENERGY_SOLD = "energy_sold"
 CASH = "cash"
 ROUNDING = "rounding"
@@ -53,6 +60,26 @@ def holder_of(*, lease_id: UUID | None, meter_id: UUID) -> str:
 
 def channel_account(account_id: UUID) -> str:
     return f"channel:{account_id}"
+
+
+def collected(account_id: UUID) -> str:
+    return f"collected:{account_id}"
+
+
+def payable(account_id: UUID) -> str:
+    return f"payable:{account_id}"
+
+
+def in_transfer(settlement_id: UUID) -> str:
+    return f"in_transfer:{settlement_id}"
+
+
+def transferred(account_id: UUID) -> str:
+    return f"transferred:{account_id}"
+
+
+def channel_fee(account_id: UUID) -> str:
+    return f"channel_fee:{account_id}"
 
 
 def advance(holder: str) -> str:
@@ -125,3 +152,32 @@ def surplus(*, source: str, payment_id: UUID, amount_yuan: Decimal) -> list[Move
 def refunded(*, payment_id: UUID, destination: str, amount_yuan: Decimal) -> list[Move]:
     """The platform proved that the money went back."""
     return [Move(Asset.CNY, owed(payment_id), destination, amount_yuan)]
+
+
+def fee_kept(*, account_id: UUID, fee_yuan: Decimal) -> list[Move]:
+    """A channel kept its fee of a payment; below zero it gave that much back, with a refund or by its bill."""
+    source, destination = channel_fee(account_id), FEES
+    if fee_yuan < 0:
+        source, destination = destination, source
+    return [Move(Asset.CNY, source, destination, abs(fee_yuan))] if fee_yuan else []
+
+
+def held_for_payee(*, account_id: UUID, amount_yuan: Decimal) -> list[Move]:
+    """The operator took money for a landlord and owes it to her; below zero it gave that much of it back to a payer."""
+    source, destination = collected(account_id), payable(account_id)
+    if amount_yuan < 0:
+        source, destination = destination, source
+    return [Move(Asset.CNY, source, destination, abs(amount_yuan))] if amount_yuan else []
+
+
+def transfer_begun(*, account_id: UUID, settlement_id: UUID, amount_yuan: Decimal) -> list[Move]:
+    """A part of what is owed is on its way."""
+    return [Move(Asset.CNY, payable(account_id), in_transfer(settlement_id), amount_yuan)]
+
+
+def transfer_ended(
+    *, account_id: UUID, settlement_id: UUID, amount_yuan: Decimal, arrived: bool
+) -> list[Move]:
+    """The platform proved how a transfer ended: the payee has the money, or it is owed again."""
+    destination = transferred(account_id) if arrived else payable(account_id)
+    return [Move(Asset.CNY, in_transfer(settlement_id), destination, amount_yuan)]

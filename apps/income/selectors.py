@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
@@ -12,18 +12,27 @@ from apps.common.scoping import current_landlord_id
 from apps.income import postings
 from apps.income.models import CollectionAccount, FapiaoRequest, Order, Payment, Posting, Recharge, Refund
 from apps.income.receipts import Fapiao, Receipt, RefundLine
-from apps.income.states import Channel, PaymentState, RefundState
+from apps.income.states import Channel, CheckState, PaymentState, RefundState
 
 _FEN = Decimal("0.01")
 
 
 @dataclass(frozen=True)
 class ChannelIncome:
-    """What payers paid through one channel before anything went back, and in how many payments."""
+    """What payers paid through one channel, in how many payments, and what of it reaches the bank.
+
+    Net is gross less what went back to payers and less what the channel kept.
+    """
 
     channel: str
     gross_yuan: Decimal
     payments: int
+    refunded_yuan: Decimal
+    fee_yuan: Decimal
+
+    @property
+    def net_yuan(self) -> Decimal:
+        return self.gross_yuan - self.refunded_yuan - self.fee_yuan
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,18 @@ class Income:
     channels: tuple[ChannelIncome, ...]
     gross_yuan: Decimal
     cash_yuan: Decimal
+
+    @property
+    def refunded_yuan(self) -> Decimal:
+        return sum((channel.refunded_yuan for channel in self.channels), Decimal("0.00"))
+
+    @property
+    def fee_yuan(self) -> Decimal:
+        return sum((channel.fee_yuan for channel in self.channels), Decimal("0.00"))
+
+    @property
+    def net_yuan(self) -> Decimal:
+        return sum((channel.net_yuan for channel in self.channels), Decimal("0.00"))
 
 
 def income_of(since: datetime | None, until: datetime | None) -> Income:
@@ -50,8 +71,22 @@ def income_of(since: datetime | None, until: datetime | None) -> Income:
     for source, amount_yuan, entries in _came_in(accounts, since, until):
         so_far_yuan, so_many = gross[accounts[source]]
         gross[accounts[source]] = (so_far_yuan + amount_yuan, so_many + entries)
+    fees = {
+        postings.channel_fee(pk): channel
+        for pk, channel in CollectionAccount.objects.values_list("pk", "channel")
+    }
+    back = _by_channel(accounts, "destination", since, until)
+    kept = _by_channel(fees, "source", since, until)
+    given = _by_channel(fees, "destination", since, until)
+    nothing = Decimal(0)
     channels = tuple(
-        ChannelIncome(channel, amount_yuan.quantize(_FEN), entries)
+        ChannelIncome(
+            channel=channel,
+            gross_yuan=amount_yuan.quantize(_FEN),
+            payments=entries,
+            refunded_yuan=back.get(channel, nothing).quantize(_FEN),
+            fee_yuan=(kept.get(channel, nothing) - given.get(channel, nothing)).quantize(_FEN),
+        )
         for channel, (amount_yuan, entries) in gross.items()
     )
     cash_yuan = sum((row[1] for row in _came_in([postings.CASH], since, until)), Decimal(0))
@@ -64,14 +99,30 @@ def income_of(since: datetime | None, until: datetime | None) -> Income:
     )
 
 
+def _by_channel(
+    accounts: dict[str, str], side: str, since: datetime | None, until: datetime | None
+) -> dict[str, Decimal]:
+    """Return what moved out of (`source`) or into (`destination`) these accounts of the books, by channel."""
+    rows = Posting.objects.filter(asset=postings.Asset.CNY, **{f"{side}__in": list(accounts)})
+    rows = _within(rows, since, until)
+    found: dict[str, Decimal] = {}
+    for account, amount_yuan in rows.values(side).annotate(sum=Sum("amount")).values_list(side, "sum"):
+        channel = accounts[account]
+        found[channel] = found.get(channel, Decimal(0)) + amount_yuan
+    return found
+
+
+def _within(rows: "QuerySet[Posting]", since: datetime | None, until: datetime | None) -> "QuerySet[Posting]":
+    if since is not None:
+        rows = rows.filter(entry__happened_at__gte=since)
+    return rows if until is None else rows.filter(entry__happened_at__lt=until)
+
+
 def _came_in(
     sources: Iterable[str], since: datetime | None, until: datetime | None
 ) -> "QuerySet[Posting, tuple[str, Decimal, int]]":
     rows = Posting.objects.filter(asset=postings.Asset.CNY, source__in=list(sources))
-    if since is not None:
-        rows = rows.filter(entry__happened_at__gte=since)
-    if until is not None:
-        rows = rows.filter(entry__happened_at__lt=until)
+    rows = _within(rows, since, until)
     return (
         rows.values("source")
         .annotate(sum=Sum("amount"), entries=Count("entry", distinct=True))
@@ -136,3 +187,18 @@ def payments_in_review() -> QuerySet[Payment]:
 def can_be_paid() -> bool:
     """Say whether a renter has any channel to pay through."""
     return CollectionAccount.objects.filter(is_active=True).exists()
+
+
+def accounts_to_look_at(now: datetime) -> list[CollectionAccount]:
+    """Return the accounts a landlord has to do something about: one in force whose keys do not match, whose transfers
+    stand still, or whose certificate ends within 30 days.
+    """
+    rows = CollectionAccount.objects.filter(
+        Q(is_active=True)
+        & (
+            Q(check_state=CheckState.MISMATCH)
+            | ~Q(settling_stopped="")
+            | Q(certificate_ends_at__lte=now + timedelta(days=30))
+        )
+    )
+    return list(rows.order_by("id"))

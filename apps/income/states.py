@@ -10,6 +10,14 @@ recharge  OPEN ──► CREDITED     the meter proved it
 refund    CREATED ──► PROCESSING ──► DONE
              └────────────┴──► CLOSED            the platform gave it up: no money moved, another may follow
              └────────────┴──► REVIEW ──► DONE   a person looks; asking again keeps the number
+
+account   UNVERIFIED ──► PENDING ──► VERIFIED    the platform's own answer to a question about an order nobody made
+                            └──────► MISMATCH    key, certificate or number do not belong together
+
+transfer  CREATED ──► PROCESSING ──► DONE        the platform proved it
+             └──► CONFIRMING ──► DONE            the payee confirms in the app, within 24 hours
+             └──────┴───────┴──► RETURNED        no money moved: it is owed again, and another number may follow
+             └──────┴───────┴──► STOPPED         likewise, and nothing more is sent before a person mended the payee
 """
 
 from enum import StrEnum
@@ -61,6 +69,27 @@ class RefundState(StrEnum):
 UNDER_WAY = frozenset({RefundState.CREATED, RefundState.PROCESSING})
 # Its money has gone back or still may: all but CLOSED count against what was paid.
 HOLDS_MONEY = frozenset(RefundState) - {RefundState.CLOSED}
+
+
+class CheckState(StrEnum):
+    UNVERIFIED = "UNVERIFIED"
+    PENDING = "PENDING"
+    VERIFIED = "VERIFIED"
+    MISMATCH = "MISMATCH"
+
+
+class SettlementState(StrEnum):
+    CREATED = "CREATED"
+    PROCESSING = "PROCESSING"
+    CONFIRMING = "CONFIRMING"
+    DONE = "DONE"
+    RETURNED = "RETURNED"
+    STOPPED = "STOPPED"
+
+
+TRANSFER_UNDER_WAY = frozenset(
+    {SettlementState.CREATED, SettlementState.PROCESSING, SettlementState.CONFIRMING}
+)
 
 
 class OrderState(StrEnum):

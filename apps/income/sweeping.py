@@ -6,9 +6,9 @@ from datetime import datetime
 from django.db.models import Q
 
 from apps.common.scoping import everything, landlord_scope
-from apps.income.models import Payment, Recharge, Refund
-from apps.income.services import payments, recharges, refunds
-from apps.income.states import UNDECIDED, UNDER_WAY, RechargeKind, RechargeState
+from apps.income.models import AccountMessage, CollectionAccount, Payment, Recharge, Refund, Settlement
+from apps.income.services import account_messages, accounts, payments, recharges, refunds, settlement
+from apps.income.states import TRANSFER_UNDER_WAY, UNDECIDED, UNDER_WAY, RechargeKind, RechargeState
 from apps.meters.states import CommandState
 
 log = logging.getLogger(__name__)
@@ -51,3 +51,56 @@ def sweep(now: datetime) -> int:
         with landlord_scope(landlord_id):
             recharges.settle(command_id=command_id, now=now)
     return len(due) + len(to_give) + len(ended)
+
+
+def sweep_accounts(now: datetime) -> int:
+    """Check accounts that wait for it, warn of certificates that end soon, send messages; returns how many."""
+    with everything("sweeper: accounts to check, certificates that end, messages to send"):
+        to_check = list(
+            CollectionAccount.objects.filter(check_at__lte=now).values_list("landlord_id", "pk")[:_BATCH]
+        )
+        ending = set(
+            CollectionAccount.objects.filter(
+                is_active=True,
+                warned_at=None,
+                certificate_ends_at__lte=now + account_messages.WARN_BEFORE,
+            ).values_list("landlord_id", flat=True)[:_BATCH]
+        )
+        to_send = list(
+            AccountMessage.objects.filter(state=AccountMessage.State.WAITING, next_at__lte=now).values_list(
+                "landlord_id", "pk"
+            )[:_BATCH]
+        )
+    for landlord_id, account_id in to_check:
+        accounts.check_account(landlord_id=landlord_id, account_id=account_id, now=now)
+    for landlord_id in ending:
+        with landlord_scope(landlord_id):
+            account_messages.warn_of_certificates(now=now)
+    for landlord_id, message_id in to_send:
+        account_messages.send_account_message(landlord_id=landlord_id, message_id=message_id, now=now)
+    return len(to_check) + len(ending) + len(to_send)
+
+
+def sweep_settlements(now: datetime) -> int:
+    """Begin transfers of what is owed, and ask how those under way are; returns how many were touched."""
+    with everything("sweeper: money collected for landlords, to be sent on"):
+        collecting = list(
+            CollectionAccount.objects.filter(strategy="S3", settling_stopped="", payments__state="PAID")
+            .distinct()
+            .values_list("landlord_id", "pk")[:_BATCH]
+        )
+    for landlord_id, account_id in collecting:
+        with landlord_scope(landlord_id):
+            settlement.begin_settlement(account_id=account_id, now=now)
+    with everything("sweeper: transfers to send or to ask about"):
+        due = list(
+            Settlement.objects.filter(state__in=sorted(TRANSFER_UNDER_WAY), next_at__lte=now)
+            .order_by("next_at")
+            .values_list("landlord_id", "pk")[:_BATCH]
+        )
+    for landlord_id, settlement_id in due:
+        try:
+            settlement.send_settlement(landlord_id=landlord_id, settlement_id=settlement_id, now=now)
+        except Exception:
+            log.exception("transfer %s could not be sent", settlement_id)
+    return len(due)

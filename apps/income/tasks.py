@@ -7,7 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from apps.common.queue import LandlordTask
-from apps.income.services import recharges, refunds
+from apps.income.services import account_messages, accounts, recharges, refunds, settlement
 
 
 @shared_task(base=LandlordTask, name="income.settle_recharge")
@@ -20,3 +20,25 @@ def settle_recharge(*, command_id: str, **_: Any) -> None:
 def send_refund(*, landlord_id: str, refund_id: str, **_: Any) -> None:
     """Ask the platform for a refund; opens short scopes of its own, since a platform is called."""
     refunds.send_refund(landlord_id=UUID(landlord_id), refund_id=UUID(refund_id), now=timezone.now())
+
+
+@shared_task(name="income.check_account")
+def check_account(*, landlord_id: str, account_id: str, **_: Any) -> None:
+    """Have a platform prove the keys of an account; opens short scopes of its own, since a platform is called."""
+    accounts.check_account(landlord_id=UUID(landlord_id), account_id=UUID(account_id), now=timezone.now())
+
+
+@shared_task(name="income.send_account_message")
+def send_account_message(*, landlord_id: str, message_id: str, **_: Any) -> None:
+    """Send a message about an account; opens short scopes of its own, since a message leaves the house."""
+    account_messages.send_account_message(
+        landlord_id=UUID(landlord_id), message_id=UUID(message_id), now=timezone.now()
+    )
+
+
+@shared_task(name="income.send_settlement")
+def send_settlement(*, landlord_id: str, settlement_id: str, **_: Any) -> None:
+    """Ask a platform for a transfer; opens short scopes of its own, since a platform is called."""
+    settlement.send_settlement(
+        landlord_id=UUID(landlord_id), settlement_id=UUID(settlement_id), now=timezone.now()
+    )

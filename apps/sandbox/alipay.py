@@ -33,6 +33,7 @@ from apps.sandbox.orders import (
     yuan_from_text,
 )
 from apps.sandbox.signatures import alipay_message, rsa_sign, rsa_verifies
+from apps.sandbox.transfers import TransferRefused, Transfers
 
 _T = TypeVar("_T")
 
@@ -75,6 +76,7 @@ class Alipay:
     faults: Faults
     clock: Callable[[], datetime]
     refund_noted: Callable[[], None]
+    transfers: Transfers
 
     def answer(self, request: Request) -> Answer:
         """Verify, act, and sign exactly the bytes of the answer's node."""
@@ -96,6 +98,8 @@ class Alipay:
             content = _failure("40002", "Invalid Arguments", refusal.sub_code, refusal.sub_msg)
         except BusinessRefused as refusal:
             content = _failure("40004", "Business Failed", refusal.sub_code, refusal.sub_msg)
+        except TransferRefused as refusal:
+            content = _failure("40004", "Business Failed", refusal.code, refusal.message)
         except OrderRefused as refusal:
             content = _failure("40004", "Business Failed", *_REFUSALS[refusal.why])
         return _signed(merchant, node, content, lost)
@@ -104,7 +108,14 @@ class Alipay:
         merchant = self.merchants.alipay.get(parameters.get("app_id", ""))
         if merchant is None:
             raise GatewayRefused("isv.invalid-app-id", "无效的AppID参数")
-        return merchant
+        token = parameters.get("app_auth_token", "")
+        if not token:
+            return merchant
+        for authorised in self.merchants.alipay.values():
+            known = authorised.app_id == merchant.app_id and token == authorised.app_auth_token
+            if known and self.faults.take(("revoke_authorisation",), "alipay", "") is None:
+                return authorised
+        raise GatewayRefused("aop.invalid-app-auth-token", "无效的应用授权令牌")
 
     def _verify(self, merchant: AlipayMerchant, parameters: dict[str, str], now: datetime) -> None:
         if parameters.get("sign_type") != "RSA2":
@@ -140,16 +151,22 @@ class Alipay:
                 return _success(answer), self._loses_answer(order)
             case "alipay.trade.precreate":
                 order = self._order(merchant, parameters, content, "QR", now)
-                code = f"{base_url}/cashier/{order.out_trade_no}?merchant={merchant.app_id}"
+                code = f"{base_url}/cashier/{order.out_trade_no}?merchant={merchant.number}"
                 return _success({"out_trade_no": order.out_trade_no, "qr_code": code}), self._loses_answer(
                     order
                 )
+            case "alipay.fund.trans.uni.transfer":
+                answer = self.transfers.alipay_transfer(merchant, content, now)
+                lost = self.faults.take(("lose_transfer_answer",), "alipay", answer["out_biz_no"])
+                return _success(answer), lost is not None
+            case "alipay.fund.trans.common.query":
+                return _success(self.transfers.alipay_query(merchant, content, now)), False
             case "alipay.trade.query":
                 return _success(trade(self._named(merchant, content, now))), False
             case "alipay.trade.close":
                 order = self._named(merchant, content, now)
                 try:
-                    self.books.shut("alipay", merchant.app_id, order.out_trade_no, now)
+                    self.books.shut("alipay", merchant.number, order.out_trade_no, now)
                 except OrderRefused as refusal:
                     if refusal.why is Why.PAID:
                         raise OrderRefused(Why.UNPAID) from refusal
@@ -168,9 +185,9 @@ class Alipay:
 
     def _named(self, merchant: AlipayMerchant, content: dict[str, Any], now: datetime) -> Order:
         if content.get("trade_no"):
-            order = self.books.find_transaction(merchant.app_id, str(content["trade_no"]), now)
+            order = self.books.find_transaction(merchant.number, str(content["trade_no"]), now)
         else:
-            order = self.books.find("alipay", merchant.app_id, str(content.get("out_trade_no", "")), now)
+            order = self.books.find("alipay", merchant.number, str(content.get("out_trade_no", "")), now)
         if order is None or not order.reached:
             raise OrderRefused(Why.UNKNOWN)
         return order
@@ -204,7 +221,7 @@ class Alipay:
         fixed = {"kind": trade_type, "amount": str(amount_yuan), "subject": str(subject), "buyer": str(buyer)}
         order = Order(
             channel="alipay",
-            merchant=merchant.app_id,
+            merchant=merchant.number,
             app_id=merchant.app_id,
             out_trade_no=content["out_trade_no"],
             trade_type=trade_type,
@@ -226,7 +243,7 @@ class Alipay:
         self, merchant: AlipayMerchant, parameters: dict[str, str], base_url: str, now: datetime
     ) -> Answer:
         order = self._order(merchant, parameters, _biz_content(parameters), "WAP", now)
-        return redirect(f"{base_url}/cashier/{order.out_trade_no}?{urlencode({'merchant': merchant.app_id})}")
+        return redirect(f"{base_url}/cashier/{order.out_trade_no}?{urlencode({'merchant': merchant.number})}")
 
     def _refund(self, merchant: AlipayMerchant, content: dict[str, Any], now: datetime) -> dict[str, Any]:
         order = self._named(merchant, content, now)
@@ -237,7 +254,7 @@ class Alipay:
         _demand(bool(named), "out_request_no")
         if amount_yuan < order.amount_yuan:
             _demand(bool(content.get("out_request_no")), "out_request_no")
-        wished = Refund("alipay", merchant.app_id, order.out_trade_no, str(number), amount_yuan, "", "", now)
+        wished = Refund("alipay", merchant.number, order.out_trade_no, str(number), amount_yuan, "", "", now)
         # A partial refund is told to the order's own notify_url; a full one is not.
         partial = order.refunded_yuan + amount_yuan < order.amount_yuan and bool(order.notify_url)
         notice = new_notice(order, order.notify_url, now, timedelta(), str(number)) if partial else None
@@ -265,7 +282,7 @@ class Alipay:
     ) -> dict[str, Any]:
         order = self._named(merchant, content, now)
         number = str(content.get("out_request_no", ""))
-        refund = self.books.find_refund("alipay", merchant.app_id, number, order.out_trade_no)
+        refund = self.books.find_refund("alipay", merchant.number, number, order.out_trade_no)
         if refund is None:
             return _success({})
         return _success(

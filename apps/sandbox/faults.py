@@ -9,7 +9,15 @@ from typing import Any
 FORGING = ("wrong_amount", "bad_signature", "flip_byte", "old_timestamp", "unknown_serial", "signtest")
 # Kinds decided when the payment happens.
 SCHEDULING = ("delay_notify", "lose_notify")
-KINDS = (*SCHEDULING, "repeat_notify", *FORGING, "lose_answer", "lose_refund_answer")
+# Kinds of the merchant's own money going out, and of what it may do for others.
+TRANSFERRING = (
+    "lose_transfer_answer",
+    "balance_low",
+    "payee_day_limit",
+    "transfer_system_error",
+    "revoke_authorisation",
+)
+KINDS = (*SCHEDULING, "repeat_notify", *FORGING, "lose_answer", "lose_refund_answer", *TRANSFERRING)
 
 MOST = 10_000
 

@@ -10,7 +10,7 @@ import os
 import secrets
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 
 from apps.sandbox import certificates
 from apps.sandbox.signatures import certificate_sn, root_certificate_sn
+
+Roots = list[tuple[x509.Certificate, RSAPrivateKey]]
 
 ROOTS = ("RentMeter Sandbox Root CA R1", "RentMeter Sandbox Root CA R2")
 
@@ -29,7 +31,10 @@ class MerchantsUnreadable(Exception):
 
 @dataclass(frozen=True)
 class WeChatMerchant:
-    """A merchant as WeChat Pay sees it: the key that verifies it and the key that signs for it."""
+    """A merchant as WeChat Pay sees it: the key that verifies it and the key that signs for it.
+
+    A sub-merchant has no keys of its own: with `sp_mchid` the keys are that service provider's.
+    """
 
     owner: str
     mchid: str
@@ -39,11 +44,12 @@ class WeChatMerchant:
     public_key: RSAPublicKey
     platform_key: RSAPrivateKey
     platform_key_id: str
+    sp_mchid: str = ""
 
 
 @dataclass(frozen=True)
 class AlipayMerchant:
-    """An app as Alipay sees it."""
+    """An app as Alipay sees it; with `app_auth_token` a merchant who has authorised a service provider's app."""
 
     owner: str
     app_id: str
@@ -53,6 +59,12 @@ class AlipayMerchant:
     alipay_cert_sn: str
     public_key: RSAPublicKey
     platform_key: RSAPrivateKey
+    app_auth_token: str = ""
+
+    @property
+    def number(self) -> str:
+        """Under which the books keep its orders: the app's, or the app's and the authorising merchant's."""
+        return f"{self.app_id}-{self.seller_id}" if self.app_auth_token else self.app_id
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,9 @@ class Merchants:
 def make_merchants(state: Path, landlords: Sequence[str]) -> dict[str, Any]:
     """Give every landlord a WeChat and an Alipay account and return the whole `merchants.json`.
 
-    Idempotent: an account that exists keeps its numbers and keys; only landlords not seen yet are added.
+    Beside them stand a service provider (`provider`, the operator's) and every landlord as its sub-merchant
+    (`sub_merchants`). Idempotent: an account that exists keeps its numbers and keys; only landlords not seen yet
+    are added.
     """
     platform = state / "platform"
     platform.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -86,9 +100,27 @@ def make_merchants(state: Path, landlords: Sequence[str]) -> dict[str, Any]:
         for owner in dict.fromkeys(landlords):
             if owner not in known:
                 account = (
-                    _wechat(owner, book, platform) if channel == "wechat" else _alipay(owner, roots, platform)
+                    _wechat(owner, book, roots, platform)
+                    if channel == "wechat"
+                    else _alipay(owner, roots, platform)
                 )
                 accounts.append(account)
+    if "provider" not in book:
+        book["provider"] = {
+            "wechat": _wechat("operator", book, roots, platform),
+            "alipay": _alipay("operator", roots, platform),
+        }
+    subs = book.setdefault("sub_merchants", [])
+    for owner in dict.fromkeys(landlords):
+        if owner not in {sub["owner"] for sub in subs}:
+            subs.append(
+                {
+                    "owner": owner,
+                    "sub_mchid": "18" + _digits(8),
+                    "seller_id": "2088" + _digits(12),
+                    "app_auth_token": secrets.token_hex(20),
+                }
+            )
     _write(path, json.dumps(book, ensure_ascii=False, indent=1))
     return book
 
@@ -107,6 +139,8 @@ def load_merchants(state: Path) -> Merchants:
         book = json.loads(path.read_text("utf-8"))
         wechat = {one["mchid"]: _load_wechat(one, state / "platform") for one in book["wechat"]}
         alipay = {one["app_id"]: _load_alipay(one, state / "platform") for one in book["alipay"]}
+        if "provider" in book:
+            _load_provider(book, state / "platform", wechat, alipay)
         secrets_by_app = {
             one["appid"]: str(one["app_secret"]) for one in [*book["wechat"], book["wechat_app"]]
         }
@@ -115,15 +149,20 @@ def load_merchants(state: Path) -> Merchants:
     return Merchants(wechat, alipay, secrets_by_app)
 
 
-def _wechat(owner: str, book: dict[str, Any], platform: Path) -> dict[str, Any]:
+def _wechat(owner: str, book: dict[str, Any], roots: Roots, platform: Path) -> dict[str, Any]:
     merchant_key, platform_key = certificates.new_key(), certificates.new_key()
     mchid = "19" + _digits(8)
+    root, root_key = roots[0]
+    certificate = certificates.leaf_certificate(
+        f"merchant {mchid}", merchant_key.public_key(), root, root_key
+    )
     _write(platform / f"wechat-{mchid}.pem", certificates.private_pem(platform_key))
     return {
         "owner": owner,
         "mchid": mchid,
         **book["wechat_app"],
-        "serial_no": secrets.token_hex(20).upper(),
+        "serial_no": f"{certificate.serial_number:X}",
+        "merchant_cert_pem": certificates.certificate_pem(certificate),
         "private_key_pem": certificates.private_pem(merchant_key),
         "apiv3_key": "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(32)),
         "platform_public_key_pem": certificates.public_pem(platform_key.public_key()),
@@ -131,9 +170,7 @@ def _wechat(owner: str, book: dict[str, Any], platform: Path) -> dict[str, Any]:
     }
 
 
-def _alipay(
-    owner: str, roots: list[tuple[x509.Certificate, RSAPrivateKey]], platform: Path
-) -> dict[str, Any]:
+def _alipay(owner: str, roots: Roots, platform: Path) -> dict[str, Any]:
     app_key, platform_key = certificates.new_key(), certificates.new_key()
     app_id, seller_id = "2021" + _digits(12), "2088" + _digits(12)
     _write(platform / f"alipay-{app_id}.pem", certificates.private_pem(platform_key))
@@ -153,7 +190,7 @@ def _alipay(
     }
 
 
-def _roots(platform: Path) -> list[tuple[x509.Certificate, RSAPrivateKey]]:
+def _roots(platform: Path) -> Roots:
     roots = []
     for number, name in enumerate(ROOTS, start=1):
         path = platform / f"alipay-root-{number}.pem"
@@ -198,6 +235,27 @@ def _load_alipay(account: dict[str, Any], platform: Path) -> AlipayMerchant:
             (platform / f"alipay-{account['app_id']}.pem").read_text("ascii")
         ),
     )
+
+
+def _load_provider(
+    book: dict[str, Any],
+    platform: Path,
+    wechat: dict[str, WeChatMerchant],
+    alipay: dict[str, AlipayMerchant],
+) -> None:
+    """Add the service provider and its sub-merchants to the accounts."""
+    merchant = _load_wechat(book["provider"]["wechat"], platform)
+    app = _load_alipay(book["provider"]["alipay"], platform)
+    wechat[merchant.mchid], alipay[app.number] = merchant, app
+    for sub in book["sub_merchants"]:
+        owner = sub["owner"]
+        wechat[sub["sub_mchid"]] = replace(
+            merchant, owner=owner, mchid=sub["sub_mchid"], sp_mchid=merchant.mchid
+        )
+        authorised = replace(
+            app, owner=owner, seller_id=sub["seller_id"], app_auth_token=sub["app_auth_token"]
+        )
+        alipay[authorised.number] = authorised
 
 
 def _digits(count: int) -> str:

@@ -17,6 +17,7 @@ from apps.sandbox.faults import Faults
 from apps.sandbox.http import Answer, Request, json_answer
 from apps.sandbox.identity import Identity
 from apps.sandbox.merchants import load_merchants
+from apps.sandbox.transfers import Transfers
 from apps.sandbox.wechat import WeChatPay
 
 HOST = "127.0.0.1"
@@ -59,10 +60,11 @@ class SandboxServer:
         self.faults = faults = Faults()
         identity = Identity(merchants, books, clock)
         self._courier = courier = Courier(merchants, books, faults, clock, schedule_s)
-        wechat = WeChatPay(merchants, books, identity, faults, clock, courier.hurry)
-        alipay = Alipay(merchants, books, identity, faults, clock, courier.hurry)
+        transfers = Transfers(books, faults)
+        wechat = WeChatPay(merchants, books, identity, faults, clock, courier.hurry, transfers)
+        alipay = Alipay(merchants, books, identity, faults, clock, courier.hurry, transfers)
         cashier = Cashier(merchants, books, identity, faults, courier, clock)
-        self._http.route = Routes(wechat, alipay, identity, cashier).answer
+        self._http.route = Routes(wechat, alipay, identity, cashier, transfers, clock).answer
         self._http.url = self.url
         self._thread: threading.Thread | None = None
 
@@ -85,8 +87,17 @@ class SandboxServer:
 class Routes:
     """Which part answers which path; the platforms' paths are theirs, the rest is the control port."""
 
-    def __init__(self, wechat: WeChatPay, alipay: Alipay, identity: Identity, cashier: Cashier) -> None:
+    def __init__(
+        self,
+        wechat: WeChatPay,
+        alipay: Alipay,
+        identity: Identity,
+        cashier: Cashier,
+        transfers: Transfers,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._wechat, self._alipay, self._identity, self._cashier = wechat, alipay, identity, cashier
+        self._transfers, self._clock = transfers, clock
 
     def answer(self, request: Request) -> Answer:
         """Answer anything; an unknown path is a plain 404."""
@@ -117,6 +128,14 @@ class Routes:
                 return self._cashier.show_faults(request)
             case (("POST" | "DELETE"), ["faults"]):
                 return self._cashier.change_faults(request)
+            case "GET", ["transfers"]:
+                return json_answer(200, {"transfers": self._transfers.shown(self._clock())})
+            case "POST", ["transfers", number, "confirm"]:
+                return self._transfers.confirm(number, self._clock())
+            case "POST", ["transfers", number, "age"]:
+                return self._transfers.age(number, self._clock())
+            case "POST", ["payees"]:
+                return self._transfers.know_payee(request)
             case "POST", ["logins"]:
                 return self._cashier.log_in(request)
         return json_answer(404, {"code": "not_found", "detail": "no such path"})

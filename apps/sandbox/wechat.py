@@ -30,6 +30,7 @@ from apps.sandbox.orders import (
     yuan_from_fen,
 )
 from apps.sandbox.signatures import rsa_verifies, wechat_request_message
+from apps.sandbox.transfers import TransferRefused, Transfers
 from apps.sandbox.wechat_content import REFUND_TAKES, SCHEME, refund_content, signature_headers, transaction
 
 _T = TypeVar("_T")
@@ -66,6 +67,7 @@ class WeChatPay:
     faults: Faults
     clock: Callable[[], datetime]
     refund_noted: Callable[[], None]
+    transfers: Transfers
 
     def answer(self, request: Request) -> Answer:
         """Verify, act, and sign the answer with the key of the merchant who asked."""
@@ -76,6 +78,8 @@ class WeChatPay:
             merchant = self._verified(request, now)
             status, content, lost = self._act(merchant, request, now)
         except Refused as refusal:
+            status, content = refusal.status, {"code": refusal.code, "message": refusal.message}
+        except TransferRefused as refusal:
             status, content = refusal.status, {"code": refusal.code, "message": refusal.message}
         except OrderRefused as refusal:
             status, code, message = _REFUSALS[refusal.why]
@@ -99,7 +103,7 @@ class WeChatPay:
         if abs(now.timestamp() - int(parts["timestamp"])) > TIMESTAMP_WINDOW.total_seconds():
             raise Refused(401, "SIGN_ERROR", "Http头Authorization中的timestamp与发起请求的时间不得超过5分钟")
         merchant = self.merchants.wechat.get(parts["mchid"])
-        if merchant is None:
+        if merchant is None or merchant.sp_mchid:
             raise Refused(401, "SIGN_ERROR", "商户号不存在")
         if parts["serial_no"] != merchant.serial_no:
             raise Refused(401, "SIGN_ERROR", "商户证书序列号有误")
@@ -134,12 +138,26 @@ class WeChatPay:
                 self._own(merchant, _fields(request).get("mchid"))
                 self.books.shut("wechat", merchant.mchid, number, now)
                 return 204, None, False
+            case _, ["pay", "partner", *rest]:
+                return self._partner(merchant, request, rest, now)
             case "POST", ["refund", "domestic", "refunds"]:
-                content = self._refund(merchant, _fields(request), now)
+                fields = _fields(request)
+                if "sub_mchid" in fields:
+                    merchant = self._sub(merchant, merchant.mchid, fields["sub_mchid"])
+                content = self._refund(merchant, fields, now)
                 lost = self.faults.take(("lose_refund_answer",), "wechat", content["out_trade_no"])
                 return 200, content, lost is not None
             case "GET", ["refund", "domestic", "refunds", number]:
+                if (sub := _query(request, "sub_mchid")) is not None:
+                    merchant = self._sub(merchant, merchant.mchid, sub)
                 return 200, self._seen_refund(merchant, number, now), False
+            case "POST", ["fund-app", "mch-transfer", "transfer-bills"]:
+                fields = _fields(request)
+                content = self.transfers.wechat_transfer(merchant, fields, now)
+                lost = self.faults.take(("lose_transfer_answer",), "wechat", str(fields["out_bill_no"]))
+                return 200, content, lost is not None
+            case "GET", ["fund-app", "mch-transfer", "transfer-bills", "out-bill-no", number]:
+                return 200, self.transfers.wechat_query(merchant, number, now), False
             case "GET", ["certificates"]:
                 raise Refused(
                     404,
@@ -147,6 +165,36 @@ class WeChatPay:
                     "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥",
                 )
         raise Refused(404, "NOT_FOUND", "请求的资源不存在")
+
+    def _partner(
+        self, merchant: WeChatMerchant, request: Request, rest: list[str], now: datetime
+    ) -> tuple[int, Any, bool]:
+        """The service provider's edition: the same acts on a sub-merchant's order."""
+        asked = _fields(request) if request.method == "POST" else {}
+        sp, sub = (asked.get(name) if asked else _query(request, name) for name in ("sp_mchid", "sub_mchid"))
+        owner = self._sub(merchant, sp, sub)
+        match request.method, rest:
+            case "POST", ["transactions", ("jsapi" | "native") as kind]:
+                payer = asked.get("payer")
+                openid = payer.get("sp_openid") if isinstance(payer, dict) else None
+                fields = asked | {"mchid": owner.mchid, "appid": asked.get("sp_appid")}
+                fields["payer"] = {"openid": openid or ""}
+                content = self._order(owner, kind, fields, request.base_url, now)
+                lost = self.faults.take(("lose_answer",), "wechat", asked["out_trade_no"])
+                return 200, content, lost is not None
+            case "GET", ["transactions", "out-trade-no", number]:
+                return 200, self._seen(owner, self.books.find("wechat", owner.mchid, number, now)), False
+            case "POST", ["transactions", "out-trade-no", number, "close"]:
+                self.books.shut("wechat", owner.mchid, number, now)
+                return 204, None, False
+        raise Refused(404, "NOT_FOUND", "请求的资源不存在")
+
+    def _sub(self, merchant: WeChatMerchant, sp_mchid: object, sub_mchid: object) -> WeChatMerchant:
+        self._own(merchant, sp_mchid)
+        found = self.merchants.wechat.get(str(sub_mchid))
+        if found is None or found.sp_mchid != merchant.mchid:
+            raise Refused(403, "NO_AUTH", "特约商户与服务商没有受理关系")
+        return found
 
     def _own(self, merchant: WeChatMerchant, mchid: object) -> None:
         if mchid != merchant.mchid:

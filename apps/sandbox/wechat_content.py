@@ -38,12 +38,18 @@ def signature_headers(merchant: WeChatMerchant, body: bytes, signed_at: datetime
     }
 
 
+def parties(merchant: WeChatMerchant) -> dict[str, str]:
+    """Whose order it is: the merchant's, or the sub-merchant's under its service provider."""
+    if not merchant.sp_mchid:
+        return {"appid": merchant.appid, "mchid": merchant.mchid}
+    return {"sp_appid": merchant.appid, "sp_mchid": merchant.sp_mchid, "sub_mchid": merchant.mchid}
+
+
 def transaction(order: Order, merchant: WeChatMerchant, *, extra_fen: int = 0) -> dict[str, Any]:
     """An order as a query shows it and a notify carries it; `extra_fen` falsifies the amount."""
     total = fen(order.amount_yuan) + extra_fen
     content: dict[str, Any] = {
-        "appid": merchant.appid,
-        "mchid": merchant.mchid,
+        **parties(merchant),
         "out_trade_no": order.out_trade_no,
         "trade_state": order.state.value,
         "trade_state_desc": _STATE_TEXT[order.state],
@@ -56,7 +62,7 @@ def transaction(order: Order, merchant: WeChatMerchant, *, extra_fen: int = 0) -
             "trade_type": order.trade_type,
             "bank_type": "OTHERS",
             "success_time": rfc3339(order.paid_at),
-            "payer": {"openid": order.payer_id},
+            "payer": {"sp_openid" if merchant.sp_mchid else "openid": order.payer_id},
         }
         content["amount"] |= {"payer_total": total, "payer_currency": "CNY"}
     return content
@@ -114,7 +120,8 @@ def notify(
     else:
         event, summary, kind = "REFUND.SUCCESS", "退款成功", "refund"
         content = refund_content(refund, order, max(now, refund.made_at + REFUND_TAKES))
-        content = {"mchid": merchant.mchid, "refund_status": content.pop("status")} | content
+        who = {name: value for name, value in parties(merchant).items() if name.endswith("mchid")}
+        content = who | {"refund_status": content.pop("status")} | content
     nonce = secrets.token_hex(6)
     body = json_bytes(
         {

@@ -178,6 +178,7 @@ class Plan:
             "WECHAT_APP_ID": app["appid"],
             "WECHAT_APP_SECRET": app["app_secret"],
             "ALIPAY_APP_FILE": str(self._alipay_app_file()),
+            "PROVIDER_ACCOUNTS_FILE": str(self._provider_file()),
         }
 
     def _alipay_app_file(self) -> Path:
@@ -185,6 +186,13 @@ class Plan:
         merchants = json.loads((self.sandbox_state / "merchants.json").read_text("utf-8"))
         path = self.var / "alipay_app.json"
         write_private(path, json.dumps(merchants["alipay"][0]))
+        return path
+
+    def _provider_file(self) -> Path:
+        """The demo operator's own accounts: service provider of S2, collector of S3."""
+        merchants = json.loads((self.sandbox_state / "merchants.json").read_text("utf-8"))
+        path = self.var / "provider_accounts.json"
+        write_private(path, json.dumps(merchants.get("provider", {})))
         return path
 
     def _says(self, name: str, pattern: str) -> Callable[[int], bool]:

@@ -179,7 +179,7 @@ def _accounts(house: House, merchants: dict[str, Any], user: User, now: datetime
     for channel, id_field in ((Channel.WECHAT, "mchid"), (Channel.ALIPAY, "seller_id")):
         credentials = next(entry for entry in merchants[channel] if entry["owner"] == house.owner)
         account = CollectionAccount.objects.filter(channel=channel, is_active=True).first()
-        if account is None:
+        if account is None or (account.strategy == "S1" and account.credentials() != credentials):
             open_account(
                 channel=channel,
                 merchant_id=credentials[id_field],
@@ -187,10 +187,6 @@ def _accounts(house: House, merchants: dict[str, Any], user: User, now: datetime
                 by_id=user.pk,
                 now=now,
             )
-        elif account.credentials() != credentials:
-            account.set_credentials(credentials)
-            account.merchant_id = credentials[id_field]
-            account.save(update_fields=["sealed_credentials", "merchant_id"])
 
 
 def _meters(house: House, user: User, renters: list[Renter], now: datetime) -> list[Meter]:

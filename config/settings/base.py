@@ -155,6 +155,8 @@ SPECTACULAR_SETTINGS = {
         "PaymentState": "apps.income.states.PaymentState",
         "RechargeState": "apps.income.states.RechargeState",
         "RefundState": "apps.income.states.RefundState",
+        "SettlementState": "apps.income.states.SettlementState",
+        "CheckState": "apps.income.states.CheckState",
         "Role": "apps.accounts.roles.Role",
         "AlertKind": "apps.alerts.models.Alert.Kind",
         "SiteKind": "apps.meters.models.Site.Kind",
@@ -195,6 +197,8 @@ WECHAT_MINI_APP_ID = env_str("WECHAT_MINI_APP_ID", "")
 WECHAT_MINI_APP_SECRET = env_str("WECHAT_MINI_APP_SECRET", "")
 # A JSON file with app_id, app_private_key_pem, app_cert_pem, alipay_cert_pem and alipay_root_cert_pem.
 ALIPAY_APP = env_json_file("ALIPAY_APP_FILE")
+# A JSON file with the operator's own accounts, `wechat` and `alipay`: service provider of S2, collector of S3.
+PROVIDER_ACCOUNTS = env_json_file("PROVIDER_ACCOUNTS_FILE")
 FIELD_KEYS = env_str("FIELD_KEYS", "")
 SMS_BACKEND = env_str("SMS_BACKEND", "apps.accounts.messaging.ConsoleBackend")
 SMS_OUTBOX = env_str("SMS_OUTBOX", "")
@@ -204,6 +208,8 @@ SWEEPS = [
     ("apps.meters.sweeping.sweep", 1),
     ("apps.income.sweeping.sweep", 1),
     ("apps.readings.months.make_months_ahead", 3600),
+    ("apps.income.sweeping.sweep_accounts", 5),
+    ("apps.income.sweeping.sweep_settlements", 30),
     ("apps.readings.sweeping.sweep", 15),
     ("apps.alerts.sweeping.sweep", 10),
 ]

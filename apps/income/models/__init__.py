@@ -1,13 +1,16 @@
-"""Orders and payments; recharges; refunds; payouts; the ledger."""
+"""Collection accounts; orders and payments; recharges; refunds; payouts; settlements; the ledger."""
 
+from apps.income.models.account import AccountMessage, CollectionAccount
 from apps.income.models.fapiao import FapiaoRequest
 from apps.income.models.ledger import Entry, Posting
-from apps.income.models.payment import CollectionAccount, Order, Payment
+from apps.income.models.payment import Order, Payment
 from apps.income.models.payout import Payout
 from apps.income.models.recharge import Recharge
 from apps.income.models.refund import Refund
+from apps.income.models.settlement import Settlement
 
 __all__ = [
+    "AccountMessage",
     "CollectionAccount",
     "Entry",
     "FapiaoRequest",
@@ -17,4 +20,5 @@ __all__ = [
     "Posting",
     "Recharge",
     "Refund",
+    "Settlement",
 ]

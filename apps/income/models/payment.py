@@ -1,7 +1,4 @@
-"""What the renter asked (order), what the platform did (payment), and through whose account (collection account)."""
-
-import json
-from typing import Any
+"""What the renter asked (order), and what the platform did (payment)."""
 
 from django.db import models
 from django.db.models import Q
@@ -9,49 +6,10 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.fields import amount_yuan_field, energy_field, price_field
 from apps.common.scoping import ScopedModel
-from apps.common.sealing import seal, unseal
-from apps.income.states import Channel, PaymentState
+from apps.income.models.account import CHANNELS, CollectionAccount
+from apps.income.states import PaymentState
+from apps.income.strategies import Strategy
 from apps.meters.models import Lease, Meter
-
-_CHANNELS = [(Channel.WECHAT.value, _("WeChat Pay")), (Channel.ALIPAY.value, _("Alipay"))]
-
-
-class CollectionAccount(ScopedModel):
-    """The landlord's own merchant account (strategy S1): payments land there and nowhere else.
-
-    Keys and certificates are one sealed text, bound to this row.
-    """
-
-    channel = models.CharField(_("channel"), max_length=8, choices=_CHANNELS)
-    merchant_id = models.CharField(_("merchant"), max_length=40)
-    strategy = models.CharField(max_length=2, default="S1", choices=[("S1", "S1")])
-    is_active = models.BooleanField(_("active"), default=True)
-    sealed_credentials = models.TextField(editable=False)
-
-    class Meta(ScopedModel.Meta):
-        abstract = False
-        verbose_name = _("collection account")
-        verbose_name_plural = _("collection accounts")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["landlord", "channel"], condition=Q(is_active=True), name="income_account_one_active"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_channel_display()} ****{self.merchant_id[-4:]}"
-
-    @property
-    def _context(self) -> str:
-        return f"income.CollectionAccount:{self.pk}:{self.landlord_id}"
-
-    def set_credentials(self, credentials: dict[str, Any]) -> None:
-        self.sealed_credentials = seal(json.dumps(credentials), context=self._context)
-
-    def credentials(self) -> dict[str, Any]:
-        """Return the keys in clear; they go to an adapter and nowhere else."""
-        opened: dict[str, Any] = json.loads(unseal(self.sealed_credentials, context=self._context))
-        return opened
 
 
 class Order(ScopedModel):
@@ -65,7 +23,7 @@ class Order(ScopedModel):
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT, verbose_name=_("meter"))
     lease = models.ForeignKey(Lease, null=True, on_delete=models.PROTECT)
     place = models.CharField(_("place"), max_length=160, blank=True)
-    channel = models.CharField(_("channel"), max_length=8, choices=_CHANNELS)
+    channel = models.CharField(_("channel"), max_length=8, choices=CHANNELS)
     amount_yuan = amount_yuan_field(verbose_name=_("amount"))
     price_yuan_per_kwh = price_field(verbose_name=_("price"))
     quoted_energy_kwh = energy_field(verbose_name=_("energy"))
@@ -96,16 +54,21 @@ class Payment(ScopedModel):
     """One attempt to pay an order. The row exists before the platform is called; `out_trade_no` is its key there.
 
     `bridge` and `qr_text` are what the platform answered, kept so that the same request gets the same answer.
+    `strategy` and `payee_print` say how and to whom the money goes, as on the day of the order. `fee_yuan` is what the
+    channel keeps, less what it gave back with refunds; None while nothing is paid.
     """
 
     order = models.ForeignKey(
         Order, on_delete=models.PROTECT, related_name="payments", verbose_name=_("order")
     )
     account = models.ForeignKey(CollectionAccount, on_delete=models.PROTECT, related_name="payments")
-    channel = models.CharField(_("channel"), max_length=8, choices=_CHANNELS)
+    channel = models.CharField(_("channel"), max_length=8, choices=CHANNELS)
+    strategy = models.CharField(max_length=2, default=Strategy.S1)
+    payee_print = models.CharField(max_length=64, blank=True)
     out_trade_no = models.CharField(max_length=32)
     transaction_id = models.CharField(_("platform's number"), max_length=64, blank=True)
     amount_yuan = amount_yuan_field(verbose_name=_("amount"))
+    fee_yuan = amount_yuan_field(verbose_name=_("channel fee"), null=True)
     state = models.CharField(
         _("state"),
         max_length=8,

@@ -1,7 +1,8 @@
 """Alipay, certificate mode, through `python-alipay-sdk`; `apps.common.alipay_gateway` holds its repairs.
 
 Credentials: `app_id`, `seller_id` (the merchant's 2088… number), `app_private_key_pem`, `app_cert_pem`,
-`alipay_cert_pem`, `alipay_root_cert_pem`; `op_app_id` where the mini-program is another app than the payee's.
+`alipay_cert_pem`, `alipay_root_cert_pem`; `op_app_id` where the mini-program is another app than the payee's;
+`app_auth_token` where the merchant has authorised a service provider's app, whose keys these then are.
 
 Sources: Alipay's pages on trade.create, trade.precreate, trade.query, trade.close and the trade notify.
 """
@@ -82,6 +83,15 @@ class AlipayPlatform:
         self.merchant_id = credential(credentials, "seller_id")
         self._op_app_id = str(credentials.get("op_app_id") or self.app_id)
         self._gateway = AlipayGateway(credentials, base_url=base_url)
+
+    def prove(self, out_trade_no: str) -> None:
+        try:
+            self._gateway.ask("alipay.trade.query", {"out_trade_no": checked_out_trade_no(out_trade_no)})
+        except PlatformRefused as refusal:
+            if refusal.code == _NO_TRADE and refusal.is_signed:
+                return
+            raise
+        raise PlatformAnswerInvalid("WRONG_ORDER", "an order nobody made was found")
 
     def create_charge(self, request: ChargeRequest) -> Charge:
         order: dict[str, Any] = {

@@ -156,6 +156,17 @@ class Platform(Protocol):
     merchant_id: str
     app_id: str
 
+    def prove(self, out_trade_no: str) -> None:
+        """Ask about an order nobody made, to find out whether these keys are this merchant's. Changes nothing.
+
+        Returns only for "no such order", signed by the platform with a key we hold. A WeChat APIv3 key proves itself
+        with the first notify only: nothing is sealed with it before.
+
+        :raises PlatformRefused: the platform does not know our key, certificate or number.
+        :raises PlatformAnswerInvalid: we do not know the platform's.
+        :raises PlatformUnreachable: nobody knows.
+        """
+
     def create_charge(self, request: ChargeRequest) -> Charge:
         """Ask the platform for this order. The same request again gives a fresh charge of the same order.
 

@@ -6,7 +6,9 @@ exceptions, answers outside 2xx come back as if they were answers, and its addre
 
 Credentials: `mchid`, `appid`, `serial_no` (of the merchant's own certificate), `private_key_pem`,
 `apiv3_key` (32 bytes), `platform_public_key_pem`, `platform_public_key_id`; while the platform changes keys
-also `more_platform_keys`, a map from serial or key id to a PEM key or certificate, all valid at once.
+also `more_platform_keys`, a map from serial or key id to a PEM key or certificate, all valid at once, and
+`more_apiv3_keys`, a list. With `sub_mchid` (and `sub_appid`) they are a service provider's, and orders are her
+sub-merchant's.
 
 Sources: WeChat Pay documentation pages 4012365334, 4012365336 (requests), 4013053420 (answers, notifies),
 4012075249 (polling).
@@ -47,6 +49,8 @@ from apps.income.platforms.base import (
 )
 from apps.income.platforms.orders import checked_instant, checked_notify_url, checked_out_trade_no
 from apps.income.platforms.wechat_envelope import check_signature, open_notify
+from apps.income.platforms.wechat_parties import Parties
+from apps.income.platforms.wechat_proving import ask_proved
 from apps.income.platforms.wechat_refunds import REFUND_EVENTS, amount_shown, refund_result
 
 GATEWAY = "https://api.mch.weixin.qq.com"
@@ -69,15 +73,9 @@ _ALREADY_PAID = frozenset({"ORDERPAID", "ORDER_PAID"})
 _REFUSED_WITH_500 = frozenset({"OPENID_MISMATCH"})
 _ALREADY_CLOSED = frozenset({"ORDER_CLOSED", "ORDERCLOSED"})
 _SHOWN = (
-    "trade_state",
-    "trade_type",
-    "bank_type",
-    "out_trade_no",
-    "transaction_id",
-    "success_time",
-    "appid",
-    "mchid",
-)
+    "trade_state", "trade_type", "bank_type", "out_trade_no", "transaction_id", "success_time",
+    "appid", "mchid", "sp_mchid", "sub_mchid",
+)  # fmt: skip
 _SHOWN_OF_REFUND = ("refund_status", "refund_id", "out_refund_no", "out_trade_no", "transaction_id", "mchid")
 
 
@@ -87,20 +85,22 @@ class WeChatPlatform:
     channel = "wechat"
 
     def __init__(self, credentials: dict[str, Any], *, base_url: str | None = None) -> None:
-        self.merchant_id = credential(credentials, "mchid")
-        self.app_id = credential(credentials, "appid")
-        self._apiv3_key = credential(credentials, "apiv3_key")
-        if len(self._apiv3_key.encode()) != 32:
+        self._parties = parties = Parties.of(credentials)
+        self.merchant_id, self.app_id = parties.payee, parties.payer_app_id
+        apiv3_key = credential(credentials, "apiv3_key")
+        if len(apiv3_key.encode()) != 32:
             raise CredentialsInvalid("apiv3_key", "not 32 bytes long")
+        self._apiv3_keys = [apiv3_key, *(credentials.get("more_apiv3_keys") or ())]
         self._keys = _platform_keys(credentials)
         platform_key_id = credential(credentials, "platform_public_key_id")
         self._sdk = WeChatPay(
             wechatpay_type=WeChatPayType.JSAPI,
-            mchid=self.merchant_id,
+            mchid=parties.merchant_id,
             private_key=private_key_pem(credentials, "private_key_pem"),
             cert_serial_no=credential(credentials, "serial_no"),
-            appid=self.app_id,
-            apiv3_key=self._apiv3_key,
+            appid=parties.app_id,
+            apiv3_key=apiv3_key,
+            partner_mode=bool(parties.sub_mchid),
             timeout=TIMEOUT_S,
             public_key=public_key_pem(self._keys[platform_key_id]),
             public_key_id=platform_key_id,
@@ -110,22 +110,34 @@ class WeChatPlatform:
         # The SDK's own check fetches certificates for a serial it does not know, and knows one key only.
         transport._verify_signature = self._is_signed
 
+    def prove(self, out_trade_no: str) -> None:
+        parties, path = self._parties, "/v3/pay/transactions/out-trade-no/"
+        asked = f"{path}{checked_out_trade_no(out_trade_no)}?mchid={parties.merchant_id}"
+        if parties.sub_mchid:
+            asked = asked.replace("/pay/", "/pay/partner/").replace("?mchid", "?sp_mchid")
+            asked += f"&sub_mchid={parties.sub_mchid}"
+        try:
+            ask_proved(self._sdk._core, asked, self._keys)
+        except PlatformRefused as refusal:
+            if refusal.code in _NO_SUCH_ORDER and refusal.is_signed:
+                return
+            raise
+        raise PlatformAnswerInvalid("WRONG_ORDER", "an order nobody made was found")
+
     def create_charge(self, request: ChargeRequest) -> Charge:
         order: dict[str, Any] = {
             "description": _shortened(request.description),
             "out_trade_no": checked_out_trade_no(request.out_trade_no),
             "amount": {"total": fen_from_yuan(request.amount_yuan), "currency": "CNY"},
-            "time_expire": checked_instant(request.expires_at)
-            .astimezone(BEIJING)
-            .isoformat(timespec="seconds"),
+            "time_expire": _rfc3339(request.expires_at),
             "notify_url": checked_notify_url(request.notify_url),
             "pay_type": WeChatPayType.JSAPI if request.payer_id else WeChatPayType.NATIVE,
         }
         if request.payer_id:
-            order["payer"] = {"openid": request.payer_id}
+            order["payer"] = self._parties.payer(request.payer_id)
         if request.payer_ip:
             order["scene_info"] = {"payer_client_ip": request.payer_ip}
-        answer = self._ask(self._sdk.pay, **order)
+        answer = self._ask(self._sdk.pay, **order, **self._parties.ordered)
         if request.payer_id:
             return Charge(bridge=self._bridge(_text(answer, "prepay_id")), qr_text=None)
         return Charge(bridge=None, qr_text=_text(answer, "code_url"))
@@ -133,7 +145,7 @@ class WeChatPlatform:
     def query(self, out_trade_no: str, *, by_qr: bool = True) -> PlatformResult:
         checked_out_trade_no(out_trade_no)
         try:
-            answer = self._ask(self._sdk.query, out_trade_no=out_trade_no)
+            answer = self._ask(self._sdk.query, out_trade_no=out_trade_no, **self._parties.named)
         except PlatformRefused as refusal:
             if refusal.code in _NO_SUCH_ORDER:
                 return self._without_order(out_trade_no, "UNKNOWN_ORDER", refusal.code)
@@ -149,7 +161,7 @@ class WeChatPlatform:
     def close(self, out_trade_no: str) -> PlatformResult:
         checked_out_trade_no(out_trade_no)
         try:
-            self._ask(self._sdk.close, out_trade_no=out_trade_no)
+            self._ask(self._sdk.close, out_trade_no=out_trade_no, **self._parties.named)
         except PlatformRefused as refusal:
             if refusal.code in _ALREADY_PAID:
                 return self.query(out_trade_no)
@@ -172,12 +184,14 @@ class WeChatPlatform:
             amount=amount,
             reason=request.reason[:LONGEST_REASON] or None,
             notify_url=checked_notify_url(request.notify_url) if request.notify_url else None,
+            **self._parties.named,
         )
         return refund_result(answer, request.out_trade_no, request.out_refund_no)
 
     def query_refund(self, out_trade_no: str, out_refund_no: str) -> RefundResult:
         try:
-            answer = self._ask(self._sdk.query_refund, out_refund_no=checked_out_trade_no(out_refund_no))
+            wanted = {"out_refund_no": checked_out_trade_no(out_refund_no), **self._parties.named}
+            answer = self._ask(self._sdk.query_refund, **wanted)
         except PlatformRefused as refusal:
             if refusal.code not in _NO_SUCH_ORDER:
                 raise
@@ -190,7 +204,7 @@ class WeChatPlatform:
         return refund_result(answer, out_trade_no, out_refund_no)
 
     def read_notify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PlatformResult:
-        notify = open_notify(headers, body, keys=self._keys, apiv3_key=self._apiv3_key, now=now)
+        notify = open_notify(headers, body, keys=self._keys, apiv3_keys=self._apiv3_keys, now=now)
         evidence = {"notify_id": notify.id, "event_type": notify.event_type, "serial": notify.serial}
         if notify.event_type in REFUND_EVENTS:
             return self._refund(notify.resource, evidence)
@@ -202,6 +216,10 @@ class WeChatPlatform:
         if ok:
             return 200, "application/json", b'{"code":"SUCCESS"}'
         return 400, "application/json", b'{"code":"FAIL","message":"not accepted"}'
+
+    def ask_sdk(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """Ask another of the SDK's questions, its answer proved and its failures told like those of orders."""
+        return self._ask(getattr(self._sdk, name), **arguments)
 
     def _ask(self, call: Any, **arguments: Any) -> dict[str, Any]:
         with outside_call("wechat"):
@@ -246,22 +264,20 @@ class WeChatPlatform:
         out_trade_no = _optional_text(transaction, "out_trade_no")
         if out_trade_no is None:
             raise NotifyRefused("MISSING_FIELD", "out_trade_no")
-        if transaction.get("appid") != self.app_id:
+        if not self._parties.is_app_of(transaction):
             raise NotifyRefused("WRONG_APP", "appid is not ours", out_trade_no=out_trade_no)
         self._check_merchant(transaction, out_trade_no)
         state = STATES.get(str(transaction.get("trade_state")))
         if state is None:
-            raise NotifyRefused(
-                "UNKNOWN_STATE", str(transaction.get("trade_state")), out_trade_no=out_trade_no
-            )
+            said = str(transaction.get("trade_state"))
+            raise NotifyRefused("UNKNOWN_STATE", said, out_trade_no=out_trade_no)
         amount = transaction.get("amount")
         # `payer_total` is lower when WeChat paid a part with its own coupon: the order is paid all the same.
         amount_yuan, currency = _total(amount, out_trade_no) if amount is not None else (None, None)
         transaction_id = _optional_text(transaction, "transaction_id")
         if state == "PAID" and (amount_yuan is None or transaction_id is None):
             raise NotifyRefused("MISSING_FIELD", "amount or transaction_id", out_trade_no=out_trade_no)
-        payer = transaction.get("payer")
-        payer_id = _optional_text(payer, "openid") if isinstance(payer, dict) else None
+        payer_id = self._parties.payer_of(transaction)
         shown = {name: transaction[name] for name in _SHOWN if name in transaction}
         return PlatformResult(
             channel=self.channel,
@@ -312,7 +328,7 @@ class WeChatPlatform:
         )
 
     def _check_merchant(self, content: dict[str, Any], out_trade_no: str) -> None:
-        if content.get("mchid") != self.merchant_id:
+        if not self._parties.is_merchant_of(content):
             raise NotifyRefused("WRONG_MERCHANT", "mchid is not ours", out_trade_no=out_trade_no)
 
     def _without_order(self, out_trade_no: str, state: State, said: str) -> PlatformResult:
@@ -329,6 +345,10 @@ class WeChatPlatform:
             payer_id=None,
             evidence={"said": said},
         )
+
+
+def _rfc3339(instant: datetime) -> str:
+    return checked_instant(instant).astimezone(BEIJING).isoformat(timespec="seconds")
 
 
 def _shortened(description: str) -> str:

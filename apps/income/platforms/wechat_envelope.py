@@ -6,7 +6,7 @@ WeChat's own Go and Java SDKs. Vectors: `wxv3-verify-response-doc`, `wxv3-notify
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,12 +66,13 @@ def open_notify(
     body: bytes,
     *,
     keys: Mapping[str, RSAPublicKey],
-    apiv3_key: str,
+    apiv3_keys: Sequence[str],
     now: datetime,
 ) -> Notify:
     """Return what the platform sealed into a notify.
 
     :param body: the bytes as they arrived.
+    :param apiv3_keys: every key the platform may have sealed with at this moment.
     :param now: aware; a notify from more than 300 s before or after it is refused (a retry is signed anew).
     :raises NotifyRefused: for everything else that can arrive.
     """
@@ -93,10 +94,9 @@ def open_notify(
     associated_data = resource.get("associated_data") or ""
     if not all(isinstance(part, str) and part for part in sealed) or not isinstance(associated_data, str):
         raise NotifyRefused("DECRYPTION", "no sealed resource")
-    try:
-        opened = aes_decrypt(sealed[0], sealed[1], associated_data, apiv3_key)
-    except ValueError:
-        opened = None
+    opened = next(
+        (text for key in apiv3_keys if (text := _unsealed(sealed, associated_data, key)) is not None), None
+    )
     if opened is None:
         raise NotifyRefused("DECRYPTION", "the seal does not open with the APIv3 key")
     return Notify(
@@ -105,6 +105,14 @@ def open_notify(
         serial=named["wechatpay-serial"],
         resource=_object(opened, "NOT_JSON"),
     )
+
+
+def _unsealed(sealed: list[Any], associated_data: str, apiv3_key: str) -> str | None:
+    try:
+        opened: str | None = aes_decrypt(sealed[0], sealed[1], associated_data, apiv3_key)
+    except ValueError:
+        return None
+    return opened
 
 
 def _object(text: str | bytes, code: str) -> dict[str, Any]:

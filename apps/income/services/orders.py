@@ -241,6 +241,8 @@ def _new(
             payment = Payment.objects.create(
                 order=order,
                 account=account,
+                strategy=account.strategy,
+                payee_print=account.payee_print,
                 channel=channel,
                 out_trade_no=f"{no}01",
                 amount_yuan=amount_yuan,

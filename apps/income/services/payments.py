@@ -13,8 +13,10 @@ from apps.common.scoping import landlord_scope
 from apps.income.models import CollectionAccount, Order, Payment
 from apps.income.platforms import base as platforms
 from apps.income.services.channels import platform_of
+from apps.income.services.fees import keep_fee
 from apps.income.services.recharges import recharge_from_payment, why_undeliverable
 from apps.income.services.refunds import PAID_TWICE, apply_refund_result, give_unused_back
+from apps.income.services.settlement import note_collected
 from apps.income.states import MAY_BECOME_PAID, UNDECIDED, PaymentState
 
 log = logging.getLogger(__name__)
@@ -95,6 +97,8 @@ def _paid(payment: Payment, result: platforms.PlatformResult, now: datetime) -> 
     if not changed:
         return Applied.NOTHING
     payment.refresh_from_db()
+    keep_fee(payment=payment, now=now)
+    note_collected(payment=payment, now=now)
     # Two payments of one order may arrive at once: the order's row decides which was first.
     Order.objects.select_for_update(of=("self",)).get(pk=payment.order_id)
     if (

@@ -21,8 +21,10 @@ from apps.income import postings
 from apps.income.models import CollectionAccount, Payment, Recharge, Refund
 from apps.income.platforms import base as platforms
 from apps.income.services.channels import notify_url, platform_of
+from apps.income.services.fees import give_fee_back
 from apps.income.services.ledger import book
 from apps.income.services.recharges import take_back
+from apps.income.services.settlement import note_given_back
 from apps.income.states import HOLDS_MONEY, UNDER_WAY, PaymentState, RechargeState, RefundState
 from apps.meters.post import Post
 from apps.meters.services import commands
@@ -278,6 +280,12 @@ def _book(refund: Refund, account: CollectionAccount, now: datetime) -> None:
         amount_yuan=refund.amount_yuan,
     )
     book(reference=f"refund:{refund.pk}:done", kind="refunded", moves=moves, now=now)
+    payment = (
+        Payment.objects.select_for_update(of=("self",)).select_related("account").get(pk=refund.payment_id)
+    )
+    gone = Refund.objects.filter(payment=payment, state=RefundState.DONE).aggregate(sum=Sum("amount_yuan"))
+    note_given_back(refund=refund, account=account, now=now)
+    give_fee_back(payment=payment, refunded_yuan=gone["sum"], reference=f"refund:{refund.pk}:fee", now=now)
 
 
 def _review(refund: Refund, reason: str) -> None:

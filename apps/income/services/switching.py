@@ -61,9 +61,12 @@ def _payment(found: Found, channel: Channel, now: datetime) -> Payment:
         if payments[-1].pk != newest.pk:
             return payments[-1]
         Order.objects.filter(pk=order.pk).update(channel=channel)
+        account = channels.active_account(channel)
         return Payment.objects.create(
             order=order,
-            account=channels.active_account(channel),
+            account=account,
+            strategy=account.strategy,
+            payee_print=account.payee_print,
             channel=channel,
             out_trade_no=f"{order.no}{len(payments) + 1:02}",
             amount_yuan=order.amount_yuan,

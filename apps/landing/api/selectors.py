@@ -29,7 +29,7 @@ def recharges_in_full() -> QuerySet[Recharge]:
 
 def payments_in_full() -> QuerySet[Payment]:
     """Return payments with everything their line shows."""
-    return Payment.objects.select_related("order__meter__room")
+    return Payment.objects.select_related("order__meter__room", "account")
 
 
 def last_read_asked_at(meter: Meter) -> datetime | None:

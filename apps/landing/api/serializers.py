@@ -245,6 +245,10 @@ class PaymentOut(serializers.ModelSerializer):
     channel = serializers.ChoiceField(choices=CHANNELS)
     state = serializers.ChoiceField(choices=[(state.value, state.name) for state in PaymentState])
     amount_yuan = AmountField()
+    fee_yuan = AmountField(allow_null=True, help_text="What the channel kept; null while nothing is paid.")
+    funds_direct = serializers.BooleanField(
+        source="account.can.funds_direct", help_text="false: collected by the operator, then transferred."
+    )
 
     class Meta:
         model = Payment
@@ -257,6 +261,8 @@ class PaymentOut(serializers.ModelSerializer):
             "out_trade_no",
             "transaction_id",
             "amount_yuan",
+            "fee_yuan",
+            "funds_direct",
             "state",
             "review_reason",
             "created_at",
@@ -267,6 +273,9 @@ class PaymentOut(serializers.ModelSerializer):
 class ChannelIncomeOut(serializers.Serializer):
     channel = serializers.ChoiceField(choices=CHANNELS)
     gross_yuan = AmountField()
+    refunded_yuan = AmountField()
+    fee_yuan = AmountField(help_text="What the channel kept.")
+    net_yuan = AmountField(help_text="Gross less refunds and fee: what reaches the bank.")
     payments = serializers.IntegerField()
 
 
@@ -275,6 +284,9 @@ class IncomeOut(serializers.Serializer):
 
     channels = ChannelIncomeOut(many=True)
     gross_yuan = AmountField()
+    refunded_yuan = AmountField()
+    fee_yuan = AmountField()
+    net_yuan = AmountField()
     cash_yuan = AmountField()
 
     def get_fields(self) -> dict[str, Any]:

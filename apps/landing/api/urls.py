@@ -17,7 +17,13 @@ from apps.landing.api import (
     records,
     renter,
 )
+from apps.landing.api.collection_accounts import (
+    CollectionAccountsView,
+    CollectionAccountView,
+    VerifyAccountView,
+)
 from apps.landing.api.refunds import PaymentRefundsView
+from apps.landing.api.settlements import SettlementsView
 
 urlpatterns = [
     path("meters", meters.MetersView.as_view(), name="api_meters"),
@@ -61,9 +67,21 @@ urlpatterns = [
     path("leases/<uuid:lease_id>/end", leases.LeaseEndView.as_view(), name="api_lease_end"),
     path("shares/<uuid:share_id>", leases.ShareView.as_view(), name="api_share"),
     path("shares/<str:share_token>/accept", leases.AcceptShareView.as_view(), name="api_accept_share"),
+    path("collection-accounts", CollectionAccountsView.as_view(), name="api_collection_accounts"),
+    path(
+        "collection-accounts/<uuid:collection_account_id>",
+        CollectionAccountView.as_view(),
+        name="api_collection_account",
+    ),
+    path(
+        "collection-accounts/<uuid:collection_account_id>/verify",
+        VerifyAccountView.as_view(),
+        name="api_verify_collection_account",
+    ),
     path("income/payments", records.PaymentsView.as_view(), name="api_payments"),
     path("payments/<uuid:payment_id>/refunds", PaymentRefundsView.as_view(), name="api_payment_refunds"),
     path("income/recharges", records.RechargesView.as_view(), name="api_recharges"),
+    path("income/settlements", SettlementsView.as_view(), name="api_settlements"),
     path("income/summary", records.IncomeView.as_view(), name="api_income"),
     path("q/<str:token>", renter.MeterPageView.as_view(), name="api_meter_page"),
     path("q/<str:token>/orders", renter.NewOrderView.as_view(), name="api_new_order"),

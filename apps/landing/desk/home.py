@@ -4,10 +4,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.roles import Act
-from apps.income.selectors import can_be_paid, payments_in_review
+from apps.income.selectors import accounts_to_look_at, can_be_paid, income_of, payments_in_review
+from apps.income.services.account_messages import WARN_BEFORE
+from apps.landing.account_words import check_said, next_step
 from apps.landing.desk import cells, charts, figures, words
 from apps.meters.models import Meter, Presence
 from apps.readings.looks import look_counts, meters_to_look_at
@@ -34,12 +38,27 @@ def home(request: Any, site: Any) -> dict[str, Any]:
         "more_looks": max(sum(counts.values()) - len(looks), 0),
         "review_count": payments_in_review().count() if sees_income else 0,
         "can_be_paid": can_be_paid(),
+        "may_govern": site.may(request, Act.GOVERN),
+        "account_notes": _account_notes(now) if site.may(request, Act.GOVERN) else [],
         "may_arrange": site.may(request, Act.ARRANGE),
         "income": _income(now, zone) if sees_income else None,
         "chart": charts.draw([charts.Value(charts.day_label(day), used) for day, used in days]),
         "chart_days": DAYS,
         **_online(),
     }
+
+
+def _account_notes(now: Any) -> list[dict[str, Any]]:
+    """What is wrong with an account that takes payments, or is being set up."""
+    found = []
+    for account in accounts_to_look_at(now):
+        text = check_said(account) or next_step(account)
+        if account.certificate_ends_at is not None and account.certificate_ends_at <= now + WARN_BEFORE:
+            ends = words.moment(account.certificate_ends_at, now)
+            text = _("Its certificate ends %(when)s; set up the new one before.") % {"when": ends}
+        href = reverse("admin:income_collectionaccount_change", args=[account.pk])
+        found.append({"account": account, "text": text, "href": href})
+    return found
 
 
 def _line(meter: Any, now: Any) -> dict[str, Any]:
@@ -60,11 +79,23 @@ def _line(meter: Any, now: Any) -> dict[str, Any]:
 
 def _income(now: Any, zone: ZoneInfo) -> list[dict[str, Any]]:
     periods = []
+    today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    begins = {"today": today, "month": today.replace(day=1)}
     for name, found in zip(("today", "month"), figures.income(now, zone), strict=True):
+        banked = income_of(begins[name], None)
         channels = [
             (words.channel(key), words.money(value)) for key, value in sorted(found.by_channel.items())
         ]
-        periods.append({"period": name, "total": words.money(found.total_yuan), "channels": channels})
+        periods.append(
+            {
+                "period": name,
+                "total": words.money(found.total_yuan),
+                "channels": channels,
+                "fee": words.money(banked.fee_yuan),
+                "refunded": words.money(banked.refunded_yuan) if banked.refunded_yuan else "",
+                "net": words.money(banked.net_yuan),
+            }
+        )
     return periods
 
 

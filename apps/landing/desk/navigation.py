@@ -35,6 +35,13 @@ def landlord_links() -> list[tuple[Any, list[Link]]]:
             [
                 Link(_("Recharges"), "bolt", "income_recharge_changelist", Act.SEE_INCOME),
                 Link(_("Payments"), "payments", "income_payment_changelist", Act.SEE_INCOME),
+                Link(_("Transfers"), "send_money", "income_settlement_changelist", Act.SEE_INCOME),
+                Link(
+                    _("Collection accounts"),
+                    "account_balance_wallet",
+                    "income_collectionaccount_changelist",
+                    Act.GOVERN,
+                ),
             ],
         ),
         (
@@ -70,6 +77,9 @@ def operator_links() -> list[tuple[Any, list[Link]]]:
                 Link(_("Letters out"), "outgoing_mail", "meters_letter_changelist"),
                 Link(_("Meters"), "electric_meter", "meters_meter_changelist"),
                 Link(_("Payments"), "payments", "income_payment_changelist"),
+                Link(
+                    _("Collection accounts"), "account_balance_wallet", "income_collectionaccount_changelist"
+                ),
             ],
         ),
         (

@@ -19,7 +19,7 @@ from apps.income.models import Payment, Recharge
 from apps.income.selectors import receipt_of
 from apps.income.services.fapiao import mark_fapiao_issued
 from apps.income.states import PaymentState
-from apps.landing.desk import acts, cells, words
+from apps.landing.desk import account_forms, acts, cells, words
 from apps.landing.desk.base import ScopedModelAdmin
 from apps.landing.receipts import receipt_context
 from apps.meters.models import Command
@@ -131,6 +131,8 @@ class PaymentAdmin(ScopedModelAdmin):
     fields: Any = (
         "place",
         "amount",
+        "fee",
+        "way",
         "channel",
         "state_said",
         "review",
@@ -140,7 +142,18 @@ class PaymentAdmin(ScopedModelAdmin):
         "when",
         "paid",
     )
-    readonly_fields: Any = ("place", "amount", "state_said", "review", "order_no", "our_no", "when", "paid")
+    readonly_fields: Any = (
+        "place",
+        "amount",
+        "fee",
+        "way",
+        "state_said",
+        "review",
+        "order_no",
+        "our_no",
+        "when",
+        "paid",
+    )
     change_form_template = "desk/payment.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -189,6 +202,14 @@ class PaymentAdmin(ScopedModelAdmin):
     @admin.display(description=gettext_lazy("amount"), ordering="amount_yuan")
     def amount(self, row: Any) -> str:
         return words.money(row.amount_yuan)
+
+    @admin.display(description=gettext_lazy("channel fee"), ordering="fee_yuan")
+    def fee(self, row: Any) -> str:
+        return words.NOTHING if row.fee_yuan is None else words.money(row.fee_yuan)
+
+    @admin.display(description=gettext_lazy("way"))
+    def way(self, row: Any) -> str:
+        return account_forms.way_words(row.strategy)
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_said(self, row: Any) -> SafeString:

@@ -24,7 +24,19 @@ from unfold.sites import UnfoldAdminSite
 from apps.accounts import selectors
 from apps.accounts.roles import Act, may
 from apps.common.scoping import own_scopes
-from apps.landing.desk import leases, machines, meters, operators, places, records, stock, typed
+from apps.landing.desk import (
+    accounts,
+    leases,
+    machines,
+    meters,
+    operator_accounts,
+    operators,
+    places,
+    records,
+    settlements,
+    stock,
+    typed,
+)
 from apps.landing.desk.home import home
 from apps.landing.desk.login import LandlordLogin, OperatorLogin
 from apps.landing.desk.navigation import Link, landlord_links, operator_links
@@ -301,7 +313,7 @@ class OperatorSite(DeskSite):
 landlord_site = LandlordSite("admin")
 operator_site = OperatorSite("ops")
 
-for page in (meters, leases, records, places):
+for page in (meters, leases, records, places, accounts, settlements):
     page.register(landlord_site)
-for page in (machines, operators, stock):
+for page in (machines, operators, stock, operator_accounts):
     page.register(operator_site)

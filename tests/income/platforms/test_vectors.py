@@ -65,7 +65,7 @@ def test_a_complete_notify_opens_as_in_wechats_own_sdks(vector: dict[str, Any]) 
     keys = {vector["headers"]["Wechatpay-Serial"]: public_key(KEYS[vector["key"]]["pem"], field="key")}
     sent_at = datetime.fromtimestamp(int(vector["headers"]["Wechatpay-Timestamp"]), UTC)
     notify = open_notify(
-        vector["headers"], vector["body"].encode(), keys=keys, apiv3_key=vector["apiv3_key"], now=sent_at
+        vector["headers"], vector["body"].encode(), keys=keys, apiv3_keys=[vector["apiv3_key"]], now=sent_at
     )
     assert notify.resource == json.loads(vector["expected_plaintext"])
     assert (notify.id, notify.event_type) == (
@@ -82,7 +82,7 @@ def test_f03_the_published_notify_is_refused_today() -> None:
             vector["headers"],
             vector["body"].encode(),
             keys=keys,
-            apiv3_key=vector["apiv3_key"],
+            apiv3_keys=[vector["apiv3_key"]],
             now=datetime(2026, 11, 23, tzinfo=UTC),
         )
 

@@ -1,0 +1,51 @@
+"""What the operator collected and sent on (S3)."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.roles import Act
+from apps.common.openapi import documented
+from apps.common.serializing import AmountField
+from apps.income.models import Settlement
+from apps.income.states import SettlementState
+
+
+class SettlementOut(serializers.ModelSerializer):
+    """One transfer to the landlord; `said` says why it waits or ended without money."""
+
+    amount_yuan = AmountField()
+    state = serializers.ChoiceField(choices=[(state.value, state.name) for state in SettlementState])
+
+    class Meta:
+        model = Settlement
+        fields = [
+            "id",
+            "number",
+            "account",
+            "amount_yuan",
+            "state",
+            "said",
+            "platform_number",
+            "created_at",
+            "ended_at",
+        ]
+
+
+class SettlementsView(ListAPIView):
+    acts = {"GET": Act.SEE_INCOME}
+    queryset = Settlement.objects.order_by("-id")
+    serializer_class = SettlementOut
+    filter_backends: list[Any] = []
+
+    @documented(
+        "Transfers of what the operator collected; empty where money is direct",
+        name="settlements",
+        gives=SettlementOut(many=True),
+        refuses=(401, 403),
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)

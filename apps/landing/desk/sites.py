@@ -1,6 +1,7 @@
 """The two desks. A member's role or being an operator opens them; Django's staff and superuser flags open nothing."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import update_wrapper
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,7 @@ from unfold.sites import UnfoldAdminSite
 
 from apps.accounts import selectors
 from apps.accounts.roles import Act, may
-from apps.common.scoping import own_scopes
+from apps.common.scoping import landlord_scope, own_scopes
 from apps.landing.desk import (
     accounts,
     leases,
@@ -167,7 +168,11 @@ class DeskSite(UnfoldAdminSite):
                         "link": reverse(f"{self.name}:{link.view}") + link.query,
                         "active": self._is_at(request, link),
                         "has_permission": self.may(request, link.seen_with),
-                        **({"badge": _badge(link.count)} if link.count else {}),
+                        **(
+                            {"badge": _badge(link.count, getattr(request, "membership", None))}
+                            if link.count
+                            else {}
+                        ),
                     }
                     for link in links
                 ],
@@ -180,11 +185,15 @@ class DeskSite(UnfoldAdminSite):
         return request.path == here if link.view == "index" else request.path.startswith(here)
 
 
-def _badge(count: Callable[[], int]) -> Any:
-    """Counted only where it is shown: the login page has a sidebar it never draws, and no scope."""
+def _badge(count: Callable[[], int], membership: Any) -> Any:
+    """Counted only where it is shown: the login page has a sidebar it never draws, and no scope.
+
+    A page that opens short scopes of its own is drawn outside them, so a member's count brings hers along.
+    """
 
     def said() -> str:
-        found = count()
+        with landlord_scope(membership.landlord_id) if membership else nullcontext():
+            found = count()
         return str(found) if found else ""
 
     return lazy(said, str)()

@@ -20,7 +20,7 @@ def receipt_pdf(receipt: Receipt) -> bytes:
     for line in receipt_lines(receipt):
         sheet.line(_LEFT, down, _RIGHT)
         sheet.text(_LEFT, down + 7, line.name, size_pt=10, grey=True, room_mm=_VALUE - _LEFT - 3)
-        sheet.text(_VALUE, down + 7, line.value, size_pt=10.5, room_mm=_RIGHT - _VALUE)
+        sheet.text(_VALUE, down + 7, line.value, size_pt=10, room_mm=_RIGHT - _VALUE)
         down += 10
     sheet.line(_LEFT, down, _RIGHT)
     if said := fapiao_words(receipt):

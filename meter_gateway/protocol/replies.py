@@ -132,7 +132,7 @@ def matches(request: Frame, reply: Frame) -> bool:
     """Whether ``reply`` can be the answer to ``request``: same address, same function, same identifier.
 
     Late answers to an earlier question and pushes of another register fail here. An error names no register,
-    so address and function must do. An accepted 03H may come without identifier.
+    so address and function must do. An accepted write (94H) never names one, an accepted 03H need not.
     """
     if request.address == BROADCAST_ADDRESS or not reply.is_from_meter:
         return False
@@ -140,7 +140,7 @@ def matches(request: Frame, reply: Frame) -> bool:
         return False
     if reply.is_error or request.di is None:
         return True
-    if request.function == Function.SECURITY and not reply.data:
+    if request.function in (Function.SECURITY, Function.WRITE) and not reply.data:
         return True
     if request.function == Function.READ_MORE and reply.data[-1:] != request.data[4:5]:
         return False

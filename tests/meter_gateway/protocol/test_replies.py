@@ -11,6 +11,7 @@ from hypothesis import given
 from meter_gateway.protocol import answers, reads
 from meter_gateway.protocol.bcd import InvalidBcd
 from meter_gateway.protocol.frames import BROADCAST_ADDRESS, Frame, FrameError
+from meter_gateway.protocol.parameters import write_raw_request
 from meter_gateway.protocol.prepaid import CreditReport, RechargeRequest, SecurityError, recharge_request
 from meter_gateway.protocol.profiles import load_profile
 from meter_gateway.protocol.relay import Auth, RelayAction, RelayRequest, StatusWord3, relay_request
@@ -177,6 +178,11 @@ class TestWhichAnswerBelongs:
         assert matches(RECHARGE, Frame(METER, 0x83))
         assert matches(RECHARGE, answers.accept(RECHARGE))
         assert not matches(RECHARGE, Frame(METER, 0x83, bytes.fromhex("FF010107")))
+
+    def test_an_accepted_write_carries_no_identifier(self) -> None:
+        question = write_raw_request(METER, "04000F01", Auth(2, "000000", "00000000"), bytes(4))
+        assert matches(question, answers.accept(question))
+        assert not matches(question, Frame(METER, 0x94, bytes.fromhex("020F0004")))
 
     def test_a_follow_up_must_have_the_number_that_was_asked(self) -> None:
         second = reads.read_more_request(METER, "0001FF00", 2)

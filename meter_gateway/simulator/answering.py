@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from meter_gateway.protocol.answers import accept, answer_address, answer_read, refuse, refuse_security
+from meter_gateway.protocol.answers import accept, answer_address, refuse, refuse_security
 from meter_gateway.protocol.bcd import InvalidBcd
 from meter_gateway.protocol.clearing import ClearRequest
 from meter_gateway.protocol.credits import parse_credit
+from meter_gateway.protocol.follow_up import PART, answer_long
 from meter_gateway.protocol.frames import BROADCAST_ADDRESS, Frame, FrameError, Function
 from meter_gateway.protocol.parameters import ChangePasswordRequest, WriteRequest
 from meter_gateway.protocol.prepaid import (
@@ -22,7 +23,7 @@ from meter_gateway.protocol.prepaid import (
 from meter_gateway.protocol.profiles import Profile
 from meter_gateway.protocol.questions import Question, parse_question
 from meter_gateway.protocol.reads import ReadAddressRequest, ReadRequest
-from meter_gateway.protocol.registers import UnknownRegister
+from meter_gateway.protocol.registers import UnknownRegister, encode_value
 from meter_gateway.protocol.relay import RelayAction, RelayRequest
 from meter_gateway.protocol.security import PURSE_INIT_DI, VOID_DI, PurseStatus, SecurityRequest
 from meter_gateway.protocol.timing import BroadcastTime, FreezeRequest
@@ -44,11 +45,13 @@ SERR_NAMES: Mapping[CreditOutcome, str] = {
 
 
 class Answering:
-    """What this meter answers; the same for each of its links."""
+    """What this meter answers; the same for each of its links. ``part`` is how much of a value it puts into
+    one frame; the rest is fetched with 12H."""
 
     def __init__(self, meter: Meter, profile: Profile) -> None:
         self._meter = meter
         self._profile = profile
+        self.part = PART
         self.registers = Registers(meter, profile)
 
     def answer(self, request: Frame, now: datetime) -> Frame | None:
@@ -99,9 +102,10 @@ class Answering:
     def _read(self, request: Frame, asked: ReadRequest, now: datetime) -> Frame:
         serial = self._meter.state.serial
         try:
-            if asked.sequence or asked.extra:
+            if asked.extra:
                 raise NoSuchData(asked.di)
-            return answer_read(request, self.registers.value(asked.di, now), address=serial)
+            raw = encode_value(asked.di, self.registers.value(asked.di, now))
+            return answer_long(request, raw, part=self.part, address=serial)
         except (NoSuchData, UnknownRegister):
             return refuse(request, "no_such_data", address=serial)
 

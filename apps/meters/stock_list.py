@@ -6,10 +6,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 LARGEST_BATCH = 500
-# What people write above the two columns.
-_SERIAL, _PROFILE = ("serial", "serial number", "表号", "序列号"), ("profile", "model", "型号")
 _SHOWN = 30
 
 
@@ -102,10 +101,9 @@ def _rows(text: str) -> Iterable[tuple[int, list[str]]]:
 
 def _columns(header: list[str]) -> tuple[int, int] | None:
     named = [cell.strip().casefold() for cell in header]
-    places = [
-        next((place for place, name in enumerate(named) if name in names), None)
-        for names in (_SERIAL, _PROFILE)
-    ]
+    with override("zh-hans"):
+        known = ({"serial", "serial number", _("serial")}, {"profile", "model", _("model")})
+    places = [next((place for place, name in enumerate(named) if name in names), None) for names in known]
     return None if places[0] is None or places[1] is None else (places[0], places[1])
 
 

@@ -169,6 +169,7 @@ class StockAdmin(ScopedModelAdmin):
             **self.admin_site.each_context(request),
             "title": _("Cards for the boxes"),
             "opts": self.opts,
+            "columns": "serial,model,claim_code",
             "cards": [
                 {
                     "card": card,

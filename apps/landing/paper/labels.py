@@ -1,6 +1,10 @@
 """A sheet of labels to hang beside the meters: 21 on A4, each 63.5 x 38.1 mm, as label paper is sold."""
 
 from collections.abc import Sequence
+from textwrap import wrap
+
+from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from apps.landing.paper.sheet import Sheet
 from apps.landing.qr import BORDER, qr_code
@@ -10,8 +14,8 @@ COLUMNS, ROWS = 3, 7
 _WIDTH, _HEIGHT, _PITCH = 63.5, 38.1, 66.0
 _LEFT, _TOP = 7.25, 15.15
 _CODE = 34
-# Both languages on every label: it hangs for whoever comes. They are no words of the screen's language.
-_CALLS = (("扫码查电量、充值", 9.5), ("Scan to see what", 7.5), ("is left and recharge", 7.5))
+# Both languages on every label: it hangs for whoever comes.
+_CALLS = (("zh-hans", 9.5, 12), ("en", 7.5, 20))
 
 
 def labels(meters: Sequence[Meter]) -> bytes:
@@ -34,7 +38,10 @@ def _label(sheet: Sheet, x: float, y: float, meter: Meter) -> None:
     way = " · ".join(part for part in (meter.room.site.name, meter.room.building) if part)
     sheet.text(text, y + 14, way, size_pt=8, room_mm=room, grey=True)
     below = y + 21
-    for call, size in _CALLS:
-        sheet.text(text, below, call, size_pt=size, room_mm=room)
-        below += 3.8
+    for language, size, width in _CALLS:
+        with override(language):
+            call = _("Scan to see what is left and recharge")
+        for line in wrap(call, width):
+            sheet.text(text, below, line, size_pt=size, room_mm=room)
+            below += 3.8
     sheet.text(text, y + _HEIGHT - 4, f"No. {meter.serial}", size_pt=7, room_mm=room, grey=True)

@@ -216,9 +216,10 @@ def test_income_is_gross_by_channel_to_the_fen_and_cash_is_no_channel(street: St
         )
     li = Caller(street.li.owner)
     body = li.get("income/summary", **{"from": "2026-11-23", "to": "2026-11-24"}).body
+    nothing = {"refunded_yuan": "0.00", "fee_yuan": "0.00"}
     assert body["channels"] == [
-        {"channel": "wechat", "gross_yuan": "50.01", "payments": 2},
-        {"channel": "alipay", "gross_yuan": "20.00", "payments": 1},
+        {"channel": "wechat", "gross_yuan": "50.01", "payments": 2} | nothing | {"net_yuan": "50.01"},
+        {"channel": "alipay", "gross_yuan": "20.00", "payments": 1} | nothing | {"net_yuan": "20.00"},
     ]
     assert (body["gross_yuan"], body["cash_yuan"]) == ("70.01", "30.00")
     until_one = li.get("income/summary", to="2026-11-23T13:00:00+08:00").body

@@ -13,6 +13,7 @@ from apps.common.scoping import landlord_scope
 from apps.income import postings
 from apps.income.models import CollectionAccount, Payment, Settlement
 from apps.income.postings import Asset
+from apps.income.selectors import income_of
 from apps.income.services import accounts
 from apps.income.services.ledger import balance
 from apps.income.services.settlement import begin_settlement, send_settlement
@@ -322,4 +323,15 @@ def test_a_refund_of_what_was_sent_on_is_taken_off_the_next_transfer(scene: Scen
     assert settlement.amount_yuan == Decimal("49.70")
     with landlord_scope(scene.house.landlord.pk):
         assert Payment.objects.get(pk=payment.pk).fee_yuan == 0
+    assert scene.books() == []
+
+
+def test_income_is_gross_less_what_went_back_and_what_the_channel_kept(scene: Scene) -> None:
+    scene.paid(Channel.ALIPAY, amount="100.00")
+    given = scene.paid(Channel.ALIPAY)
+    assert scene.send(scene.refund(given)).state == "DONE"
+    with landlord_scope(scene.house.landlord.pk):
+        alipay = next(one for one in income_of(None, None).channels if one.channel == "alipay")
+    assert (alipay.gross_yuan, alipay.refunded_yuan) == (Decimal("150.00"), Decimal("50.00"))
+    assert (alipay.fee_yuan, alipay.net_yuan) == (Decimal("0.60"), Decimal("99.40"))
     assert scene.books() == []

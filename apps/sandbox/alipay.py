@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from apps.sandbox.alipay_content import trade
+from apps.sandbox.bills import BillRefused, Bills
 from apps.sandbox.books import Books, new_notice, new_transaction_id
 from apps.sandbox.faults import Faults
 from apps.sandbox.http import Answer, Request, json_bytes, redirect
@@ -77,6 +78,7 @@ class Alipay:
     clock: Callable[[], datetime]
     refund_noted: Callable[[], None]
     transfers: Transfers
+    bills: Bills
 
     def answer(self, request: Request) -> Answer:
         """Verify, act, and sign exactly the bytes of the answer's node."""
@@ -99,6 +101,8 @@ class Alipay:
         except BusinessRefused as refusal:
             content = _failure("40004", "Business Failed", refusal.sub_code, refusal.sub_msg)
         except TransferRefused as refusal:
+            content = _failure("40004", "Business Failed", refusal.code, refusal.message)
+        except BillRefused as refusal:
             content = _failure("40004", "Business Failed", refusal.code, refusal.message)
         except OrderRefused as refusal:
             content = _failure("40004", "Business Failed", *_REFUSALS[refusal.why])
@@ -178,6 +182,9 @@ class Alipay:
                 return answer, lost is not None
             case "alipay.trade.fastpay.refund.query":
                 return self._seen_refund(merchant, content, now), False
+            case "alipay.data.dataservice.bill.downloadurl.query":
+                url = self.bills.asked_by_alipay(merchant.app_id, merchant.seller_id, content, base_url)
+                return _success({"bill_download_url": url}), False
         raise GatewayRefused("isv.invalid-method", "不存在的方法名")
 
     def _loses_answer(self, order: Order) -> bool:

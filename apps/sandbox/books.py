@@ -221,6 +221,29 @@ class Books:
             ).fetchone()
             return _read_refund(row) if row else None
 
+    def paid_between(
+        self, channel: Channel, merchant: str, since: datetime, until: datetime
+    ) -> tuple[list[Order], list[tuple[Refund, Order]]]:
+        """What the merchant took and gave back within `[since, until)`, oldest first; for its bill."""
+        with self.transaction() as db:
+            key = (channel, merchant, since.isoformat(), until.isoformat())
+            orders = db.execute(
+                "SELECT * FROM orders WHERE channel = ? AND merchant = ? AND paid_at >= ? AND paid_at < ?"
+                " ORDER BY paid_at",
+                key,
+            ).fetchall()
+            refunds = db.execute(
+                "SELECT * FROM refunds WHERE channel = ? AND merchant = ? AND made_at >= ? AND made_at < ?"
+                " ORDER BY made_at",
+                key,
+            ).fetchall()
+            back = []
+            for refund in map(_read_refund, refunds):
+                order = _order(db, channel, merchant, refund.out_trade_no, until)
+                assert order is not None
+                back.append((refund, order))
+            return [_read(row) for row in orders], back
+
     def claim_notices(self, now: datetime, lease: timedelta) -> list[Notice]:
         """Notifies to be posted now; each is due again after `lease` should this process die meanwhile."""
         with self.transaction() as db:

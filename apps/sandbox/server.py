@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from apps.sandbox.alipay import Alipay
+from apps.sandbox.bill_desk import BillDesk
+from apps.sandbox.bills import Bills
 from apps.sandbox.books import Books
 from apps.sandbox.cashier import Cashier
 from apps.sandbox.courier import SCHEDULE_S, Courier
@@ -61,10 +63,11 @@ class SandboxServer:
         identity = Identity(merchants, books, clock)
         self._courier = courier = Courier(merchants, books, faults, clock, schedule_s)
         transfers = Transfers(books, faults)
-        wechat = WeChatPay(merchants, books, identity, faults, clock, courier.hurry, transfers)
-        alipay = Alipay(merchants, books, identity, faults, clock, courier.hurry, transfers)
+        self.bills = bills = Bills(books, clock)
+        wechat = WeChatPay(merchants, books, identity, faults, clock, courier.hurry, transfers, bills)
+        alipay = Alipay(merchants, books, identity, faults, clock, courier.hurry, transfers, bills)
         cashier = Cashier(merchants, books, identity, faults, courier, clock)
-        self._http.route = Routes(wechat, alipay, identity, cashier, transfers, clock).answer
+        self._http.route = Routes(wechat, alipay, identity, cashier, transfers, bills, clock).answer
         self._http.url = self.url
         self._thread: threading.Thread | None = None
 
@@ -94,10 +97,11 @@ class Routes:
         identity: Identity,
         cashier: Cashier,
         transfers: Transfers,
+        bills: Bills,
         clock: Callable[[], datetime],
     ) -> None:
         self._wechat, self._alipay, self._identity, self._cashier = wechat, alipay, identity, cashier
-        self._transfers, self._clock = transfers, clock
+        self._transfers, self._clock, self._bill_desk = transfers, clock, BillDesk(bills)
 
     def answer(self, request: Request) -> Answer:
         """Answer anything; an unknown path is a plain 404."""
@@ -136,6 +140,10 @@ class Routes:
                 return self._transfers.age(number, self._clock())
             case "POST", ["payees"]:
                 return self._transfers.know_payee(request)
+            case "GET", ["downloadBillFile.resource"]:
+                return self._bill_desk.alipay_file(request)
+            case (("GET" | "POST" | "DELETE"), ["bills", "edits"]):
+                return self._bill_desk.edits(request)
             case "POST", ["logins"]:
                 return self._cashier.log_in(request)
         return json_answer(404, {"code": "not_found", "detail": "no such path"})

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+from apps.sandbox.bills import BillRefused, Bills
 from apps.sandbox.books import Books, new_notice, new_transaction_id
 from apps.sandbox.faults import Faults
 from apps.sandbox.http import Answer, Request, json_bytes
@@ -68,6 +69,7 @@ class WeChatPay:
     clock: Callable[[], datetime]
     refund_noted: Callable[[], None]
     transfers: Transfers
+    bills: Bills
 
     def answer(self, request: Request) -> Answer:
         """Verify, act, and sign the answer with the key of the merchant who asked."""
@@ -76,10 +78,14 @@ class WeChatPay:
         lost = False
         try:
             merchant = self._verified(request, now)
+            if request.path == "/v3/billdownload/file":
+                return self.bills.wechat_file(request)
             status, content, lost = self._act(merchant, request, now)
         except Refused as refusal:
             status, content = refusal.status, {"code": refusal.code, "message": refusal.message}
         except TransferRefused as refusal:
+            status, content = refusal.status, {"code": refusal.code, "message": refusal.message}
+        except BillRefused as refusal:
             status, content = refusal.status, {"code": refusal.code, "message": refusal.message}
         except OrderRefused as refusal:
             status, code, message = _REFUSALS[refusal.why]
@@ -158,6 +164,8 @@ class WeChatPay:
                 return 200, content, lost is not None
             case "GET", ["fund-app", "mch-transfer", "transfer-bills", "out-bill-no", number]:
                 return 200, self.transfers.wechat_query(merchant, number, now), False
+            case "GET", ["bill", "tradebill"]:
+                return 200, self.bills.asked_by_wechat(merchant.mchid, request), False
             case "GET", ["certificates"]:
                 raise Refused(
                     404,

@@ -9,7 +9,7 @@ Sources: Alipay's pages on trade.create, trade.precreate, trade.query, trade.clo
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from apps.common.alipay_gateway import AlipayGateway
@@ -20,6 +20,7 @@ from apps.common.platforms import (
     credential,
     masked,
 )
+from apps.income.platforms.alipay_bill import fetch_bill
 from apps.income.platforms.alipay_form import read_form, signed_text
 from apps.income.platforms.amounts import yuan_from_text, yuan_text
 from apps.income.platforms.base import (
@@ -31,6 +32,7 @@ from apps.income.platforms.base import (
     RefundResult,
     State,
 )
+from apps.income.platforms.bills import Bill
 from apps.income.platforms.orders import checked_instant, checked_notify_url, checked_out_trade_no
 
 LONGEST_SUBJECT = 256
@@ -183,6 +185,9 @@ class AlipayPlatform:
             refund_yuan=refund_yuan,
             evidence={name: answer[name] for name in _SHOWN_OF_REFUND if name in answer},
         )
+
+    def bill(self, day: date) -> Bill:
+        return fetch_bill(self._gateway, day)
 
     def read_notify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PlatformResult:
         fields, charset = read_form(body)

@@ -8,7 +8,7 @@ one, and whether a payment was seen before, is decided by whoever asked.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal, Protocol
@@ -21,11 +21,18 @@ from apps.common.platforms import (
     PlatformRefused,
     PlatformUnreachable,
 )
+from apps.income.platforms.bills import Bill, BillInvalid, BillLine, BillMissing, BillNotReady, LineKind
 
 __all__ = [
+    "Bill",
+    "BillInvalid",
+    "BillLine",
+    "BillMissing",
+    "BillNotReady",
     "Charge",
     "ChargeRequest",
     "CredentialsInvalid",
+    "LineKind",
     "NotifyRefused",
     "Platform",
     "PlatformAnswerInvalid",
@@ -210,6 +217,14 @@ class Platform(Protocol):
         :param body: the bytes as they arrived, never re-written JSON.
         :param now: aware, for the replay window.
         :raises NotifyRefused: whatever else arrives.
+        """
+
+    def bill(self, day: date) -> Bill:
+        """Return what the platform says it took and gave back on one Beijing day. Changes nothing.
+
+        :raises BillNotReady, BillMissing: there is none yet, or there was nothing.
+        :raises BillInvalid: a file that is not believed.
+        :raises PlatformRefused, PlatformUnreachable: as above.
         """
 
     def notify_answer(self, ok: bool) -> tuple[int, str, bytes]:

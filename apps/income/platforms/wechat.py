@@ -48,6 +48,7 @@ from apps.income.platforms.base import (
     State,
 )
 from apps.income.platforms.orders import checked_instant, checked_notify_url, checked_out_trade_no
+from apps.income.platforms.wechat_bill import BilledByWeChat
 from apps.income.platforms.wechat_envelope import check_signature, open_notify
 from apps.income.platforms.wechat_parties import Parties
 from apps.income.platforms.wechat_proving import ask_proved
@@ -79,7 +80,7 @@ _SHOWN = (
 _SHOWN_OF_REFUND = ("refund_status", "refund_id", "out_refund_no", "out_trade_no", "transaction_id", "mchid")
 
 
-class WeChatPlatform:
+class WeChatPlatform(BilledByWeChat):
     """One merchant account at WeChat Pay. See `base.Platform` for what every method promises."""
 
     channel = "wechat"

@@ -123,3 +123,16 @@ def test_a_credit_frame_of_the_old_body_is_worth_nothing_to_the_opened_new_one()
     street.run_until_quiet()
     street.port.receive(bytes.fromhex(recorded), street.now)
     assert street.meter.remaining_kwh == 0
+
+
+@pytest.mark.parametrize("kind", RESETS)
+def test_a_recharge_that_comes_after_it_was_asked_and_before_it_left_takes_its_place(
+    kind: CommandKind,
+) -> None:
+    street = StreetOfOne().know_count()
+    reset = street.want(kind, life_s=600)
+    credit = street.want(CommandKind.CREDIT, energy_kwh="3.50")
+    street.run_until_quiet()
+    assert street.store.ended[credit] == CommandState.DONE
+    assert street.store.ended[reset] == CommandState.CANCELLED
+    assert _resets_sent(street) == 0

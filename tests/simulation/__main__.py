@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
 from tests.simulation.faults import Fault
+from tests.simulation.progress import Portion, Progress
 from tests.simulation.world import Finding, World
 
 TWO_PROCESSES_FROM = 200
@@ -20,19 +21,40 @@ def live(seed: int) -> Finding:
     return World(seed).run()
 
 
-def live_portion(seeds: range) -> tuple[list[Finding], float]:
-    """Run worlds; also the processor time they took, in seconds."""
+def live_portion(seeds: range) -> Portion:
+    """Run worlds. The first of them is lived twice: one seed has one history."""
     started = time.process_time()
-    return [live(seed) for seed in seeds], time.process_time() - started
+    findings = [live(seed) for seed in seeds]
+    portion = Portion(seeds[0], len(seeds), 0.0)
+    again = live(seeds[0])
+    portion.checked["same seed, same history"] += 1
+    if again.digest != findings[0].digest:
+        portion.violations.append((seeds[0], f"not deterministic: {findings[0].digest}, then {again.digest}"))
+    for finding in findings:
+        portion.fired.update({fault.name: times for fault, times in finding.fired.items()})
+        portion.checked.update(finding.checked)
+        portion.orders += finding.orders
+        portion.frozen += finding.frozen
+        portion.events += finding.events
+        portion.rests.append(round(finding.rest_after_s))
+        if finding.violation:
+            portion.violations.append((finding.seed, finding.violation))
+    portion.cpu_s = time.process_time() - started
+    return portion
 
 
-def portions(seeds: range) -> Iterator[tuple[list[Finding], float]]:
+def portions(seeds: range, progress: Progress) -> Iterator[Portion]:
+    """All portions in their order, those of an earlier run first."""
     parts = [seeds[start : start + PORTION] for start in range(0, len(seeds), PORTION)]
+    left = [part for part in parts if (part[0], len(part)) not in progress.done]
+    yield from (progress.done[(part[0], len(part))] for part in parts if part not in left)
     if len(seeds) < TWO_PROCESSES_FROM:
-        yield from map(live_portion, parts)
+        yield from map(live_portion, left)
         return
     with ProcessPoolExecutor(max_workers=2) as pool:
-        yield from pool.map(live_portion, parts)
+        for portion in pool.map(live_portion, left):
+            progress.add(portion)
+            yield portion
 
 
 def say(text: str = "") -> None:
@@ -53,45 +75,62 @@ def replay(seed: int, *, traced: bool) -> int:
 
 def run(seeds: range) -> int:
     """Run all, say what was found; 1 if an invariant fell or a fault that should have fired did not."""
-    fired: Counter[Fault] = Counter()
-    checked: Counter[str] = Counter()
-    bad: list[Finding] = []
-    rests: list[float] = []
-    orders = frozen = events = done = 0
-    processor_s = 0.0
-    for findings, seconds in portions(seeds):
-        processor_s += seconds
-        for finding in findings:
-            fired += finding.fired
-            checked += finding.checked
-            orders, frozen, events = orders + finding.orders, frozen + finding.frozen, events + finding.events
-            rests.append(finding.rest_after_s)
-            if finding.violation:
-                bad.append(finding)
-                say(f"seed {finding.seed}: {finding.violation}")
-        done += len(findings)
+    progress = Progress(f"{seeds[0]}-{len(seeds)}")
+    whole = Portion(seeds[0], len(seeds), 0.0)
+    done = 0
+    for portion in portions(seeds, progress):
+        whole.cpu_s += portion.cpu_s
+        whole.fired.update(portion.fired)
+        whole.checked.update(portion.checked)
+        whole.violations += portion.violations
+        whole.rests += portion.rests
+        whole.orders += portion.orders
+        whole.frozen += portion.frozen
+        whole.events += portion.events
+        done += portion.count
+        for seed, violation in portion.violations:
+            say(f"seed {seed}: {violation}")
         say(
-            f"seeds {findings[0].seed}–{findings[-1].seed}: {len(bad)} violations, {done / processor_s:.1f} seeds/s"
+            f"seeds {portion.first}–{portion.first + portion.count - 1}: "
+            f"{len(whole.violations)} violations, {done / whole.cpu_s:.1f} seeds/s"
         )
+    outcome = tell(whole)
+    progress.finish()
+    return outcome
+
+
+def tell(whole: Portion) -> int:
+    """Say the figures of a run; 1 if it proves nothing good."""
     say()
     for fault in Fault:
-        say(f"{fired[fault]:>9}  {fault.name:<19} {fault.words}")
+        say(f"{whole.fired[fault.name]:>9}  {fault.name:<19} {fault.words}")
     say()
-    for invariant, times in sorted(checked.items(), key=lambda item: int(item[0][1:])):
+    for invariant, times in sorted(whole.checked.items(), key=_by_number):
         say(f"{times:>9}  {invariant} held")
-    rests.sort()
+    rests = sorted(whole.rests)
     say()
-    say(f"{orders} orders, {events} events, {frozen} meters frozen with a reason")
+    say(f"{whole.orders} orders, {whole.events} events, {whole.frozen} meters frozen with a reason")
     say(
         f"rest after the faults: median {rests[len(rests) // 2]:.0f} s, longest {rests[-1]:.0f} s of virtual time"
     )
-    say(f"{len(seeds)} seeds in {processor_s:.0f} s of processor time, {len(bad)} violations")
-    silent = [fault.name for fault in Fault if not fired[fault]]
-    if silent and len(seeds) >= ALL_FAULTS_FROM:
+    say(f"{whole.count} seeds in {whole.cpu_s:.0f} s of processor time, {len(whole.violations)} violations")
+    silent = silent_faults(whole.fired) if whole.count >= ALL_FAULTS_FROM else []
+    if silent:
         say("faults that never fired: " + ", ".join(silent))
-    if bad:
-        say(f"first violation: seed {bad[0].seed}; python -m tests.simulation --seed {bad[0].seed} --trace")
-    return int(bool(bad) or not fired or (bool(silent) and len(seeds) >= ALL_FAULTS_FROM))
+    if whole.violations:
+        seed = min(seed for seed, _ in whole.violations)
+        say(f"first violation: seed {seed}; python -m tests.simulation --seed {seed} --trace")
+    return int(bool(whole.violations) or not whole.fired or bool(silent))
+
+
+def silent_faults(fired: Counter[str]) -> list[str]:
+    """Return the kinds that never fired: a run of some length without them has proved nothing about them."""
+    return [fault.name for fault in Fault if not fired[fault.name]]
+
+
+def _by_number(item: tuple[str, int]) -> int:
+    name = item[0]
+    return int(name[1:]) if name[1:].isdigit() else 99
 
 
 def first_violation(seeds: range) -> int:

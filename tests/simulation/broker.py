@@ -9,6 +9,8 @@ from apps.meters.post import ValkeyPost
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.virtual_time import VirtualTime
 
+DOORBELLS = ("meters.take_turn", "income.settle_recharge", "income.send_refund", "readings.pull_letter")
+
 TaskRunner = Callable[[str, dict[str, Any]], None]
 
 
@@ -34,9 +36,10 @@ class Broker:
         """Queue a task; False while the broker is away. Lost, doubled and late tasks are on the house."""
         if not self.is_up:
             return False
-        if not lossless and self._faults.hits(Fault.TASK_LOST):
+        rings = name in DOORBELLS
+        if not lossless and self._faults.hits(Fault.DOORBELL_LOST if rings else Fault.TASK_LOST):
             return True
-        copies = 2 if self._faults.hits(Fault.TASK_DOUBLED) else 1
+        copies = 2 if self._faults.hits(Fault.DOORBELL_DOUBLED if rings else Fault.TASK_DOUBLED) else 1
         text = json.dumps(kwargs)
         for _ in range(copies):
             delay_s = self._dice.uniform(0.002, 0.05)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from apps.meters import deciding as d
 from apps.meters.states import CommandKind, CommandState, Frozen
-from tests.simulation.devices import Device
+from tests.simulation.devices import Application, Device
 from tests.simulation.people import Order, Wish
 
 _S = CommandState
@@ -50,7 +50,6 @@ class MeterModel:
     frozen: str = ""
     seen: int = 0
     foreign: int = 0
-    was_torn: bool = False
 
 
 def credit_in(data: bytes) -> tuple[int, Decimal] | None:
@@ -106,6 +105,8 @@ class Checker:
                 case d.LearnCount():
                     self._hold("I16", effect.count >= model.learned_count, "the proved count fell")
                     model.learned_count = effect.count
+                case d.BeginBody():
+                    model.learned_count = 0
                 case d.Freeze():
                     self._frozen(model, effect)
         numbered = [c for c in after.commands if c.kind == CommandKind.CREDIT and c.number is not None]
@@ -149,7 +150,7 @@ class Checker:
 
     def _frozen(self, model: MeterModel, effect: d.Freeze) -> None:
         excuses = {
-            Frozen.CONTRADICTION: model.was_torn or model.foreign > 0,
+            Frozen.CONTRADICTION: model.device.meter.was_torn or model.foreign > 0,
             Frozen.FOREIGN_PURCHASE: model.foreign > 0,
             Frozen.REFUSED: model.device.meter.was_full or model.foreign > 0,
             Frozen.COUNT_FULL: model.device.meter.state.purchase_count >= 9_999,
@@ -185,17 +186,18 @@ class Checker:
             applied = model.device.meter.applied
             if len(applied) > model.seen:
                 for application in applied[model.seen :]:
-                    self._applied(model, application.number, application.energy_kwh, application.by)
-                    model.was_torn = model.was_torn or application.torn
+                    self._applied(model, application)
             model.seen = len(applied)
 
-    def _applied(self, model: MeterModel, number: int, energy_kwh: Decimal, by: str) -> None:
-        serial = model.device.serial
-        if by == "foreign":
+    def _applied(self, model: MeterModel, application: Application) -> None:
+        serial, number = model.device.serial, application.number
+        if application.by == "foreign":
             model.foreign += 1
             return
         issued = model.energy_of.get(number)
-        self._hold("I6", issued == energy_kwh, f"{serial} took credit {number} of {energy_kwh}, not {issued}")
+        energy_kwh = application.energy_kwh
+        right = issued == energy_kwh or (application.torn and issued is not None)
+        self._hold("I6", right, f"{serial} took credit {number} of {energy_kwh}, not {issued}")
         times = [a for a in model.device.meter.applied if a.number == number and a.by != "foreign"]
         self._hold("I6", len(times) == 1, f"{serial} took credit {number} {len(times)} times")
         for command_id, its_number in model.number_of.items():
@@ -224,7 +226,8 @@ class Checker:
             open_orders = [o for o in self.orders.values() if o.serial == serial and o.state == "OPEN"]
             self._hold("I14", bool(state.frozen) or not open_orders, f"{serial} has orders nobody ended")
             proved = sum((model.energy_of[number] for number in model.done), Decimal(0))
-            others = [a for a in meter.applied if a.by == "foreign" or a.number not in model.done]
+            since = meter.applied[meter.applied_before_purse :]
+            others = [a for a in since if a.by == "foreign" or a.number not in model.done]
             ours = [a for a in others if a.by != "foreign"]
             grown = meter.purchased_kwh - model.device.opening_kwh
             rest = sum((a.energy_kwh for a in others), Decimal(0))
@@ -252,7 +255,7 @@ class Checker:
             meter.advance(at)
             meter.through, forced_off = "replay", meter.state.forced_off
             for number, frame in sorted(model.frame_of.items()):
-                if model.was_torn and number not in model.done:
+                if model.device.meter.was_torn and number not in model.done:
                     continue
                 for port in (model.device.cellular, model.device.bluetooth):
                     seen = len(meter.applied)

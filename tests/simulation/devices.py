@@ -13,6 +13,7 @@ from meter_gateway.simulator.load import SteadyLoad
 from meter_gateway.simulator.meter import CreditOutcome, Meter, PowerLost
 from meter_gateway.simulator.port import Port
 from meter_gateway.simulator.state import Flash, MeterState, pulses_of
+from meter_gateway.simulator.torn import CREDIT_BYTES
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.gateways import GatewayProcess
 from tests.simulation.links import Connection
@@ -23,7 +24,7 @@ SILENT_BEATS = 3
 
 @dataclass(frozen=True)
 class Application:
-    """One time the registers took energy in. `torn`: the purchase count did not move with it."""
+    """One time the registers took energy in. `torn`: not by all of it, or the count did not move by one."""
 
     number: int
     energy_kwh: Decimal
@@ -41,6 +42,9 @@ class WatchedMeter(Meter):
         self.was_full = False
         self.through = "4g"
         self._flash_before: Flash | None = None
+        self.was_torn = False
+        self.purse_made_of: tuple[int, Decimal] | None = None
+        self.applied_before_purse = 0
         super().__init__(
             state, SteadyLoad(Decimal(load_kw)), pulses_per_kwh=pulses_per_kwh, atomic_flash=atomic_flash
         )
@@ -49,6 +53,7 @@ class WatchedMeter(Meter):
         self, energy_kwh: Decimal, *, purchase_count: int, customer_no: str, now: datetime
     ) -> CreditOutcome:
         count, pulses, flash = self.state.purchase_count, self.state.purchased_pulses, self.flash
+        records = self.state.purchases
         try:
             outcome = super().credit(
                 energy_kwh, purchase_count=purchase_count, customer_no=customer_no, now=now
@@ -61,11 +66,28 @@ class WatchedMeter(Meter):
             raise
         finally:
             grown = self.state.purchased_pulses - pulses
+            moved = self.state.purchase_count - count
+            done = (Decimal(grown) / self.pulses_per_kwh, moved)
+            torn = any(done) and done != (energy_kwh, 1)
+            lost_record = any(done) and self.state.purchases == records
+            self.was_torn = self.was_torn or torn or lost_record
             if grown:
-                torn = self.state.purchase_count == count
                 grown_kwh = Decimal(grown) / self.pulses_per_kwh
                 self.applied.append(Application(purchase_count, grown_kwh, torn, self.through))
                 self._flash_before = flash
+
+    def init_purse(self, energy_kwh: Decimal, now: datetime) -> CreditOutcome:
+        before = (self.state.purchase_count, self.purchased_kwh)
+        try:
+            return super().init_purse(energy_kwh, now)
+        except PowerLost:
+            self.lost_power = True
+            raise
+        finally:
+            after = (self.state.purchase_count, self.purchased_kwh)
+            if after != before:
+                self.purse_made_of, self.applied_before_purse = after, len(self.applied)
+                self.was_torn = self.was_torn or after != (0, 0)
 
     def forget_last_credit(self, now: datetime) -> None:
         """Lose power before the last credit is on flash, though it was acknowledged."""
@@ -89,7 +111,7 @@ class Device:
         gateways: list[GatewayProcess],
         remaining_kwh: str,
         load_kw: str,
-        atomic_flash: bool,
+        flash_order: str,
         trace: Callable[[str, str, str], None],
     ) -> None:
         self._time = time
@@ -110,14 +132,23 @@ class Device:
             purchase_count=dice.choice((0, 3, 17, 255, 9_000)),
             hoarding_limit_pulses=pulses_of(Decimal(1000), pulses),
         )
-        self.meter = WatchedMeter(state, load_kw, pulses_per_kwh=pulses, atomic_flash=atomic_flash)
-        self.opening_kwh = self.meter.purchased_kwh
-        self.opening_count = state.purchase_count
+        self.meter = WatchedMeter(state, load_kw, pulses_per_kwh=pulses, atomic_flash=True)
+        self.meter.flash_order = flash_order
+        self._opening = (state.purchase_count, self.meter.purchased_kwh)
         self.blocked_until = 0.0
         self.connection: Connection | None = None
         self._power_on()
         self._generation = 0
         self._time.after(dice.uniform(0, 2), self.dial, 0)
+
+    @property
+    def opening_count(self) -> int:
+        """The count before our first credit; a purse that was made as new begins at 0."""
+        return (self.meter.purse_made_of or self._opening)[0]
+
+    @property
+    def opening_kwh(self) -> Decimal:
+        return (self.meter.purse_made_of or self._opening)[1]
 
     def _power_on(self) -> None:
         self.cellular = Port(self.meter, self.profile)
@@ -221,10 +252,13 @@ class Device:
 
     def _arm_cut(self) -> None:
         kind = Fault.CUT_IN_CREDIT if self.meter.atomic_flash else Fault.TORN_FLASH
-        self.meter.cut_power_in_next_credit = self._faults.strikes(kind)
+        if self._faults.strikes(kind):
+            anywhere = self._dice.randrange(CREDIT_BYTES + 1)
+            whole = self.meter.atomic_flash and self._dice.random() < 0.5
+            self.meter.cut_at_byte = CREDIT_BYTES if whole else anywhere
 
     def _after_credit(self) -> None:
-        self.meter.cut_power_in_next_credit = False
+        self.meter.cut_at_byte = None
         if self.meter.lost_power:
             self.meter.lost_power = False
             self._faults.count(Fault.CUT_IN_CREDIT if self.meter.atomic_flash else Fault.TORN_FLASH)

@@ -23,8 +23,10 @@ class Fault(Enum):
     SWIZZLE_CLOG = ("links stop one by one and go on in another order", 0.3)
     MOVE = ("a meter dials the other gateway while its old socket stands", 0.5)
     # broker: chances per message, or events per minute
-    TASK_LOST = ("a task is lost", 0.08)
-    TASK_DOUBLED = ("a task runs twice", 0.15)
+    TASK_LOST = ("a gateway's word to the office is lost", 0.08)
+    TASK_DOUBLED = ("a gateway's word is heard twice", 0.15)
+    DOORBELL_LOST = ("a doorbell rings nowhere", 0.3)
+    DOORBELL_DOUBLED = ("a doorbell rings twice", 0.3)
     TASK_LATE = ("a task runs late", 0.1)
     LETTER_LOST = ("a letter never reaches the gateway", 0.08)
     LETTER_DOUBLED = ("a letter reaches the gateway twice", 0.15)
@@ -40,10 +42,12 @@ class Fault(Enum):
     # meters
     POWER_CUT = ("a meter loses power", 0.3)
     CUT_IN_CREDIT = ("a meter loses power in the middle of a credit", 0.15)
-    TORN_FLASH = ("power goes between balance and count", 0.3)
+    TORN_FLASH = ("power goes at any byte of a credit on flash that is not atomic", 0.3)
     ACK_FORGOTTEN = ("a meter says yes, loses power and has forgotten it", 0.08)
     OVER_LIMIT = ("a credit would pass the hoarding limit", 1.0)
     FOREIGN_PURCHASE = ("somebody else credits the meter", 0.2)
+    ENERGY_RESET = ("a meter's counted energy is set to zero, and its next body begins", 0.25)
+    PURSE_INIT = ("a meter's purse is made as new before its first credit", 0.6)
     # people
     PHONE_CARRIES = ("a phone carries the credit's frame too", 0.4)
     PHONE_REPLAYS = ("a phone brings an old frame again", 0.5)
@@ -52,6 +56,9 @@ class Fault(Enum):
     PHONE_TELLS = ("a phone is handed the credit, brings it and tells of it, sooner or later", 0.6)
     PHONE_LIES = ("a phone is handed the credit, keeps it and forges the meter's proof", 0.6)
     NOTIFY_DOUBLED = ("a payment is notified twice", 0.4)
+    NOTIFY_LATE = ("a notify comes minutes late, after the poll", 0.2)
+    NOTIFY_LOST = ("a notify never comes; a poll finds the payment", 0.2)
+    TWO_AT_ONCE = ("two orders for one meter are paid in the same moment", 0.4)
     CANCEL_LATE = ("a credit is cancelled after its bytes were stored", 0.5)
 
     def __init__(self, words: str, most: float) -> None:
@@ -61,7 +68,7 @@ class Fault(Enum):
 
 PER_MINUTE = (
     Fault.HALF_OPEN, Fault.PARTITION, Fault.SWIZZLE_CLOG, Fault.MOVE, Fault.BROKER_AWAY, Fault.BROKER_EMPTIED,
-    Fault.GATEWAY_KILLED, Fault.SWEEPER_STOPPED, Fault.POWER_CUT, Fault.FOREIGN_PURCHASE,
+    Fault.GATEWAY_KILLED, Fault.SWEEPER_STOPPED, Fault.POWER_CUT, Fault.FOREIGN_PURCHASE, Fault.ENERGY_RESET,
     Fault.PHONE_REPLAYS, Fault.PHONE_ALTERS, Fault.PHONE_TELLS, Fault.PHONE_LIES,
 )  # fmt: skip
 

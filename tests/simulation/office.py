@@ -94,6 +94,10 @@ class SimulatedStore(MemoryStore):
         super().freeze(meter_id, effect)
         self._written.append((meter_id, effect))
 
+    def begin_body(self, meter_id: UUID, effect: d.BeginBody) -> None:
+        super().begin_body(meter_id, effect)
+        self._written.append((meter_id, effect))
+
     def tell(self, meter_id: UUID, effect: d.NoteReading | d.Finished) -> None:
         super().tell(meter_id, effect)
         self._written.append((meter_id, effect))

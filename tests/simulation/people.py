@@ -23,6 +23,7 @@ from tests.simulation.virtual_time import VirtualTime
 ENERGIES_KWH = ("0.01", "3.50", "10.00", "10.00", "20.00", "38.46", "76.92")
 POWER_LIFE = timedelta(minutes=10)
 READ_LIFE = timedelta(seconds=60)
+RESET_LIFE = timedelta(minutes=10)
 
 
 @dataclass
@@ -63,6 +64,7 @@ class People:
         self._devices = devices
         self._trace = trace
         self.orders: dict[str, Order] = {}
+        self._paid = 0
         self.by_command: dict[UUID, Order] = {}
         self.wishes: list[Wish] = []
         self.on_ordered: Callable[[Order], None] = lambda order: None
@@ -75,13 +77,23 @@ class People:
 
     # Money
 
-    def pay(self, serial: str) -> None:
-        """Somebody pays; the platform notifies once or twice."""
-        transaction = f"t{len(self.orders) + 1}"
+    def pay(self, serial: str, *, is_second: bool = False) -> None:
+        """Somebody pays; the platform notifies once, twice, late or never, and then a poll finds it."""
+        transaction = f"t{self._paid + 1}"
         energy_kwh = Decimal(self._dice.choice(ENERGIES_KWH))
-        self.notified(transaction, serial, energy_kwh)
+        self._paid += 1
+        polled_after_s = self._dice.choice((5, 30, 60))
+        if self._faults.hits(Fault.NOTIFY_LOST):
+            self._time.after(polled_after_s, self.notified, transaction, serial, energy_kwh)
+        elif self._faults.hits(Fault.NOTIFY_LATE):
+            self._time.after(polled_after_s, self.notified, transaction, serial, energy_kwh)
+            self._time.after(self._dice.uniform(60, 300), self.notified, transaction, serial, energy_kwh)
+        else:
+            self.notified(transaction, serial, energy_kwh)
         if self._faults.hits(Fault.NOTIFY_DOUBLED):
             self._time.after(self._dice.uniform(0, 20), self.notified, transaction, serial, energy_kwh)
+        if not is_second and self._faults.hits(Fault.TWO_AT_ONCE):
+            self.pay(serial, is_second=True)
         if self._faults.is_awake(Fault.CANCEL_LATE) and self._dice.random() < 0.5:
             self._time.after(self._dice.choice((0, 0.5, 5, 30)), self.cancel, transaction)
 
@@ -95,7 +107,9 @@ class People:
         self._trace("paid", serial, f"{transaction} {energy_kwh} kWh")
 
     def cancel(self, transaction: str) -> None:
-        order = self.orders[transaction]
+        order = self.orders.get(transaction)
+        if order is None:
+            return
         command = self._office.state(order.serial).command(order.command_id)
         if command is not None and command.number is not None:
             self._faults.count(Fault.CANCEL_LATE)
@@ -134,6 +148,16 @@ class People:
         state = self._office.state(serial)
         if not any(command.kind == CommandKind.READ for command in state.commands):
             self._queue(serial, CommandKind.READ, life=READ_LIFE)
+
+    def reset(self, serial: str, kind: CommandKind) -> bool:
+        """A member has energy or purse set to zero; refused while a credit or a reset is open, as the service does."""
+        state = self._office.state(serial)
+        if any(command.is_credit or command.is_reset for command in state.commands):
+            return False
+        if kind == CommandKind.INIT_PURSE and any(order.serial == serial for order in self.orders.values()):
+            return False
+        self._queue(serial, kind, life=RESET_LIFE)
+        return True
 
     def _queue(
         self,

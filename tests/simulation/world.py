@@ -12,6 +12,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from apps.meters import deciding as d
+from apps.meters.states import CommandKind
+from meter_gateway.simulator.torn import FLASH_ORDERS
 from tests.simulation.broker import Broker
 from tests.simulation.checker import Checker, Violation
 from tests.simulation.devices import Device
@@ -86,7 +88,9 @@ class World:
                 if awake(Fault.OVER_LIMIT) and not place
                 else dice.choice(("0.05", "12.40")),
                 load_kw=dice.choice(("0", "0.5", "6")),
-                atomic_flash=place != 1 or not awake(Fault.TORN_FLASH),
+                flash_order=dice.choice(FLASH_ORDERS[1:])
+                if place == 1 and awake(Fault.TORN_FLASH)
+                else FLASH_ORDERS[0],
                 trace=self.trace,
             )
             for place, serial in enumerate(serials)
@@ -166,6 +170,8 @@ class World:
 
     def _plan_people(self, horizon_s: float) -> None:
         for serial in self.devices:
+            if self.faults.strikes(Fault.PURSE_INIT) and self.people.reset(serial, CommandKind.INIT_PURSE):
+                self.faults.count(Fault.PURSE_INIT)
             for _ in range(self.dice.randrange(1, 5)):
                 self.time.at(self.dice.uniform(0, horizon_s), self.people.pay, serial)
             for _ in range(self.dice.randrange(0, 4)):
@@ -232,6 +238,8 @@ class World:
                 device.cut_power()
             case Fault.FOREIGN_PURCHASE:
                 done = device.credited_by_somebody_else(FOREIGN_KWH)
+            case Fault.ENERGY_RESET:
+                done = self.people.reset(device.serial, CommandKind.RESET_ENERGY)
             case _:
                 done = self._phone(fault, device)
         if done:
@@ -322,4 +330,6 @@ def _in_words(effect: d.Effect) -> str:
             return f"count {effect.count} purchased {effect.purchased_kwh}"
         case d.Freeze():
             return f"frozen {effect.reason} {effect.evidence}"
+        case d.BeginBody():
+            return f"body {effect.device_epoch} begins"
     return type(effect).__name__

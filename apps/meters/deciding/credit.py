@@ -110,11 +110,19 @@ def number(
             number=following,
             customer_no=customer_no,
         )
+    _retire_resets(turn)
     turn.do(StoreFrames(command.id, following, (frame,), purchased_kwh, customer_no, state.device_epoch))
-    turn.state = state.with_command(
+    turn.state = turn.state.with_command(
         command.id, number=following, frames=(frame,), purchased_before_kwh=purchased_kwh
     )
     return turn.state.command(command.id)
+
+
+def _retire_resets(turn: Turn) -> None:
+    """A reset that was asked for before a recharge and has not left would take away what the recharge brings."""
+    for command in turn.state.commands:
+        if command.is_reset and command.state == CommandState.QUEUED:
+            turn.step(command, CommandState.CANCELLED, "a recharge came first")
 
 
 def _deliver(turn: Turn, command_id: UUID) -> None:

@@ -1,0 +1,29 @@
+"""A long run that is ended goes on where it was, and only with the same code."""
+
+from collections import Counter
+from pathlib import Path
+
+from tests.simulation.__main__ import silent_faults
+from tests.simulation.faults import Fault
+from tests.simulation.progress import Portion, Progress
+
+
+def test_a_run_goes_on_where_it_was_ended_and_a_torn_line_is_lived_again(tmp_path: Path) -> None:
+    first = Progress("0-200", tmp_path)
+    first.add(Portion(0, 100, 9.5, [(7, "I6: twice")], Counter(NOISE=3), Counter(I6=2), [15], 700))
+    first.path.write_text(first.path.read_text() + '{"first": 100, "cou')
+    again = Progress("0-200", tmp_path)
+    assert again.done == first.done
+    assert again.done[(0, 100)].violations == [(7, "I6: twice")]
+
+
+def test_a_finished_run_begins_anew(tmp_path: Path) -> None:
+    progress = Progress("0-100", tmp_path)
+    progress.add(Portion(0, 100, 9.5))
+    progress.finish()
+    assert not Progress("0-100", tmp_path).done
+
+
+def test_a_kind_of_fault_that_never_fired_is_named() -> None:
+    fired = Counter({fault.name: 1 for fault in Fault if fault is not Fault.MOVE})
+    assert silent_faults(fired) == ["MOVE"]

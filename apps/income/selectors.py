@@ -197,6 +197,7 @@ def accounts_to_look_at(now: datetime) -> list[CollectionAccount]:
         Q(is_active=True)
         & (
             Q(check_state=CheckState.MISMATCH)
+            | Q(check_said="SEAL_WRONG")
             | ~Q(settling_stopped="")
             | Q(certificate_ends_at__lte=now + timedelta(days=30))
         )

@@ -38,7 +38,12 @@ ASKED: dict[tuple[str, str], tuple[Asked, ...]] = {
             is_long=True,
         ),
         Asked("private_key_pem", _("Merchant private key"), _("The text of apiclient_key.pem."), **_PRIVATE),
-        Asked("apiv3_key", _("APIv3 key"), _("32 characters, set under API security."), is_secret=True),
+        Asked(
+            "apiv3_key",
+            _("APIv3 key"),
+            _("32 characters, set under API security. The first payment proves it."),
+            is_secret=True,
+        ),
         Asked(
             "platform_public_key_id",
             _("WeChat Pay public key ID"),

@@ -5,6 +5,10 @@
     S2  a sub-merchant under the operator's        the platform clears it to the landlord; the ID-card name is checked
     S3  the operator collects and transfers        two hops; other people's money in the operator's account
 
+No payment is shared with anybody (S4, the platforms' profit sharing): a share is at most 30 %, so it is no way to
+bring a landlord her money, and an operator's part of it would be a fee inside the price of electricity. Orders say
+so when they are made, and then no one can share them.
+
 Energy depends on *paid*, never on *settled*: nothing here is asked before a credit. Figures of S3: WeChat Pay
 "merchant transfer" (0.10 yuan least, name checked from 0.30, 20,000 a day for one payee), Alipay
 `fund.trans.uni.transfer` (0.10 least, 50,000 for one transfer to a person).
@@ -17,8 +21,6 @@ from enum import StrEnum
 FEN = Decimal("0.01")
 # What both platforms take of a payment unless they agreed on less: 0.6 %.
 USUAL_FEE_RATE = Decimal("0.0060")
-# Of what is left after the fee, the platform lets this much be shared with others.
-MOST_SHARED = Decimal("0.30")
 
 
 class Strategy(StrEnum):
@@ -39,7 +41,6 @@ class Capabilities:
     needs_payee_name: bool = False
     needs_payee_confirm: bool = False
     needs_acknowledgement: bool = False
-    can_share: bool = False
     refund_after_settle: bool = True
     least_yuan: Decimal = FEN
     most_single_yuan: Decimal | None = None
@@ -47,9 +48,7 @@ class Capabilities:
 
 
 _S1 = Capabilities(takes_online=True, funds_direct=True, needs_own_keys=True)
-_S2 = Capabilities(
-    takes_online=True, funds_direct=True, needs_provider=True, needs_payee_name=True, can_share=True
-)
+_S2 = Capabilities(takes_online=True, funds_direct=True, needs_provider=True, needs_payee_name=True)
 _CAPABILITIES = {
     ("S1", "wechat"): _S1,
     ("S1", "alipay"): _S1,
@@ -106,8 +105,3 @@ def to_transfer(*, payable_yuan: Decimal, transferred_today_yuan: Decimal, can: 
 def fee_of(amount_yuan: Decimal, fee_rate: Decimal) -> Decimal:
     """Return what a channel keeps of an amount: rounded half up to the fen, for each payment by itself."""
     return (amount_yuan * fee_rate).quantize(FEN, ROUND_HALF_UP)
-
-
-def most_to_share(amount_yuan: Decimal, fee_yuan: Decimal) -> Decimal:
-    """Return the most a platform lets be shared of one payment: 30 % of what is left after its fee, rounded down."""
-    return ((amount_yuan - fee_yuan) * MOST_SHARED).quantize(FEN, "ROUND_DOWN")

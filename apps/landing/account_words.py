@@ -26,8 +26,12 @@ def check_said(account: CollectionAccount) -> str:
         return _("A key that was stored cannot be read; set the account up anew.")
     if said == "NAME_MISMATCH":
         return _("The platform says the name is not the one on the payee's ID card.")
+    if account.check_state == CheckState.VERIFIED:
+        return _seal_said(said)
     if account.check_state != CheckState.MISMATCH:
         return ""
+    if said == "APIV3_KEY":
+        return _("The platform's certificates do not open with this APIv3 key.")
     if said in _OUR_KEY:
         return _("The platform does not know this key: number, certificate and private key do not match.")
     if said in _THEIR_KEY:
@@ -35,6 +39,23 @@ def check_said(account: CollectionAccount) -> str:
     if said in _WHO:
         return _("The platform does not know this app, or the authorisation has ended.")
     return _("The platform refused it (%(code)s).") % {"code": said}
+
+
+def _seal_said(said: str) -> str:
+    """What of WeChat's APIv3 key is known."""
+    if said == "SEAL_WRONG":
+        return _(
+            "A notice of the platform does not open with this APIv3 key. Payments are found all the same, only later: "
+            "enter the keys again."
+        )
+    if said == "SEAL_LATER":
+        return _(
+            "The merchant number, the certificate and the platform key are proved. The APIv3 key is proved by the "
+            "first payment: until then the platform seals nothing with it."
+        )
+    if said == "SEAL_PROVED":
+        return _("Everything you entered is proved, the APIv3 key too.")
+    return ""
 
 
 def next_step(account: CollectionAccount) -> str:

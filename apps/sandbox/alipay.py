@@ -33,6 +33,7 @@ from apps.sandbox.orders import (
     terms_of,
     yuan_from_text,
 )
+from apps.sandbox.sharing import not_permitted
 from apps.sandbox.signatures import alipay_message, rsa_sign, rsa_verifies
 from apps.sandbox.transfers import TransferRefused, Transfers
 
@@ -165,6 +166,8 @@ class Alipay:
                 return _success(answer), lost is not None
             case "alipay.fund.trans.common.query":
                 return _success(self.transfers.alipay_query(merchant, content, now)), False
+            case "alipay.trade.order.settle" | "alipay.trade.royalty.relation.bind":
+                raise not_permitted("alipay")
             case "alipay.trade.query":
                 return _success(trade(self._named(merchant, content, now))), False
             case "alipay.trade.close":
@@ -261,6 +264,8 @@ class Alipay:
         _demand(bool(named), "out_request_no")
         if amount_yuan < order.amount_yuan:
             _demand(bool(content.get("out_request_no")), "out_request_no")
+        if self.faults.take(("refund_balance_low",), "alipay", order.out_trade_no):
+            raise BusinessRefused("ACQ.SELLER_BALANCE_NOT_ENOUGH", "卖家余额不足")
         wished = Refund("alipay", merchant.number, order.out_trade_no, str(number), amount_yuan, "", "", now)
         # A partial refund is told to the order's own notify_url; a full one is not.
         partial = order.refunded_yuan + amount_yuan < order.amount_yuan and bool(order.notify_url)

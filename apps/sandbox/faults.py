@@ -16,6 +16,10 @@ TRANSFERRING = (
     "payee_day_limit",
     "transfer_system_error",
     "revoke_authorisation",
+    # The merchant shared or withdrew what a refund would need.
+    "refund_balance_low",
+    # What a merchant from before the public-key mode gets: the platform's certificates, sealed.
+    "serve_certificates",
 )
 KINDS = (*SCHEDULING, "repeat_notify", *FORGING, "lose_answer", "lose_refund_answer", *TRANSFERRING)
 

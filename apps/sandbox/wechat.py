@@ -30,9 +30,17 @@ from apps.sandbox.orders import (
     terms_of,
     yuan_from_fen,
 )
+from apps.sandbox.sharing import not_permitted, refuse_flagged
 from apps.sandbox.signatures import rsa_verifies, wechat_request_message
 from apps.sandbox.transfers import TransferRefused, Transfers
-from apps.sandbox.wechat_content import REFUND_TAKES, SCHEME, refund_content, signature_headers, transaction
+from apps.sandbox.wechat_content import (
+    REFUND_TAKES,
+    SCHEME,
+    refund_content,
+    sealed_certificates,
+    signature_headers,
+    transaction,
+)
 
 _T = TypeVar("_T")
 
@@ -164,9 +172,13 @@ class WeChatPay:
                 return 200, content, lost is not None
             case "GET", ["fund-app", "mch-transfer", "transfer-bills", "out-bill-no", number]:
                 return 200, self.transfers.wechat_query(merchant, number, now), False
+            case _, ["profitsharing", *_]:
+                raise not_permitted("wechat")
             case "GET", ["bill", "tradebill"]:
                 return 200, self.bills.asked_by_wechat(merchant.mchid, request), False
             case "GET", ["certificates"]:
+                if self.faults.take(("serve_certificates",), "wechat", ""):
+                    return 200, sealed_certificates(merchant, now), False
                 raise Refused(
                     404,
                     "RESOURCE_NOT_EXISTS",
@@ -212,6 +224,7 @@ class WeChatPay:
         self, merchant: WeChatMerchant, kind: str, fields: dict[str, Any], base_url: str, now: datetime
     ) -> dict[str, str]:
         self._own(merchant, fields.get("mchid"))
+        refuse_flagged(fields)
         if fields.get("appid") != merchant.appid:
             raise Refused(400, "APPID_MCHID_NOT_MATCH", "appid和mch_id不匹配")
         amount = fields.get("amount")
@@ -280,6 +293,8 @@ class WeChatPay:
             raise OrderRefused(Why.UNKNOWN)
         if total_yuan != order.amount_yuan:
             raise OrderRefused(Why.TOO_MUCH)
+        if self.faults.take(("refund_balance_low",), "wechat", order.out_trade_no):
+            raise Refused(403, "NOT_ENOUGH", "基本账户余额不足，请充值后重新发起")
         url = fields.get("notify_url", "")
         wished = Refund(
             "wechat",

@@ -8,6 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from apps.sandbox.certificates import certificate_pem, root_certificate
 from apps.sandbox.http import json_bytes
 from apps.sandbox.merchants import WeChatMerchant
 from apps.sandbox.orders import Order, Refund, State, fen, rfc3339
@@ -158,3 +159,19 @@ def notify(
             place = body.index(b'"ciphertext":"') + 24
             body = body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
     return headers, body
+
+
+def sealed_certificates(merchant: WeChatMerchant, now: datetime) -> dict[str, Any]:
+    """The platform's certificate as `GET /v3/certificates` gives it: sealed with the merchant's APIv3 key."""
+    certificate = root_certificate("Tenpay.com Root CA", merchant.platform_key)
+    nonce, kind = secrets.token_hex(6), "certificate"
+    plain = certificate_pem(certificate).encode()
+    sealed = {
+        "algorithm": "AEAD_AES_256_GCM",
+        "nonce": nonce,
+        "associated_data": kind,
+        "ciphertext": gcm_encrypt(merchant.apiv3_key, nonce, kind, plain),
+    }
+    known = {"serial_no": f"{certificate.serial_number:X}", "effective_time": rfc3339(now)}
+    expires = rfc3339(certificate.not_valid_after_utc)
+    return {"data": [known | {"expire_time": expires, "encrypt_certificate": sealed}]}

@@ -79,7 +79,10 @@ def test_an_operator_finishes_a_set_up_for_a_landlord_and_switches_s3_on(
 ) -> None:
     settings.PROVIDER_ACCOUNTS = book["provider"]
     browser, landlord = at_desk(real_street.operator), real_street.li.landlord
-    address = f"/ops/income/collectionaccount/for/{landlord.pk}/set-up/S3/alipay/"
+    ways = f"/ops/income/collectionaccount/for/{landlord.pk}/set-up/"
+    assert ways in browser.get(f"/ops/accounts/landlord/{landlord.pk}/change/").content.decode()
+    address = f"{ways}S3/alipay/"
+    assert address in browser.get(ways).content.decode()
     fields = {"payee_id": "li@example.com", "payee_name": "Li Si", "key": "k", "password": PASSWORD}
     made = browser.post(address, fields, follow=True).content.decode()
     account = only(real_street)

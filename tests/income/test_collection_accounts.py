@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from apps.accounts.models import AuditLine
 from apps.common.scoping import landlord_scope
 from apps.income.models import AccountMessage, CollectionAccount
+from apps.income.selectors import accounts_to_look_at
 from apps.income.services import account_messages, accounts, channels
 from apps.income.services.payments import Applied
 from apps.income.states import Channel, CheckState
 from apps.income.strategies import Strategy
 from apps.income.sweeping import sweep_accounts
+from apps.landing.account_words import check_said
 from apps.sandbox.certificates import new_key, private_pem, public_pem
 from tests.api.caller import Caller
 from tests.api.phones import Outbox
@@ -196,6 +199,48 @@ def test_f05_a_notify_under_the_keys_before_the_newest_is_still_believed(
             )
             renewed.save()
         assert is_success(payment, post(payment, notify)) is is_believed
+
+
+def test_the_apiv3_key_is_proved_by_the_first_payment_and_shown_as_proved(
+    scene: Scene, book: dict[str, Any], sandbox_state: Path
+) -> None:
+    account = check(scene, propose(scene, Channel.WECHAT, entry(book, "wechat")))
+    assert (account.check_state, account.check_said) == (CheckState.VERIFIED, "SEAL_LATER")
+    assert "first payment" in check_said(account)
+    payment = scene.order()
+    assert is_success(payment, post(payment, Platforms(sandbox_state, book).notify(payment, scene.now)))
+    assert scene.seen(account).check_said == "SEAL_PROVED"
+    with landlord_scope(scene.house.landlord.pk):
+        accounts.ask_check(account_id=account.pk, by_id=scene.house.owner.pk, now=scene.now)
+    assert check(scene, account).check_said == "SEAL_PROVED"
+
+
+def test_a_wrong_apiv3_key_is_told_by_the_first_payments_notice_which_the_poll_credits_all_the_same(
+    scene: Scene, book: dict[str, Any], sandbox_state: Path
+) -> None:
+    wrong = check(scene, propose(scene, Channel.WECHAT, entry(book, "wechat") | {"apiv3_key": "x" * 32}))
+    assert (wrong.check_state, wrong.check_said) == (CheckState.VERIFIED, "SEAL_LATER")
+    payment = scene.order()
+    forged = Platforms(sandbox_state, book).notify(payment, scene.now, owner="wang")
+    assert not is_success(payment, post(payment, forged))
+    assert scene.seen(wrong).check_said == "SEAL_LATER"
+    assert not is_success(payment, post(payment, Platforms(sandbox_state, book).notify(payment, scene.now)))
+    assert scene.seen(wrong).check_said == "SEAL_WRONG"
+    with landlord_scope(scene.house.landlord.pk):
+        assert [one.pk for one in accounts_to_look_at(scene.now)] == [wrong.pk]
+    scene.pay(payment)
+    assert scene.poll(payment) is Applied.PAID
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_platform_that_still_gives_certificates_proves_the_apiv3_key_at_once(
+    scene: Scene, book: dict[str, Any], right: bool
+) -> None:
+    requests.post(f"{scene.sandbox}/faults", json={"kind": "serve_certificates"}, timeout=5)
+    fields = entry(book, "wechat") | ({} if right else {"apiv3_key": "x" * 32})
+    account = check(scene, propose(scene, Channel.WECHAT, fields))
+    said = (CheckState.VERIFIED, "SEAL_PROVED") if right else (CheckState.MISMATCH, "APIV3_KEY")
+    assert (account.check_state, account.check_said) == said
 
 
 def test_every_field_is_sealed_by_itself_and_opens_in_its_own_place_only(

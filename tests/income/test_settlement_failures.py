@@ -9,19 +9,22 @@ import requests
 from django.db import IntegrityError, transaction
 
 from apps.common.errors import Conflict
+from apps.common.platforms import PlatformRefused
 from apps.common.scoping import landlord_scope
 from apps.income import postings
 from apps.income.models import CollectionAccount, Payment, Settlement
 from apps.income.postings import Asset
-from apps.income.selectors import income_of
-from apps.income.services import accounts
+from apps.income.selectors import accounts_to_look_at, income_of
+from apps.income.services import accounts, channels
 from apps.income.services.ledger import balance
+from apps.income.services.refunds import retry_refund
 from apps.income.services.settlement import begin_settlement, send_settlement
-from apps.income.states import Channel, CheckState, RechargeState, SettlementState
+from apps.income.states import Channel, CheckState, RechargeState, RefundState, SettlementState
 from apps.income.strategies import Strategy, capabilities, fee_of, to_transfer
 from apps.income.sweeping import sweep_settlements
+from tests.api.caller import Caller
 from tests.income.scene import Scene, in_threads, scene_of, wait_for_the_platform
-from tests.people import Street
+from tests.people import PASSWORD, Street
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
 BOTH = pytest.mark.parametrize("channel", list(Channel))
@@ -136,6 +139,25 @@ def test_f46_an_authorisation_that_was_revoked_is_found_by_the_check(
     accounts.check_account(landlord_id=account.landlord_id, account_id=account.pk, now=scene.later(1))
     assert scene.seen(account).check_state == CheckState.MISMATCH
     assert scene.seen(account).check_said == "aop.invalid-app-auth-token"
+
+
+def test_f46_an_order_refused_for_a_revoked_authorisation_has_the_account_checked_by_itself_once(
+    scene: Scene, book: dict[str, Any]
+) -> None:
+    account = sub_merchant(scene, book, Channel.ALIPAY)
+    fault(scene, "revoke_authorisation")
+    with pytest.raises(Conflict):
+        scene.order(Channel.ALIPAY, key="1")
+    assert scene.seen(account).check_state == CheckState.PENDING
+    fault(scene, "revoke_authorisation")
+    accounts.check_account(landlord_id=account.landlord_id, account_id=account.pk, now=scene.later(1))
+    assert (scene.seen(account).check_state, scene.seen(account).is_active) == (CheckState.MISMATCH, True)
+    with landlord_scope(scene.house.landlord.pk):
+        assert [one.pk for one in accounts_to_look_at(scene.now)] == [account.pk]
+    fault(scene, "revoke_authorisation")
+    with pytest.raises(Conflict):
+        scene.order(Channel.ALIPAY, key="2")
+    assert scene.seen(account).check_state == CheckState.MISMATCH
 
 
 @BOTH
@@ -335,3 +357,63 @@ def test_income_is_gross_less_what_went_back_and_what_the_channel_kept(scene: Sc
     assert (alipay.gross_yuan, alipay.refunded_yuan) == (Decimal("150.00"), Decimal("50.00"))
     assert (alipay.fee_yuan, alipay.net_yuan) == (Decimal("0.60"), Decimal("99.40"))
     assert scene.books() == []
+
+
+@BOTH
+def test_f37_a_refund_of_money_that_was_shared_elsewhere_waits_for_the_balance_and_keeps_its_number(
+    scene: Scene, channel: Channel
+) -> None:
+    """Nothing is shared by us; what a landlord shares with a person at the platform cannot be pulled back."""
+    payment = scene.paid(channel)
+    fault(scene, "refund_balance_low")
+    short = scene.send(scene.refund(payment))
+    assert short.state == RefundState.REVIEW
+    assert scene.gone_back(payment) == "0.00"
+    assert scene.books() == []
+    with landlord_scope(scene.house.landlord.pk):
+        retry_refund(refund_id=short.pk, by_id=scene.house.owner.pk, now=scene.later(1))
+    filled = scene.send(short)
+    if channel is Channel.WECHAT:
+        wait_for_the_platform()
+        filled = scene.send(filled)
+    assert (filled.state, filled.out_refund_no) == (RefundState.DONE, short.out_refund_no)
+    assert scene.gone_back(payment) == "50.00"
+    assert scene.books() == []
+
+
+@pytest.mark.parametrize("strategy", ["S1", "S2"])
+@BOTH
+def test_f43_no_share_of_an_order_of_ours_can_be_made(
+    scene: Scene, book: dict[str, Any], channel: Channel, strategy: str
+) -> None:
+    """Not above the cap, not to a receiver nobody bound, not before a minute: the order never allowed it."""
+    if strategy == "S2":
+        sub_merchant(scene, book, channel)
+    payment = scene.paid(channel)
+    with landlord_scope(scene.house.landlord.pk):
+        platform: Any = channels.platform_of(scene.seen(payment).account)
+    with pytest.raises(PlatformRefused) as refused:
+        if channel is Channel.WECHAT:
+            receiver = {"type": "MERCHANT_ID", "account": "1900000109", "amount": 100, "description": "fee"}
+            platform.ask_sdk(
+                "profitsharing_order",
+                transaction_id=payment.transaction_id or "4200000000",
+                out_order_no="P1",
+                receivers=[receiver],
+                unfreeze_unsplit=True,
+                sub_mchid=platform.merchant_id,
+            )
+        else:
+            royalty = {"trans_in": "2088000000000000", "amount": "1.00"}
+            content = {"out_request_no": "P1", "trade_no": "2026", "royalty_parameters": [royalty]}
+            platform._gateway.ask("alipay.trade.order.settle", content)
+    assert refused.value.code in ("NO_AUTH", "isv.insufficient-isv-permissions")
+
+
+def test_f43_sharing_is_no_way_to_be_paid_and_says_which_ways_there_are(
+    scene: Scene, book: dict[str, Any]
+) -> None:
+    body = {"channel": "wechat", "strategy": "S4", "credentials": {"mchid": "1"}, "password": PASSWORD}
+    answer = Caller(scene.house.owner).post("collection-accounts", body)
+    assert (answer.status, set(answer.body["fields"])) == (400, {"strategy"})
+    assert "never shared" in str(answer.body["fields"]["strategy"])

@@ -86,12 +86,12 @@ class AlipayPlatform:
         self._op_app_id = str(credentials.get("op_app_id") or self.app_id)
         self._gateway = AlipayGateway(credentials, base_url=base_url)
 
-    def prove(self, out_trade_no: str) -> None:
+    def prove(self, out_trade_no: str) -> bool:
         try:
             self._gateway.ask("alipay.trade.query", {"out_trade_no": checked_out_trade_no(out_trade_no)})
         except PlatformRefused as refusal:
             if refusal.code == _NO_TRADE and refusal.is_signed:
-                return
+                return True
             raise
         raise PlatformAnswerInvalid("WRONG_ORDER", "an order nobody made was found")
 

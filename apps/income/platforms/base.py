@@ -163,11 +163,11 @@ class Platform(Protocol):
     merchant_id: str
     app_id: str
 
-    def prove(self, out_trade_no: str) -> None:
+    def prove(self, out_trade_no: str) -> bool:
         """Ask about an order nobody made, to find out whether these keys are this merchant's. Changes nothing.
 
-        Returns only for "no such order", signed by the platform with a key we hold. A WeChat APIv3 key proves itself
-        with the first notify only: nothing is sealed with it before.
+        Returns only for "no such order", signed by the platform with a key we hold: True where nothing is left to
+        prove, False where WeChat's APIv3 key waits for the first notify, as nothing else is sealed with it.
 
         :raises PlatformRefused: the platform does not know our key, certificate or number.
         :raises PlatformAnswerInvalid: we do not know the platform's.

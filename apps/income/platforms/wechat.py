@@ -17,7 +17,7 @@ Sources: WeChat Pay documentation pages 4012365334, 4012365336 (requests), 40130
 import json
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -35,9 +35,8 @@ from apps.common.platforms import (
     PlatformRefused,
     PlatformUnreachable,
     credential,
-    masked,
 )
-from apps.income.platforms.amounts import fen_from_yuan, yuan_from_fen
+from apps.income.platforms.amounts import fen_from_yuan
 from apps.income.platforms.base import (
     Charge,
     ChargeRequest,
@@ -45,39 +44,24 @@ from apps.income.platforms.base import (
     PlatformResult,
     RefundRequest,
     RefundResult,
-    State,
 )
 from apps.income.platforms.orders import checked_instant, checked_notify_url, checked_out_trade_no
 from apps.income.platforms.wechat_bill import BilledByWeChat
 from apps.income.platforms.wechat_envelope import check_signature, open_notify
 from apps.income.platforms.wechat_parties import Parties
-from apps.income.platforms.wechat_proving import ask_proved
-from apps.income.platforms.wechat_refunds import REFUND_EVENTS, amount_shown, refund_result
+from apps.income.platforms.wechat_proving import ask_proved, is_seal_proved
+from apps.income.platforms.wechat_refunds import REFUND_EVENTS, refund_result
+from apps.income.platforms.wechat_results import Reader, optional_text
 
 GATEWAY = "https://api.mch.weixin.qq.com"
 LONGEST_DESCRIPTION_BYTES = 127
 LONGEST_REASON = 80
-
-STATES: dict[str, State] = {
-    "SUCCESS": "PAID",
-    "REFUND": "REFUNDED",
-    "NOTPAY": "PENDING",
-    "USERPAYING": "PENDING",
-    "PAYERROR": "PENDING",
-    "CLOSED": "CLOSED",
-    "REVOKED": "CLOSED",
-}
 
 _NO_SUCH_ORDER = frozenset({"ORDER_NOT_EXIST", "ORDERNOTEXIST", "RESOURCE_NOT_EXISTS"})
 _ALREADY_PAID = frozenset({"ORDERPAID", "ORDER_PAID"})
 # WeChat sends this refusal as HTTP 500; every other 5xx leaves the result unknown.
 _REFUSED_WITH_500 = frozenset({"OPENID_MISMATCH"})
 _ALREADY_CLOSED = frozenset({"ORDER_CLOSED", "ORDERCLOSED"})
-_SHOWN = (
-    "trade_state", "trade_type", "bank_type", "out_trade_no", "transaction_id", "success_time",
-    "appid", "mchid", "sp_mchid", "sub_mchid",
-)  # fmt: skip
-_SHOWN_OF_REFUND = ("refund_status", "refund_id", "out_refund_no", "out_trade_no", "transaction_id", "mchid")
 
 
 class WeChatPlatform(BilledByWeChat):
@@ -87,6 +71,7 @@ class WeChatPlatform(BilledByWeChat):
 
     def __init__(self, credentials: dict[str, Any], *, base_url: str | None = None) -> None:
         self._parties = parties = Parties.of(credentials)
+        self._read = Reader(parties)
         self.merchant_id, self.app_id = parties.payee, parties.payer_app_id
         apiv3_key = credential(credentials, "apiv3_key")
         if len(apiv3_key.encode()) != 32:
@@ -111,7 +96,7 @@ class WeChatPlatform(BilledByWeChat):
         # The SDK's own check fetches certificates for a serial it does not know, and knows one key only.
         transport._verify_signature = self._is_signed
 
-    def prove(self, out_trade_no: str) -> None:
+    def prove(self, out_trade_no: str) -> bool:
         parties, path = self._parties, "/v3/pay/transactions/out-trade-no/"
         asked = f"{path}{checked_out_trade_no(out_trade_no)}?mchid={parties.merchant_id}"
         if parties.sub_mchid:
@@ -121,7 +106,7 @@ class WeChatPlatform(BilledByWeChat):
             ask_proved(self._sdk._core, asked, self._keys)
         except PlatformRefused as refusal:
             if refusal.code in _NO_SUCH_ORDER and refusal.is_signed:
-                return
+                return is_seal_proved(self._sdk._core, self._keys, self._apiv3_keys)
             raise
         raise PlatformAnswerInvalid("WRONG_ORDER", "an order nobody made was found")
 
@@ -149,10 +134,10 @@ class WeChatPlatform(BilledByWeChat):
             answer = self._ask(self._sdk.query, out_trade_no=out_trade_no, **self._parties.named)
         except PlatformRefused as refusal:
             if refusal.code in _NO_SUCH_ORDER:
-                return self._without_order(out_trade_no, "UNKNOWN_ORDER", refusal.code)
+                return self._read.without_order(out_trade_no, "UNKNOWN_ORDER", refusal.code)
             raise
         try:
-            result = self._result(answer, {})
+            result = self._read.order(answer, {})
         except NotifyRefused as mismatch:
             raise PlatformAnswerInvalid(mismatch.code, mismatch.detail) from None
         if result.out_trade_no != out_trade_no:
@@ -167,10 +152,10 @@ class WeChatPlatform(BilledByWeChat):
             if refusal.code in _ALREADY_PAID:
                 return self.query(out_trade_no)
             if refusal.code in _NO_SUCH_ORDER:
-                return self._without_order(out_trade_no, "UNKNOWN_ORDER", refusal.code)
+                return self._read.without_order(out_trade_no, "UNKNOWN_ORDER", refusal.code)
             if refusal.code not in _ALREADY_CLOSED:
                 raise
-        return self._without_order(out_trade_no, "CLOSED", "CLOSED")
+        return self._read.without_order(out_trade_no, "CLOSED", "CLOSED")
 
     def refund(self, request: RefundRequest) -> RefundResult:
         amount = {
@@ -208,10 +193,10 @@ class WeChatPlatform(BilledByWeChat):
         notify = open_notify(headers, body, keys=self._keys, apiv3_keys=self._apiv3_keys, now=now)
         evidence = {"notify_id": notify.id, "event_type": notify.event_type, "serial": notify.serial}
         if notify.event_type in REFUND_EVENTS:
-            return self._refund(notify.resource, evidence)
+            return self._read.refund(notify.resource, evidence)
         if not notify.event_type.startswith("TRANSACTION."):
             raise NotifyRefused("UNKNOWN_EVENT", notify.event_type)
-        return self._result(notify.resource, evidence)
+        return self._read.order(notify.resource, evidence)
 
     def notify_answer(self, ok: bool) -> tuple[int, str, bytes]:
         if ok:
@@ -261,92 +246,6 @@ class WeChatPlatform(BilledByWeChat):
             "paySign": self._sdk.sign([self.app_id, timestamp, nonce, package]),
         }
 
-    def _result(self, transaction: dict[str, Any], evidence: dict[str, Any]) -> PlatformResult:
-        out_trade_no = _optional_text(transaction, "out_trade_no")
-        if out_trade_no is None:
-            raise NotifyRefused("MISSING_FIELD", "out_trade_no")
-        if not self._parties.is_app_of(transaction):
-            raise NotifyRefused("WRONG_APP", "appid is not ours", out_trade_no=out_trade_no)
-        self._check_merchant(transaction, out_trade_no)
-        state = STATES.get(str(transaction.get("trade_state")))
-        if state is None:
-            said = str(transaction.get("trade_state"))
-            raise NotifyRefused("UNKNOWN_STATE", said, out_trade_no=out_trade_no)
-        amount = transaction.get("amount")
-        # `payer_total` is lower when WeChat paid a part with its own coupon: the order is paid all the same.
-        amount_yuan, currency = _total(amount, out_trade_no) if amount is not None else (None, None)
-        transaction_id = _optional_text(transaction, "transaction_id")
-        if state == "PAID" and (amount_yuan is None or transaction_id is None):
-            raise NotifyRefused("MISSING_FIELD", "amount or transaction_id", out_trade_no=out_trade_no)
-        payer_id = self._parties.payer_of(transaction)
-        shown = {name: transaction[name] for name in _SHOWN if name in transaction}
-        return PlatformResult(
-            channel=self.channel,
-            merchant_id=self.merchant_id,
-            app_id=self.app_id,
-            out_trade_no=out_trade_no,
-            transaction_id=transaction_id,
-            state=state,
-            amount_yuan=amount_yuan,
-            currency=currency,
-            paid_at=_instant(transaction.get("success_time"), out_trade_no),
-            payer_id=payer_id,
-            evidence={**evidence, **shown, "amount": amount_shown(amount), "payer": masked(payer_id)},
-        )
-
-    def _refund(self, refund: dict[str, Any], evidence: dict[str, Any]) -> PlatformResult:
-        out_trade_no = _optional_text(refund, "out_trade_no")
-        if out_trade_no is None:
-            raise NotifyRefused("MISSING_FIELD", "out_trade_no")
-        self._check_merchant(refund, out_trade_no)
-        amount = refund.get("amount")
-        amount_yuan, currency = (
-            _total({"currency": "CNY", **amount}, out_trade_no) if isinstance(amount, dict) else (None, None)
-        )
-        out_refund_no = _optional_text(refund, "out_refund_no")
-        if out_refund_no is None:
-            raise NotifyRefused("MISSING_FIELD", "out_refund_no", out_trade_no=out_trade_no)
-        try:
-            told = refund_result(
-                {**refund, "status": refund.get("refund_status")}, out_trade_no, out_refund_no
-            )
-        except PlatformAnswerInvalid as mismatch:
-            raise NotifyRefused(mismatch.code, mismatch.detail, out_trade_no=out_trade_no) from None
-        shown = {name: refund[name] for name in _SHOWN_OF_REFUND if name in refund}
-        return PlatformResult(
-            channel=self.channel,
-            merchant_id=self.merchant_id,
-            app_id=self.app_id,
-            out_trade_no=out_trade_no,
-            transaction_id=_optional_text(refund, "transaction_id"),
-            state="REFUNDED",
-            amount_yuan=amount_yuan,
-            currency=currency,
-            paid_at=None,
-            payer_id=None,
-            evidence={**evidence, **shown, "amount": amount_shown(amount)},
-            refund=told,
-        )
-
-    def _check_merchant(self, content: dict[str, Any], out_trade_no: str) -> None:
-        if not self._parties.is_merchant_of(content):
-            raise NotifyRefused("WRONG_MERCHANT", "mchid is not ours", out_trade_no=out_trade_no)
-
-    def _without_order(self, out_trade_no: str, state: State, said: str) -> PlatformResult:
-        return PlatformResult(
-            channel=self.channel,
-            merchant_id=self.merchant_id,
-            app_id=self.app_id,
-            out_trade_no=out_trade_no,
-            transaction_id=None,
-            state=state,
-            amount_yuan=None,
-            currency=None,
-            paid_at=None,
-            payer_id=None,
-            evidence={"said": said},
-        )
-
 
 def _rfc3339(instant: datetime) -> str:
     return checked_instant(instant).astimezone(BEIJING).isoformat(timespec="seconds")
@@ -367,34 +266,8 @@ def _platform_keys(credentials: dict[str, Any]) -> dict[str, RSAPublicKey]:
     return keys
 
 
-def _total(amount: Any, out_trade_no: str) -> tuple[Any, str]:
-    if not isinstance(amount, dict):
-        raise NotifyRefused("BAD_AMOUNT", "no amount object", out_trade_no=out_trade_no)
-    if amount.get("currency") != "CNY":
-        raise NotifyRefused("WRONG_CURRENCY", str(amount.get("currency")), out_trade_no=out_trade_no)
-    try:
-        return yuan_from_fen(amount.get("total")), "CNY"
-    except ValueError as error:
-        raise NotifyRefused("BAD_AMOUNT", str(error), out_trade_no=out_trade_no) from None
-
-
-def _instant(text: Any, out_trade_no: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        raise NotifyRefused("BAD_TIMESTAMP", "success_time", out_trade_no=out_trade_no) from None
-    return (instant if instant.tzinfo else instant.replace(tzinfo=BEIJING)).astimezone(UTC)
-
-
-def _optional_text(content: dict[str, Any], name: str) -> str | None:
-    value = content.get(name)
-    return value if isinstance(value, str) and value else None
-
-
 def _text(answer: dict[str, Any], name: str) -> str:
-    value = _optional_text(answer, name)
+    value = optional_text(answer, name)
     if value is None:
         raise PlatformAnswerInvalid("NOT_READABLE", f"no {name} in the answer")
     return value

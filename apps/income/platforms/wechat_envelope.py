@@ -90,13 +90,7 @@ def open_notify(
     resource = notify.get("resource")
     if not isinstance(resource, dict) or resource.get("algorithm") != "AEAD_AES_256_GCM":
         raise NotifyRefused("DECRYPTION", "no sealed resource")
-    sealed = [resource.get(name) for name in ("nonce", "ciphertext")]
-    associated_data = resource.get("associated_data") or ""
-    if not all(isinstance(part, str) and part for part in sealed) or not isinstance(associated_data, str):
-        raise NotifyRefused("DECRYPTION", "no sealed resource")
-    opened = next(
-        (text for key in apiv3_keys if (text := _unsealed(sealed, associated_data, key)) is not None), None
-    )
+    opened = unsealed(resource, apiv3_keys)
     if opened is None:
         raise NotifyRefused("DECRYPTION", "the seal does not open with the APIv3 key")
     return Notify(
@@ -107,12 +101,22 @@ def open_notify(
     )
 
 
-def _unsealed(sealed: list[Any], associated_data: str, apiv3_key: str) -> str | None:
-    try:
-        opened: str | None = aes_decrypt(sealed[0], sealed[1], associated_data, apiv3_key)
-    except ValueError:
+def unsealed(resource: Mapping[str, Any], apiv3_keys: Sequence[str]) -> str | None:
+    """Return what is sealed in `nonce`, `ciphertext` and `associated_data`; None where no key opens it."""
+    nonce, ciphertext = resource.get("nonce"), resource.get("ciphertext")
+    associated_data = resource.get("associated_data") or ""
+    if not all(isinstance(part, str) and part for part in (nonce, ciphertext)):
         return None
-    return opened
+    if not isinstance(associated_data, str):
+        return None
+    for key in apiv3_keys:
+        try:
+            opened: str | None = aes_decrypt(nonce, ciphertext, associated_data, key)
+        except ValueError:
+            continue
+        if opened is not None:
+            return opened
+    return None
 
 
 def _object(text: str | bytes, code: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A question to WeChat Pay whose refusal is proved too; its SDK checks the signature of successes only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import requests
@@ -8,13 +8,19 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from wechatpayv3.utils import build_authorization
 
 from apps.common.outside import outside_call
-from apps.common.platforms import TIMEOUT_S, PlatformAnswerInvalid, PlatformRefused, PlatformUnreachable
+from apps.common.platforms import (
+    TIMEOUT_S,
+    PlatformAnswerInvalid,
+    PlatformError,
+    PlatformRefused,
+    PlatformUnreachable,
+)
 from apps.income.platforms.base import NotifyRefused
-from apps.income.platforms.wechat_envelope import check_signature
+from apps.income.platforms.wechat_envelope import check_signature, unsealed
 
 
-def ask_proved(transport: Any, path: str, keys: Mapping[str, RSAPublicKey]) -> None:
-    """Ask WeChat Pay with the SDK's own key and address, and have the answer proved before it is believed.
+def ask_proved(transport: Any, path: str, keys: Mapping[str, RSAPublicKey]) -> dict[str, Any]:
+    """Return what WeChat Pay answers to the SDK's own key at its address; proved before it is believed.
 
     :raises PlatformRefused: the platform's own code; `is_signed` unless it did not know who was asking.
     :raises PlatformAnswerInvalid: the answer is not signed with a key of `keys`.
@@ -47,3 +53,25 @@ def ask_proved(transport: Any, path: str, keys: Mapping[str, RSAPublicKey]) -> N
         raise PlatformAnswerInvalid(refusal.code, refusal.detail) from None
     if reply.status_code != 200:
         raise PlatformRefused(code or f"HTTP_{reply.status_code}", is_signed=True)
+    return answer if isinstance(answer, dict) else {}
+
+
+def is_seal_proved(transport: Any, keys: Mapping[str, RSAPublicKey], apiv3_keys: Sequence[str]) -> bool:
+    """Return whether the platform sealed something that opens with an APIv3 key, before any payment.
+
+    Only its certificates come sealed on request, and a merchant of the public-key mode has none (documentation
+    4012154180): then, and whenever nobody answers, False. The first notify proves the key.
+
+    :raises PlatformAnswerInvalid: APIV3_KEY; they are sealed with another key.
+    """
+    try:
+        answer = ask_proved(transport, "/v3/certificates", keys)
+    except PlatformError:
+        return False
+    found = answer.get("data")
+    listed = found if isinstance(found, list) else []
+    sealed = [one.get("encrypt_certificate") for one in listed if isinstance(one, dict)]
+    sealed = [one for one in sealed if isinstance(one, dict)]
+    if sealed and not any(unsealed(one, apiv3_keys) for one in sealed):
+        raise PlatformAnswerInvalid("APIV3_KEY", "the platform's certificates do not open with the APIv3 key")
+    return bool(sealed)

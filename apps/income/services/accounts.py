@@ -29,8 +29,26 @@ from apps.income.strategies import Strategy, capabilities
 
 log = logging.getLogger(__name__)
 
+SEAL_PROVED, SEAL_LATER, SEAL_WRONG = "SEAL_PROVED", "SEAL_LATER", "SEAL_WRONG"
+"""What of WeChat's APIv3 key is known: it opened something, nothing was sealed with it yet, a notify did not open."""
+SEAL_SAID = frozenset({SEAL_PROVED, SEAL_LATER, SEAL_WRONG})
+
 # An unreachable platform is asked again so often, then a person asks.
 _CHECK_AGAIN = tuple(timedelta(seconds=s) for s in (10, 30, 60, 300, 900))
+
+
+# Refusals that say: this key, app, merchant or authorisation is not, or no longer, one of ours.
+_WHO_ASKS = frozenset(
+    {
+        "SIGN_ERROR",
+        "NO_AUTH",
+        "isv.invalid-signature",
+        "isv.invalid-app-id",
+        "isv.invalid-app-cert-sn",
+        "isv.app-auth-token-invalid",
+        "aop.invalid-app-auth-token",
+    }
+)
 
 
 class CredentialsRefused(Refused):
@@ -159,12 +177,33 @@ def ask_check(*, account_id: UUID, by_id: UUID, now: datetime) -> CollectionAcco
     """
     account = account_of(account_id)
     CollectionAccount.objects.filter(pk=account.pk).update(
-        check_state=CheckState.PENDING, check_at=now, check_tries=0, check_said=""
+        check_state=CheckState.PENDING,
+        check_at=now,
+        check_tries=0,
+        check_said=SEAL_PROVED if account.check_said == SEAL_PROVED else "",
     )
     audit.record("account.check", on=account, by_id=by_id, now=now, channel=account.channel)
     _ring(account)
     account.refresh_from_db()
     return account
+
+
+def doubt_account(*, account: CollectionAccount, code: str, now: datetime) -> bool:
+    """Have an account checked again by itself when its platform refused an order because of who asks.
+
+    Opens a short scope of its own. False for a refusal of another kind, and for an account that is no longer taken for
+    proved: a payer who tries again causes no second check. Audited.
+    """
+    if code not in _WHO_ASKS:
+        return False
+    assert account.landlord_id is not None
+    with landlord_scope(account.landlord_id), transaction.atomic():
+        rows = CollectionAccount.objects.filter(pk=account.pk, check_state=CheckState.VERIFIED)
+        if not rows.update(check_state=CheckState.PENDING, check_at=now, check_tries=0):
+            return False
+        audit.record("account.check", on=account, by_id=None, now=now, channel=account.channel, why=code)
+        _ring(account)
+    return True
 
 
 def account_of(account_id: UUID) -> CollectionAccount:
@@ -202,6 +241,11 @@ def check_account(*, landlord_id: UUID, account_id: UUID, now: datetime) -> str:
         except channels.AccountBroken:
             return _take_in(account_id, CheckState.MISMATCH, "KEYS_UNREADABLE", now)
     state, said = _asked(platform)
+    if said in SEAL_SAID and account.strategy != Strategy.S1:
+        # The key is the operator's own.
+        said = ""
+    if (account.check_said, said) == (SEAL_PROVED, SEAL_LATER):
+        said = SEAL_PROVED
     with landlord_scope(landlord_id):
         if state is None:
             CollectionAccount.objects.filter(pk=account_id).update(check_said=said)
@@ -212,7 +256,7 @@ def check_account(*, landlord_id: UUID, account_id: UUID, now: datetime) -> str:
 def _asked(platform: platforms.Platform) -> tuple[CheckState | None, str]:
     """What an answer proves about the keys; None while nobody answered."""
     try:
-        platform.prove(f"RM{uuid4().hex[:28]}")
+        all_proved = platform.prove(f"RM{uuid4().hex[:28]}")
     except platforms.PlatformAnswerInvalid as problem:
         return CheckState.MISMATCH, problem.code[:40]
     except platforms.PlatformRefused as refusal:
@@ -220,7 +264,22 @@ def _asked(platform: platforms.Platform) -> tuple[CheckState | None, str]:
     except platforms.PlatformError as error:
         log.info("a collection account could not be checked: %s", type(error).__name__)
         return None, "UNREACHABLE"
-    return CheckState.VERIFIED, ""
+    if platform.channel != Channel.WECHAT:
+        return CheckState.VERIFIED, ""
+    return CheckState.VERIFIED, SEAL_PROVED if all_proved else SEAL_LATER
+
+
+def note_seal(*, account: CollectionAccount, opened: bool) -> None:
+    """Keep what a notify the platform signed said of a landlord's own APIv3 key: it opened, or it did not.
+
+    Inside the landlord's scope; may run twice. The account goes on taking payments: what a notify cannot tell, asking
+    the platform finds out.
+    """
+    said = SEAL_PROVED if opened else SEAL_WRONG
+    if account.channel != Channel.WECHAT or account.strategy != Strategy.S1 or account.check_said == said:
+        return
+    rows = CollectionAccount.objects.filter(pk=account.pk, check_state=CheckState.VERIFIED)
+    rows.update(check_said=said)
 
 
 def _take_in(account_id: UUID, state: CheckState, said: str, now: datetime) -> str:

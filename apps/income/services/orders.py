@@ -19,6 +19,7 @@ from apps.income import postings
 from apps.income.models import CollectionAccount, Order, Payment
 from apps.income.platforms import base as platforms
 from apps.income.services import channels
+from apps.income.services.accounts import doubt_account
 from apps.income.services.ledger import balance
 from apps.income.services.payments import POLL_AFTER
 from apps.income.services.recharges import AmountInvalid, PriceMissing, current_lease
@@ -147,7 +148,7 @@ def ask_platform(
         return opened
     channel, app_id = payment.channel, platform.app_id
     payer_id = payer.open_id if payer and (payer.channel, payer.app_id) == (channel, app_id) else None
-    charge = _charge(platform, account, opened, description, payer_id, payer_ip)
+    charge = _charge(platform, account, opened, description, payer_id, payer_ip, now)
     with landlord_scope(found.landlord_id):
         Payment.objects.filter(pk=payment.pk, state=PaymentState.CREATED).update(
             state=PaymentState.PENDING,
@@ -166,6 +167,7 @@ def _charge(
     description: str,
     payer_id: str | None,
     payer_ip: str | None,
+    now: datetime,
 ) -> platforms.Charge:
     request = platforms.ChargeRequest(
         out_trade_no=opened.payment.out_trade_no,
@@ -181,6 +183,7 @@ def _charge(
     except platforms.PlatformUnreachable:
         raise PlatformBusy() from None
     except platforms.PlatformRefused as refusal:
+        doubt_account(account=account, code=refusal.code, now=now)
         raise Conflict(
             _("The payment platform refused this order (%(code)s); the landlord has to check the account.")
             % {"code": refusal.code},

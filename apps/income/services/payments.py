@@ -12,6 +12,7 @@ from apps.accounts import doors
 from apps.common.scoping import landlord_scope
 from apps.income.models import CollectionAccount, Order, Payment
 from apps.income.platforms import base as platforms
+from apps.income.services.accounts import note_seal
 from apps.income.services.channels import platform_of
 from apps.income.services.fees import keep_fee
 from apps.income.services.recharges import recharge_from_payment, why_undeliverable
@@ -159,12 +160,16 @@ def take_notify(
         result = platform.read_notify(headers, body, now)
     except platforms.NotifyRefused as refusal:
         log.warning("notify of account %s refused: %s", account_id, refusal.code)
+        if refusal.code == "DECRYPTION":
+            with landlord_scope(found.landlord_id):
+                note_seal(account=account, opened=False)
         if refusal.out_trade_no:
             with landlord_scope(found.landlord_id):
                 _set_aside(account, refusal)
         return platform.notify_answer(False)
     try:
         with landlord_scope(found.landlord_id):
+            note_seal(account=account, opened=True)
             applied = apply_payment_result(account=account, result=result, now=now)
     except IntegrityError:
         # Another delivery of the same notify won the race; the next one finds it applied.

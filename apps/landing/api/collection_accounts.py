@@ -35,7 +35,13 @@ class AccountIn(serializers.Serializer):
     """`credentials` by strategy and channel; `docs/collection_accounts.md` names the fields."""
 
     channel = serializers.ChoiceField(choices=CHANNELS)
-    strategy = serializers.ChoiceField(choices=_ONLINE, default="S1")
+    strategy = serializers.ChoiceField(
+        choices=_ONLINE,
+        default="S1",
+        error_messages={
+            "invalid_choice": _("Choose S1, S2 or S3. A payment is never shared, and cash needs no account.")
+        },
+    )
     credentials = serializers.DictField(child=serializers.CharField(max_length=20_000), write_only=True)
     payee_name = serializers.CharField(max_length=60, required=False, default="", write_only=True)
     contact_phone = serializers.CharField(max_length=20, required=False, default="")

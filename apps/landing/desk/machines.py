@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import Count, Q
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -81,8 +83,8 @@ class LandlordAdmin(ScopedModelAdmin):
     list_display = ("name", "phone", "minimum", "created")
     search_fields = ("name", "phone")
     ordering = ("name",)
-    fields = ("name", "phone", "minimum", "time_zone", "created")
-    readonly_fields = ("minimum", "created")
+    fields = ("name", "phone", "minimum", "time_zone", "created", "payment")
+    readonly_fields = ("minimum", "created", "payment")
 
     @admin.display(description=gettext_lazy("minimum recharge"))
     def minimum(self, row: Any) -> str:
@@ -91,6 +93,13 @@ class LandlordAdmin(ScopedModelAdmin):
     @admin.display(description=gettext_lazy("since"), ordering="created_at")
     def created(self, row: Any) -> SafeString:
         return cells.instant(row.created_at, timezone.now())
+
+    @admin.display(description=gettext_lazy("collection accounts"))
+    def payment(self, row: Any) -> SafeString:
+        href = reverse(f"{self.admin_site.name}:income_collectionaccount_set_up", args=[row.pk])
+        return format_html(
+            '<a class="desk-button" href="{}">{}</a>', href, _("Set up how this landlord is paid")
+        )
 
 
 class UserAdmin(ScopedModelAdmin):

@@ -19,8 +19,9 @@ from apps.accounts.roles import Role
 from apps.common.errors import Refused
 from apps.common.scoping import landlord_scope
 from apps.income.models import CollectionAccount
+from apps.income.services.accounts import ask_check
 from apps.income.services.channels import open_account
-from apps.income.states import Channel
+from apps.income.states import Channel, CheckState
 from apps.meters.models import Lease, Meter, Room, Site, StockedMeter
 from apps.meters.services import claiming, registry
 from apps.tariffs.selectors import price_at
@@ -180,13 +181,16 @@ def _accounts(house: House, merchants: dict[str, Any], user: User, now: datetime
         credentials = next(entry for entry in merchants[channel] if entry["owner"] == house.owner)
         account = CollectionAccount.objects.filter(channel=channel, is_active=True).first()
         if account is None or (account.strategy == "S1" and account.credentials() != credentials):
-            open_account(
+            account = open_account(
                 channel=channel,
                 merchant_id=credentials[id_field],
                 credentials=credentials,
                 by_id=user.pk,
                 now=now,
             )
+        if account.check_state == CheckState.UNVERIFIED:
+            # Asked as soon as the sandbox platforms answer; the story waits for it.
+            ask_check(account_id=account.pk, by_id=user.pk, now=now)
 
 
 def _meters(house: House, user: User, renters: list[Renter], now: datetime) -> list[Meter]:

@@ -200,9 +200,17 @@ class Story:
         """
         first = self.demo["landlords"][0]["id"]
         mine = [meter for meter in self.demo["meters"] if meter["landlord"] == first]
+        self.wait("the check of the collection accounts", self._accounts_proved, PATIENCE_S)
         connected = self.wait("the meters' login", lambda: self._online(mine[:3]))
         for meter, channel in zip(connected[1:3], ("wechat", "alipay"), strict=True):
             self.recharge(meter, channel)
+
+    def _accounts_proved(self) -> bool:
+        """Whether both platforms have said that the first landlord's keys are hers."""
+        url, token = f"{self.demo['base_url']}/api/v1/collection-accounts", self.demo["landlords"][0]["token"]
+        listed = self.bench.call("GET", url, Authorization=f"Bearer {token}")[1]["results"]
+        proved = {one["channel"] for one in listed if one["check_state"] == "VERIFIED" and one["is_active"]}
+        return proved == set(NAMES)
 
     def _online(self, meters: list[dict[str, str]]) -> list[dict[str, str]] | None:
         for meter in meters:

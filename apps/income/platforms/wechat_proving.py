@@ -70,8 +70,11 @@ def is_seal_proved(transport: Any, keys: Mapping[str, RSAPublicKey], apiv3_keys:
         return False
     found = answer.get("data")
     listed = found if isinstance(found, list) else []
-    sealed = [one.get("encrypt_certificate") for one in listed if isinstance(one, dict)]
-    sealed = [one for one in sealed if isinstance(one, dict)]
+    sealed: list[dict[str, Any]] = []
+    for one in listed:
+        certificate = one.get("encrypt_certificate") if isinstance(one, dict) else None
+        if isinstance(certificate, dict):
+            sealed.append(certificate)
     if sealed and not any(unsealed(one, apiv3_keys) for one in sealed):
         raise PlatformAnswerInvalid("APIV3_KEY", "the platform's certificates do not open with the APIv3 key")
     return bool(sealed)

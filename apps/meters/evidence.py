@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from apps.meters.frames import DATE_DI, TIME_DI
+from apps.meters.frames import DATE_DI, PURCHASES_PROBED, TIME_DI, purchase_di
 from meter_gateway.protocol.frames import Frame, FrameError, Function
 from meter_gateway.protocol.profiles import Profile
 from meter_gateway.protocol.relay import StatusWord3
@@ -39,6 +39,10 @@ class Evidence:
     @property
     def purchased_kwh(self) -> Decimal | None:
         return self._decimal(self.profile.purchased_di)
+
+    def purchase_kwh(self, nth: int) -> Decimal | None:
+        """The energy of the nth last purchase, 1 being the last; None where the meter keeps none."""
+        return self._decimal(purchase_di(self.profile, nth))
 
     @property
     def remaining_kwh(self) -> Decimal | None:
@@ -107,6 +111,7 @@ class Evidence:
             "power_kept": self.power_kept or None,
             "account_opened": self.account_opened,
             "refusal": " ".join(self.refusal) or None,
+            **{f"purchase_{nth}_kwh": self.purchase_kwh(nth) for nth in range(2, PURCHASES_PROBED + 2)},
         }
         return {name: str(value) for name, value in known.items() if value is not None}
 

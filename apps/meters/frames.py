@@ -57,6 +57,21 @@ def full_reads(profile: Profile, serial: str, *, with_customer: bool) -> tuple[s
     return state_reads(profile, serial) + count_reads(profile, serial, with_customer=with_customer)
 
 
+# Besides the last purchase, how many earlier ones a probe asks for; the meter keeps ten (033203NN).
+PURCHASES_PROBED = 4
+
+
+def purchase_di(profile: Profile, nth: int) -> str:
+    """Return the identifier of the energy of the nth last purchase, 1 being the last."""
+    return f"{profile.last_purchase_di[:6]}{nth:02X}"
+
+
+def probe_reads(profile: Profile, serial: str) -> tuple[str, ...]:
+    """Return what a frozen queue is resolved by: proof, state, account, and the purchases before the last."""
+    earlier = [purchase_di(profile, nth) for nth in range(2, PURCHASES_PROBED + 2)]
+    return proof_reads(profile, serial) + reads(serial, earlier)
+
+
 def freeze_dis(freeze_date: date, today: date) -> tuple[str, str] | None:
     """Return the identifiers (time, forward energy) of the midnight that closes `freeze_date`; both dates local.
 

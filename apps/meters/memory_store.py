@@ -18,6 +18,7 @@ class Told:
     readings: list[d.NoteReading] = field(default_factory=list)
     finished: list[UUID] = field(default_factory=list)
     frozen: list[d.Freeze] = field(default_factory=list)
+    shown: list[d.NoteShown] = field(default_factory=list)
     power: list[d.NotePower] = field(default_factory=list)
     clocks: list[d.NoteClock] = field(default_factory=list)
     steps: list[tuple[UUID, CommandState, str]] = field(default_factory=list)
@@ -114,7 +115,13 @@ class MemoryStore:
             count=effect.count,
             purchased_kwh=effect.purchased_kwh,
             customer_no=effect.customer_no,
+            differs=False,
         )
+
+    def note_shown(self, meter_id: UUID, effect: d.NoteShown) -> None:
+        self.told.shown.append(effect)
+        if effect.differs is not None:
+            self.meters[meter_id] = replace(self.meters[meter_id], differs=effect.differs)
 
     def freeze(self, meter_id: UUID, effect: d.Freeze) -> None:
         if not self.meters[meter_id].frozen:
@@ -136,6 +143,7 @@ class MemoryStore:
             device_epoch=effect.device_epoch,
             count=None,
             purchased_kwh=None,
+            differs=False,
         )
 
     def tell(self, meter_id: UUID, effect: d.NoteReading | d.Finished) -> None:

@@ -147,7 +147,8 @@ class Meter(ScopedModel):
 
     `purchase_count` and `purchased_kwh` are KNOWN together, proved by a read; both NULL is UNKNOWN, and then a
     read goes before any credit. `device_epoch` is one body of the meter: a swap or reset starts the next, and
-    with it a new number space. There is no balance here: what the meter said last is a reading.
+    with it a new number space. `shown_…` is what the newest read showed, proved or not, and `differs_since` notes
+    that it is not what was proved. There is no balance here: what the meter said last is a reading.
     """
 
     serial = models.CharField(_("serial"), max_length=12)
@@ -162,6 +163,11 @@ class Meter(ScopedModel):
     opening_purchased_kwh = energy_field(verbose_name=_("purchased before us"), null=True, editable=False)
     customer_no = models.CharField(_("customer number"), max_length=12, blank=True, editable=False)
     count_proved_at = models.DateTimeField(null=True, editable=False)
+
+    shown_count = models.PositiveIntegerField(null=True, editable=False)
+    shown_purchased_kwh = energy_field(null=True, editable=False)
+    shown_at = models.DateTimeField(null=True, editable=False)
+    differs_since = models.DateTimeField(null=True, editable=False)
 
     frozen = models.CharField(
         _("credit queue frozen"), max_length=20, blank=True, choices=[(f.value, f.value) for f in Frozen]

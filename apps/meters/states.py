@@ -17,6 +17,7 @@ from enum import StrEnum
 class CommandKind(StrEnum):
     READ = "READ"
     READ_FREEZE = "READ_FREEZE"
+    PROBE = "PROBE"
     POWER_ON = "POWER_ON"
     POWER_OFF = "POWER_OFF"
     CREDIT = "CREDIT"
@@ -43,7 +44,7 @@ class CommandState(StrEnum):
 
 FINAL = frozenset({CommandState.DONE, CommandState.REJECTED, CommandState.EXPIRED, CommandState.CANCELLED})
 OPEN = frozenset(CommandState) - FINAL
-READ_KINDS = frozenset({CommandKind.READ, CommandKind.READ_FREEZE})
+READ_KINDS = frozenset({CommandKind.READ, CommandKind.READ_FREEZE, CommandKind.PROBE})
 # Wishes about the relay: of all four the newest wins.
 POWER_KINDS = frozenset(
     {CommandKind.POWER_ON, CommandKind.POWER_OFF, CommandKind.KEEP_POWER, CommandKind.RELEASE_KEEP}
@@ -85,6 +86,7 @@ class Purpose(StrEnum):
     CHECK = "CHECK"
     READ = "READ"
     FREEZE = "FREEZE"
+    PROBE = "PROBE"
     SET = "SET"
     CLOSING = "CLOSING"
     RESET = "RESET"

@@ -46,6 +46,8 @@ class Store(Protocol):
 
     def learn_count(self, meter_id: UUID, effect: d.LearnCount) -> None: ...
 
+    def note_shown(self, meter_id: UUID, effect: d.NoteShown) -> None: ...
+
     def freeze(self, meter_id: UUID, effect: d.Freeze) -> None: ...
 
     def note_power(self, meter_id: UUID, effect: d.NotePower) -> None: ...
@@ -72,6 +74,8 @@ def write(store: Store, meter_id: UUID, effects: list[d.Effect], now: datetime) 
                 store.close_letter(meter_id, effect)
             case d.LearnCount():
                 store.learn_count(meter_id, effect)
+            case d.NoteShown():
+                store.note_shown(meter_id, effect)
             case d.Freeze():
                 store.freeze(meter_id, effect)
             case d.NotePower():
@@ -114,6 +118,7 @@ class PostgresStore:
             letter=_letter_out(letter) if letter else None,
             commands=tuple(_open_command(c) for c in commands),
             letter_life_s=settings.LETTER_DEADLINE_S,
+            differs=meter.differs_since is not None,
         )
 
     def step(self, meter_id: UUID, effect: d.Step, now: datetime) -> None:
@@ -184,8 +189,21 @@ class PostgresStore:
             purchased_kwh=effect.purchased_kwh,
             customer_no=effect.customer_no,
             count_proved_at=effect.at,
+            shown_count=effect.count,
+            shown_purchased_kwh=effect.purchased_kwh,
+            shown_at=effect.at,
+            differs_since=None,
         )
         meter.filter(opening_purchased_kwh=None).update(opening_purchased_kwh=effect.purchased_kwh)
+
+    def note_shown(self, meter_id: UUID, effect: d.NoteShown) -> None:
+        meter = Meter.objects.filter(pk=meter_id)
+        over = {"differs_since": None} if effect.differs is False else {}
+        meter.update(
+            shown_count=effect.count, shown_purchased_kwh=effect.purchased_kwh, shown_at=effect.at, **over
+        )
+        if effect.differs:
+            meter.filter(differs_since=None).update(differs_since=effect.at)
 
     def freeze(self, meter_id: UUID, effect: d.Freeze) -> None:
         rows = Meter.objects.filter(pk=meter_id, frozen="")
@@ -216,6 +234,10 @@ class PostgresStore:
                 purchased_kwh=None,
                 opening_purchased_kwh=None,
                 count_proved_at=None,
+                shown_count=None,
+                shown_purchased_kwh=None,
+                shown_at=None,
+                differs_since=None,
             ),
             "a meter's body",
         )

@@ -114,6 +114,9 @@ class ControlPort:
             case "remaining_kwh":
                 energy_kwh = _number(field, value, MOST_REMAINING_KWH, places=2)
                 return lambda: unit.set_remaining(energy_kwh, now)
+            case "purchased_kwh":
+                bought_kwh = _number(field, value, MOST_REMAINING_KWH, places=2)
+                return lambda: unit.set_purchased(bought_kwh, now)
             case "faults":
                 faults = _faults(field, unit.faults, value, (*COUNTED, *TIMED))
                 return lambda: setattr(unit, "faults", faults)

@@ -250,6 +250,10 @@ class Meter:
         """Set the remaining energy as a test bench does, outside any recharge."""
         self.change(now, balance_pulses=pulses_of(energy_kwh, self.pulses_per_kwh))
 
+    def put_purchased(self, energy_kwh: Decimal, now: datetime) -> None:
+        """Set the cumulative purchased energy, which nothing but a purchase should move."""
+        self.change(now, purchased_pulses=pulses_of(energy_kwh, self.pulses_per_kwh))
+
     def change(self, now: datetime, **changes: Any) -> None:
         """Settings written, or a bench's hand on the registers: the relay settles, flash has it."""
         self.advance(now)

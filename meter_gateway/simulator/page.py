@@ -16,6 +16,7 @@ PATCH takes
   load_kw              "2.5" | null           a constant load, or the household's curve again
   grid_v               "197" | null           what the grid brings, or the nominal voltage again
   remaining_kwh        "0.02"                 set outside any recharge, as on a test bench
+  purchased_kwh        "160.01"               energy nobody bought, as wrong firmware counts it
   flash                "atomic" | "energy_first" | "count_first"
   clock_ahead_s        -90                    the meter's clock is wrong by so much
   clock_drift_s_a_day  "1.5"                  and goes wrong by so much more

@@ -132,6 +132,11 @@ class Unit:
         self.meter.put_remaining(energy_kwh, now)
         self.save()
 
+    def set_purchased(self, energy_kwh: Decimal, now: datetime) -> None:
+        """As a meter does whose firmware counts wrong: energy on its books that nobody bought."""
+        self.meter.put_purchased(energy_kwh, now)
+        self.save()
+
     def set_clock(self, *, ahead_s: int | None, drift_s_a_day: Decimal | None, now: datetime) -> None:
         """A clock that is wrong, or goes wrong by so much a day; None leaves that as it is."""
         state = self.meter.state

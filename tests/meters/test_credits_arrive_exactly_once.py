@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from apps.meters import deciding as d
-from apps.meters.states import CommandKind, CommandState, Frozen
+from apps.meters.states import CommandKind, CommandState, Frozen, Purpose
 from meter_gateway.protocol.profiles import load_profile
 from tests.meters.street_of_one import NAUGHTY_LINE, Line, StreetOfOne
 
@@ -82,15 +82,46 @@ def test_a_credit_can_be_taken_back_only_before_its_bytes_are_stored() -> None:
     assert street.meter.state.purchase_count == 4
 
 
-def test_a_purchase_nobody_here_made_freezes_credits_but_not_reads() -> None:
+def _bought_elsewhere() -> StreetOfOne:
+    """A read has noted a purchase nobody here made."""
     street = StreetOfOne()
     street.want(CommandKind.READ, life_s=60)
     street.run_until_quiet()
     street.meter.credit(Decimal("5.00"), purchase_count=4, customer_no="000000000001", now=street.now)
     street.want(CommandKind.READ, life_s=60)
     street.run_until_quiet()
-    assert street.state.frozen == Frozen.FOREIGN_PURCHASE
+    return street
+
+
+def test_a_plain_read_that_differs_is_noted_and_freezes_nothing() -> None:
+    street = _bought_elsewhere()
+    assert (street.state.differs, street.state.frozen, street.state.count) == (True, "", 3)
+    noted = street.store.told.shown[-1]
+    assert (noted.count, noted.purchased_kwh, noted.differs) == (4, Decimal("165.00"), True)
+
+
+def test_a_difference_that_was_only_a_wrong_reading_stops_no_credit() -> None:
+    street = StreetOfOne()
+    street.want(CommandKind.READ, life_s=60)
+    street.run_until_quiet()
+    right = street.meter.purchased_kwh
+    street.meter.put_purchased(right + 7, street.now)
+    street.want(CommandKind.READ, life_s=60)
+    street.run_until_quiet()
+    assert street.state.differs
+    street.meter.put_purchased(right, street.now)
     credit = street.want(CommandKind.CREDIT, "10.00")
+    assert street.post[0].purpose is Purpose.COUNT
+    street.run_until_quiet()
+    assert street.store.ended[credit] == CommandState.DONE
+    assert not street.state.differs
+
+
+def test_a_purchase_nobody_here_made_freezes_credits_but_not_reads() -> None:
+    street = _bought_elsewhere()
+    credit = street.want(CommandKind.CREDIT, "10.00")
+    street.run_until_quiet()
+    assert street.state.frozen == Frozen.FOREIGN_PURCHASE
     read = street.want(CommandKind.READ, life_s=60)
     street.run(5)
     assert street.state.command(credit).number is None  # type: ignore[union-attr]

@@ -13,7 +13,7 @@ from apps.common.scoping import landlord_scope
 from apps.income.check_books import check_books
 from apps.meters import deciding as d
 from apps.meters.models import Command, CommandEvent, Gateway, Letter, Meter, Presence
-from apps.meters.services import acts, commands, delivery
+from apps.meters.services import acts, commands, delivery, registry
 from apps.meters.states import CommandKind, CommandState, Outcome
 from apps.meters.store import PostgresStore
 from apps.readings.models import Reading
@@ -68,6 +68,26 @@ class Line:
 @pytest.fixture
 def line(street: Street) -> Line:
     return Line(street)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (CommandKind.RESET_ENERGY, "reset"),
+        (CommandKind.OPEN_ACCOUNT, "opening"),
+        (CommandKind.CREDIT, "credit"),
+    ],
+)
+def test_a_meter_with_one_of_these_open_is_not_removed(
+    street: Street, kind: CommandKind, reason: str
+) -> None:
+    with landlord_scope(street.li.landlord.pk):
+        meter = street.li.vacant_meter
+        energy_kwh = Decimal("1.00") if kind == CommandKind.CREDIT else None
+        commands.queue(meter, kind, by_id=None, now=NOON, expires_at=None, energy_kwh=energy_kwh)
+        with pytest.raises(registry.MeterInUse) as refusal:
+            registry.archive_meter(meter=meter, in_use_above=lambda _: {}, by_id=street.li.owner.pk, now=NOON)
+        assert list(refusal.value.fields) == [reason]
 
 
 def _reset(street: Street, kind: CommandKind = CommandKind.RESET_ENERGY, **changes: Any) -> Command:

@@ -150,6 +150,7 @@ def command_kind(kind: str) -> str:
         CommandKind.POWER_OFF: _("Switch off"),
         CommandKind.CREDIT: _("Recharge"),
         CommandKind.READ_FREEZE: _("Read a midnight"),
+        CommandKind.PROBE: _("Probe a frozen meter"),
         CommandKind.KEEP_POWER: _("Keep power on"),
         CommandKind.RELEASE_KEEP: _("Stop keeping power on"),
         CommandKind.LAMP_ON: _("Alarm lamp on"),

@@ -69,6 +69,7 @@ def ask(turn: Turn, command: OpenCommand) -> None:
     if (
         state.count is None
         or state.purchased_kwh is None
+        or state.differs
         or (profile.needs_customer_no and not state.customer_no)
     ):
         turn.send(command, Purpose.COUNT, frames.count_reads(profile, state.serial))
@@ -213,22 +214,29 @@ def _unexplained(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:
     )
 
 
-def compare_with_books(turn: Turn, evidence: Evidence) -> None:
+def compare_with_books(turn: Turn, evidence: Evidence, *, may_freeze: bool = True) -> None:
     """Hold a read's count and purchased energy against what was proved last.
 
-    A purchase nobody here made freezes the queue. While a numbered credit is open the read says something about
-    that one, and its own proof will follow, so nothing is concluded.
+    A purchase nobody here made freezes the queue where a credit is about to be numbered on it. A plain read
+    (`may_freeze` false) only notes it: if our own reading of a register were wrong, every read of a fleet would
+    freeze a meter. While a numbered credit is open the read says something about that one, and its own proof will
+    follow, so nothing is concluded.
     """
     if evidence.count is None or evidence.purchased_kwh is None:
         return
     head = turn.state.head_credit
     if head is not None and head.number is not None:
+        turn.note_shown(evidence, differs=None)
         return
     is_news = turn.state.count is None
     if is_news or (evidence.count, evidence.purchased_kwh) == (turn.state.count, turn.state.purchased_kwh):
         if is_news or (evidence.customer_no and not turn.state.customer_no):
             turn.learn_count(evidence)
-    else:
+        else:
+            turn.note_shown(evidence, differs=False)
+        return
+    turn.note_shown(evidence, differs=True)
+    if may_freeze:
         turn.freeze(
             Frozen.FOREIGN_PURCHASE,
             known_count=turn.state.count,

@@ -135,6 +135,19 @@ class LearnCount:
 
 
 @dataclass(frozen=True)
+class NoteShown:
+    """What a read showed of count and cumulative purchased energy, whatever was proved before.
+
+    `differs` says that it is not what was proved; None while a numbered credit is open, whose own proof follows.
+    """
+
+    count: int
+    purchased_kwh: Decimal
+    differs: bool | None
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Freeze:
     """No further credit leaves for this meter until a person has looked at `evidence`."""
 
@@ -197,6 +210,7 @@ Effect = (
     | SendLetter
     | CloseLetter
     | LearnCount
+    | NoteShown
     | Freeze
     | NotePower
     | NoteClock

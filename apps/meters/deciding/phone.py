@@ -42,7 +42,11 @@ def hand_over(turn: Turn, event: PhoneCame) -> None:
     if head.number is None:
         state = turn.state
         needs_customer = state.profile.needs_customer_no and not state.customer_no
-        if state.count is not None and state.purchased_kwh is not None and not needs_customer:
+        if (
+            state.count is not None
+            and state.purchased_kwh is not None
+            and not (needs_customer or state.differs)
+        ):
             head = credit.number(turn, head, state.count, state.purchased_kwh, state.customer_no)
         else:
             note = "numbered after what a phone has read, and handed to it"
@@ -61,7 +65,7 @@ def _number_by_its_word(turn: Turn, head: OpenCommand, event: PhoneCame) -> Open
         return None
     proved, heard = (turn.state.count, turn.state.purchased_kwh), (said.count, said.purchased_kwh)
     if turn.state.count is not None and proved != heard:
-        # Only the customer number was missing; what the meter itself proved of its count outweighs a phone's word.
+        # What the meter itself proved of its count outweighs a phone's word.
         return None
     return credit.number(turn, head, said.count, said.purchased_kwh, customer_no)
 

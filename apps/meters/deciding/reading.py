@@ -16,6 +16,9 @@ def ask(turn: Turn, command: OpenCommand) -> None:
     if command.kind == CommandKind.READ:
         purpose = Purpose.READ
         questions = frames.full_reads(profile, serial, with_customer=not turn.state.customer_no)
+    elif command.kind == CommandKind.PROBE:
+        purpose = Purpose.PROBE
+        questions = frames.probe_reads(profile, serial)
     else:
         assert command.freeze_date is not None
         today = turn.now.astimezone(ZoneInfo(profile.time_zone)).date()
@@ -44,5 +47,8 @@ def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Ev
     if evidence.total_kwh is None or evidence.remaining_kwh is None:
         turn.later(command, "no answer")
         return
-    credit.compare_with_books(turn, evidence)
+    if purpose is Purpose.PROBE and (evidence.count is None or evidence.purchased_kwh is None):
+        turn.later(command, "no answer")
+        return
+    credit.compare_with_books(turn, evidence, may_freeze=False)
     turn.step(command, CommandState.DONE, "read", facts=evidence.facts())

@@ -82,7 +82,10 @@ class OpenCommand:
 
 @dataclass(frozen=True)
 class MeterState:
-    """One meter. `commands` are the open ones, oldest first; `count` None means UNKNOWN."""
+    """One meter. `commands` are the open ones, oldest first; `count` None means UNKNOWN.
+
+    `differs` is noted by a plain read that showed another count or purchased energy than was proved.
+    """
 
     serial: str
     profile: Profile
@@ -97,6 +100,7 @@ class MeterState:
     letter: LetterOut | None
     commands: tuple[OpenCommand, ...]
     letter_life_s: int = 20
+    differs: bool = False
 
     def command(self, command_id: UUID) -> OpenCommand | None:
         return next((c for c in self.commands if c.id == command_id), None)

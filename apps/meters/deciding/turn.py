@@ -17,6 +17,7 @@ from apps.meters.deciding.events import (
     LearnCount,
     NoteClock,
     NoteReading,
+    NoteShown,
     SendLetter,
     Step,
 )
@@ -111,6 +112,7 @@ class Turn:
             device_epoch=device_epoch,
             count=None,
             purchased_kwh=None,
+            differs=False,
         )
 
     def note_clock(self, ahead_s: int) -> None:
@@ -133,5 +135,17 @@ class Turn:
         customer_no = evidence.customer_no or self.state.customer_no
         self.do(LearnCount(evidence.count, evidence.purchased_kwh, customer_no, self.now))
         self.state = replace(
-            self.state, count=evidence.count, purchased_kwh=evidence.purchased_kwh, customer_no=customer_no
+            self.state,
+            count=evidence.count,
+            purchased_kwh=evidence.purchased_kwh,
+            customer_no=customer_no,
+            differs=False,
         )
+
+    def note_shown(self, evidence: Evidence, *, differs: bool | None) -> None:
+        """Note what a read shows of count and purchased energy; it proves nothing and stops nothing."""
+        if evidence.count is None or evidence.purchased_kwh is None:
+            return
+        self.do(NoteShown(evidence.count, evidence.purchased_kwh, differs, self.now))
+        if differs is not None:
+            self.state = replace(self.state, differs=differs)

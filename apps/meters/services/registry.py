@@ -15,7 +15,7 @@ from apps.common.ids import secret_token
 from apps.common.queue import ring_after_commit
 from apps.meters.models import Command, Lease, Meter, Room, StockedMeter
 from apps.meters.services.commands import MeterArchived
-from apps.meters.states import OPEN, CommandKind
+from apps.meters.states import OPEN, RESET_KINDS, CommandKind
 from meter_gateway.protocol.profiles import load_profile
 
 
@@ -129,8 +129,13 @@ def _in_use(meter: Meter, now: datetime) -> dict[str, Words]:
     reasons: dict[str, Words] = {}
     if Lease.objects.filter(meter=meter).exclude(ends_at__lte=now).exists():
         reasons["lease"] = _("Somebody rents it; end the lease first.")
-    if Command.objects.filter(meter=meter, kind=CommandKind.CREDIT, state__in=sorted(OPEN)).exists():
+    still_open = Command.objects.filter(meter=meter, state__in=sorted(OPEN))
+    if still_open.filter(kind=CommandKind.CREDIT).exists():
         reasons["credit"] = _("Energy is on its way to it.")
+    if still_open.filter(kind=CommandKind.OPEN_ACCOUNT).exists():
+        reasons["opening"] = _("Its account is being opened.")
+    if still_open.filter(kind__in=sorted(RESET_KINDS)).exists():
+        reasons["reset"] = _("It is being reset.")
     return reasons
 
 

@@ -62,7 +62,7 @@ class AlertAdmin(ScopedModelAdmin):
         if inbox.is_over(alert):
             over = _("over since %(when)s") % {"when": words.moment(alert.cleared_at, timezone.now())}
             return cells.said(words.Said(inbox.what_happened(alert), "idle", over))
-        tone = "bad" if alert.kind == Alert.Kind.SWITCHED_OFF else "warn"
+        tone = "warn" if alert.kind == Alert.Kind.LOW_BALANCE else "bad"
         return cells.said(words.Said(inbox.what_happened(alert), tone))
 
     @admin.display(description=gettext_lazy("remaining energy"), ordering="remaining_kwh")

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from celery.schedules import crontab
+
 SCHEDULE: dict[str, dict[str, Any]] = {
     "common.beat_is_alive": {
         "task": "common.beat_is_alive",
@@ -17,6 +19,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "readings.close_days",
         "schedule": 600.0,
         "options": {"queue": "readings", "expires": 600},
+    },
+    "income.prove_meters": {
+        "task": "income.prove_meters",
+        "schedule": crontab(hour="3", minute="10"),
+        "options": {"queue": "money", "expires": 3_600},
     },
     "readings.make_months": {
         "task": "readings.make_months",

@@ -417,6 +417,7 @@ OPERATORS_DESK = [
         for act in ("name", "close", "acknowledge")
     ),
     _route("GET", "ops/queues/", _OPERATOR),
+    _route("GET", "ops/proofs/", _OPERATOR),
     # The landlord makes fapiaos, nobody for her.
     _route("GET", "ops/income/payment/<path:object_id>/fapiao/", _NO_OPERATOR),
     _route("GET", "ops/meters/stockedmeter/import/", _OPERATOR),

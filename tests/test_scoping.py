@@ -236,9 +236,11 @@ def _places_that_say_everything() -> set[str]:
 
 # Every place that looks over both walls, with its reason. A place nobody uses any more fails too.
 EVERYTHING = {
-    "apps/alerts/sweeping.py": "which landlords have messages to send",
+    "apps/alerts/sweeping.py": "which landlords have messages to send or a meter put on hold",
     "apps/accounts/middleware.py": "the operator's desk",
     "apps/landing/desk/operator_accounts.py": "the operator finishes a set-up for whichever landlord",
+    "apps/income/management/commands/prove_meters.py": "names the meters that differ, whoever owns them",
+    "apps/income/services/proving.py": "the daily proof compares every landlord's meters",
     "apps/income/sweeping.py": "which landlords have payments to poll or recharges to settle",
     "apps/meters/services/schedules.py": "which landlords' meters are due for a reading",
     "apps/meters/sweeping.py": "which landlords have a meter whose turn is due",

@@ -60,6 +60,8 @@ def what_happened(alert: Alert) -> str:
     """Return what a line says of its alert."""
     if alert.kind == Alert.Kind.SWITCHED_OFF:
         return _("No energy left, the power went off")
+    if alert.kind == Alert.Kind.FROZEN:
+        return _("Recharges on hold: meter and books differ; the platform looks into it")
     return _("Energy runs low")
 
 

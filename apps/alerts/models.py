@@ -11,11 +11,12 @@ from apps.meters.models import Lease, Meter
 
 
 class Alert(ScopedModel):
-    """One crossing of one line by one meter: raised once, cleared when the meter has recovered."""
+    """One crossing of one line by one meter, or its recharges put on hold: raised once, cleared when it is over."""
 
     class Kind(models.TextChoices):
         LOW_BALANCE = "LOW_BALANCE", _("low energy")
         SWITCHED_OFF = "SWITCHED_OFF", _("switched off at zero")
+        FROZEN = "FROZEN", _("recharges on hold")
 
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="alerts", verbose_name=_("meter"))
     kind = models.CharField(_("alert"), max_length=16, choices=Kind.choices)

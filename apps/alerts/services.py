@@ -58,11 +58,21 @@ def look_at_meter(*, meter_id: UUID, now: datetime) -> list[Alert]:
     return raised
 
 
+def look_at_freeze(*, meter_id: UUID, now: datetime) -> None:
+    """Raise an alert for the landlord whose meter's recharges are on hold, clear it once they are not; may run twice.
+
+    Renters are not written to: they can do nothing about it, and their money is safe.
+    """
+    meter = Meter.objects.get(pk=meter_id)
+    if not meter.frozen or meter.archived_at is not None:
+        Alert.objects.filter(meter=meter, kind=Alert.Kind.FROZEN, cleared_at=None).update(cleared_at=now)
+    else:
+        _put_up(meter, Alert.Kind.FROZEN, None, now)
+
+
 def _raise(meter: Meter, kind: Alert.Kind, remaining_kwh: object, now: datetime) -> Alert | None:
-    try:
-        with transaction.atomic():
-            alert = Alert.objects.create(meter=meter, kind=kind, remaining_kwh=remaining_kwh, raised_at=now)
-    except IntegrityError:
+    alert = _put_up(meter, kind, remaining_kwh, now)
+    if alert is None:
         return None
     lease = current_lease(meter, now)
     phones = Subscription.objects.filter(lease=lease, ended_at=None).values_list("phone", flat=True)
@@ -75,6 +85,14 @@ def _raise(meter: Meter, kind: Alert.Kind, remaining_kwh: object, now: datetime)
             message_id=message.pk,
         )
     return alert
+
+
+def _put_up(meter: Meter, kind: Alert.Kind, remaining_kwh: object, now: datetime) -> Alert | None:
+    try:
+        with transaction.atomic():
+            return Alert.objects.create(meter=meter, kind=kind, remaining_kwh=remaining_kwh, raised_at=now)
+    except IntegrityError:
+        return None
 
 
 def send_message(*, landlord_id: UUID, message_id: UUID, now: datetime) -> bool:

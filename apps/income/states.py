@@ -45,6 +45,7 @@ class RechargeKind(StrEnum):
     CASH = "CASH"
     GIFT = "GIFT"
     CORRECTION = "CORRECTION"
+    IMPORT = "IMPORT"
 
 
 class RechargeState(StrEnum):

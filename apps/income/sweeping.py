@@ -6,8 +6,16 @@ from datetime import datetime
 from django.db.models import Q
 
 from apps.common.scoping import everything, landlord_scope
-from apps.income.models import AccountMessage, CollectionAccount, Payment, Recharge, Refund, Settlement
-from apps.income.services import account_messages, accounts, payments, recharges, refunds, settlement
+from apps.income.models import (
+    AccountMessage,
+    CollectionAccount,
+    Payment,
+    ProofRun,
+    Recharge,
+    Refund,
+    Settlement,
+)
+from apps.income.services import account_messages, accounts, payments, proving, recharges, refunds, settlement
 from apps.income.states import TRANSFER_UNDER_WAY, UNDECIDED, UNDER_WAY, RechargeKind, RechargeState
 from apps.meters.states import CommandState
 
@@ -104,3 +112,15 @@ def sweep_settlements(now: datetime) -> int:
         except Exception:
             log.exception("transfer %s could not be sent", settlement_id)
     return len(due)
+
+
+def close_proofs(now: datetime) -> int:
+    """Close the daily proofs whose meters were all read, or whose time is over; returns how many."""
+    closed = 0
+    for run in ProofRun.objects.filter(closed_at=None).order_by("id"):
+        is_over = now - run.started_at >= proving.CLOSE_AFTER
+        # One by hand is closed by whoever waits for it, or here if she went away.
+        if is_over or (not run.by_hand and not proving.waits_for(run)):
+            proving.close_run(run_id=run.pk, now=now)
+            closed += 1
+    return closed

@@ -7,7 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from apps.common.queue import LandlordTask
-from apps.income.services import account_messages, accounts, recharges, refunds, settlement
+from apps.income.services import account_messages, accounts, proving, recharges, refunds, settlement
 
 
 @shared_task(base=LandlordTask, name="income.settle_recharge")
@@ -42,3 +42,9 @@ def send_settlement(*, landlord_id: str, settlement_id: str, **_: Any) -> None:
     settlement.send_settlement(
         landlord_id=UUID(landlord_id), settlement_id=UUID(settlement_id), now=timezone.now()
     )
+
+
+@shared_task(name="income.prove_meters")
+def prove_meters(**_: Any) -> None:
+    """Open tonight's proof; readings by the clock bring the meters along, the sweeper closes it."""
+    proving.open_run(by_hand=False, now=timezone.now())

@@ -207,6 +207,7 @@ LETTER_DEADLINE_S = env_int("LETTER_DEADLINE_S", 20)
 SWEEPS = [
     ("apps.meters.sweeping.sweep", 1),
     ("apps.income.sweeping.sweep", 1),
+    ("apps.income.sweeping.close_proofs", 30),
     ("apps.readings.months.make_months_ahead", 3600),
     ("apps.income.sweeping.sweep_accounts", 5),
     ("apps.income.sweeping.sweep_settlements", 30),

@@ -36,7 +36,7 @@ class AlertOut(serializers.ModelSerializer):
 
 
 class EventOut(serializers.Serializer):
-    """`kind`: power_on, power_off, low_balance, switched_off. `step`: asked, done, refused, …; raised, over."""
+    """`kind`: power_on, power_off, low_balance, switched_off, frozen. `step`: asked, done, refused, …; raised, over."""
 
     at = serializers.DateTimeField()
     kind = serializers.CharField()

@@ -1,10 +1,11 @@
-"""Collection accounts; orders and payments; recharges; refunds; payouts; settlements; the ledger."""
+"""Collection accounts; orders and payments; recharges; refunds; payouts; settlements; the ledger; the daily proof."""
 
 from apps.income.models.account import AccountMessage, CollectionAccount
 from apps.income.models.fapiao import FapiaoRequest
 from apps.income.models.ledger import Entry, Posting
 from apps.income.models.payment import Order, Payment
 from apps.income.models.payout import Payout
+from apps.income.models.proof import ProofFinding, ProofRun
 from apps.income.models.recharge import Recharge
 from apps.income.models.refund import Refund
 from apps.income.models.settlement import Settlement
@@ -18,6 +19,8 @@ __all__ = [
     "Payment",
     "Payout",
     "Posting",
+    "ProofFinding",
+    "ProofRun",
     "Recharge",
     "Refund",
     "Settlement",

@@ -16,6 +16,7 @@ _KINDS = [
     (RechargeKind.CASH.value, _("cash")),
     (RechargeKind.GIFT.value, _("gift")),
     (RechargeKind.CORRECTION.value, _("correction")),
+    (RechargeKind.IMPORT.value, _("bought elsewhere")),
 ]
 _STATES = [
     (RechargeState.OPEN.value, _("on its way")),
@@ -66,7 +67,7 @@ class Recharge(ScopedModel):
                     + models.F("carried_out_yuan")
                     - models.F("carried_in_yuan")
                 )
-                | Q(kind__in=["GIFT", "CORRECTION"], amount_yuan=0),
+                | Q(kind__in=["GIFT", "CORRECTION", "IMPORT"], amount_yuan=0),
                 name="income_recharge_sum_is_exact",
             ),
         ]

@@ -1,6 +1,6 @@
 """Bars: whole-number geometry for an inline drawing; pure. The words around it are the template's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -51,8 +51,11 @@ class Chart:
     is_empty: bool
 
 
-def draw(values: Sequence[Value]) -> Chart:
-    """Return the drawing of `values`, oldest first; the largest value is as high as the drawing."""
+def draw(values: Sequence[Value], *, say: Callable[[Decimal | None], str] = words.energy) -> Chart:
+    """Return the drawing of `values`, oldest first; the largest value is as high as the drawing.
+
+    :param say: what a value is called, where it is no energy.
+    """
     known = [value.energy_kwh for value in values if value.energy_kwh is not None]
     largest = max(known, default=Decimal(0))
     bars = []
@@ -64,7 +67,7 @@ def draw(values: Sequence[Value]) -> Chart:
                 y=HEIGHT - height,
                 width=STEP - GAP,
                 height=height,
-                said=f"{value.label}: {words.energy(value.energy_kwh)}",
+                said=f"{value.label}: {say(value.energy_kwh)}",
                 label=value.label,
                 href=value.href,
                 is_gap=value.energy_kwh is None and not value.is_ahead,
@@ -76,8 +79,8 @@ def draw(values: Sequence[Value]) -> Chart:
         bars=tuple(bars),
         width=max(len(values), 1) * STEP,
         height=HEIGHT,
-        top=words.energy(largest),
-        total=words.energy(sum(known, Decimal(0))),
+        top=say(largest),
+        total=say(sum(known, Decimal(0))),
         first=labels[0],
         middle=labels[len(labels) // 2],
         last=labels[-1],

@@ -68,7 +68,11 @@ def operator_links() -> list[tuple[Any, list[Link]]]:
     return [
         (
             "",
-            [Link(_("What is stuck"), "emergency", "index"), Link(_("Queues"), "stacks", "queues")],
+            [
+                Link(_("What is stuck"), "emergency", "index"),
+                Link(_("Queues"), "stacks", "queues"),
+                Link(_("Daily proof"), "balance", "proofs"),
+            ],
         ),
         (
             _("Delivery"),

@@ -41,6 +41,7 @@ from apps.landing.desk import (
 from apps.landing.desk.home import home
 from apps.landing.desk.login import LandlordLogin, OperatorLogin
 from apps.landing.desk.navigation import Link, landlord_links, operator_links
+from apps.landing.desk.proofs import proofs
 from apps.landing.desk.queues import queues_now
 from apps.landing.desk.stuck import what_is_stuck
 
@@ -306,7 +307,17 @@ class OperatorSite(DeskSite):
         return operator_links()
 
     def get_urls(self) -> list[URLPattern]:
-        return [path("queues/", self.admin_view(self.queues), name="queues"), *super().get_urls()]
+        own = [
+            path("queues/", self.admin_view(self.queues), name="queues"),
+            path("proofs/", self.admin_view(self.proofs), name="proofs"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def proofs(self, request: Any) -> HttpResponse:
+        """Show what the daily proof found."""
+        request.current_app = self.name
+        context = {**self.each_context(request), "title": _("Daily proof"), "report": proofs(timezone.now())}
+        return TemplateResponse(request, "desk/proofs.html", context)
 
     @own_scopes
     def queues(self, request: Any) -> HttpResponse:

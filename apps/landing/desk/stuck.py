@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django_celery_beat.models import PeriodicTask
 
-from apps.income.models import Payment, Recharge
+from apps.income.models import Payment, ProofRun, Recharge
 from apps.income.selectors import payments_in_review
 from apps.income.states import UNDECIDED, RechargeState
-from apps.landing.desk import words
+from apps.landing.desk import proofs, words
 from apps.meters.models import Command, Gateway, Letter, Meter, Presence, StockedMeter
 from apps.meters.services.presence import GATEWAY_SILENT
 from apps.meters.states import FINAL, OPEN, CommandKind
@@ -52,9 +52,39 @@ class Report:
 
 def what_is_stuck(now: datetime) -> Report:
     """Return everything that stands still, worst first, and the pulse of what should be alive."""
-    found = [*_frozen(now), *_reviews(now), *_credits(now), *_letters(now), *_polls(now), *_unsettled(now)]
+    found = [
+        *_proof(now),
+        *_frozen(now),
+        *_reviews(now),
+        *_credits(now),
+        *_letters(now),
+        *_polls(now),
+        *_unsettled(now),
+    ]
     found += [*_quarantined(now), *_months(now)]
     return Report(tuple(found), tuple(_pulse(now)))
+
+
+def _proof(now: datetime) -> Iterable[Stuck]:
+    newest = ProofRun.objects.exclude(closed_at=None).order_by("-id").first()
+    if newest is not None and newest.is_alarm:
+        yield Stuck(
+            _("The daily proof failed for much of the fleet"),
+            newest.differing,
+            words.how_long(newest.closed_at, now),
+            _("Our own reading of a register may be wrong. Nothing was frozen; look before anything else."),
+            reverse("ops:proofs"),
+        )
+    begun = ProofRun.objects.order_by("-id").first()
+    if begun is not None and now - begun.started_at > proofs.LATE:
+        yield Stuck(
+            _("Nights without a daily proof"),
+            (now - begun.started_at).days,
+            words.how_long(begun.started_at, now),
+            _("See whether beat runs; then prove by hand."),
+            reverse("ops:proofs"),
+            "warn",
+        )
 
 
 def _frozen(now: datetime) -> Iterable[Stuck]:

@@ -187,9 +187,13 @@ def payment_state(state: str) -> Said:
 
 
 def recharge_kind(kind: str) -> str:
-    return {"CASH": _("cash"), "GIFT": _("gift"), "CORRECTION": _("correction"), "PAYMENT": _("payment")}.get(
-        kind, kind
-    )
+    return {
+        "CASH": _("cash"),
+        "GIFT": _("gift"),
+        "CORRECTION": _("correction"),
+        "PAYMENT": _("payment"),
+        "IMPORT": _("bought elsewhere"),
+    }.get(kind, kind)
 
 
 def role(name: str) -> str:

@@ -239,6 +239,7 @@ EVERYTHING = {
     "apps/alerts/sweeping.py": "which landlords have messages to send or a meter put on hold",
     "apps/accounts/middleware.py": "the operator's desk",
     "apps/landing/desk/operator_accounts.py": "the operator finishes a set-up for whichever landlord",
+    "apps/income/management/commands/frozen.py": "lists frozen meters and finds one by its serial, whoever owns it",
     "apps/income/management/commands/prove_meters.py": "names the meters that differ, whoever owns them",
     "apps/income/services/proving.py": "the daily proof compares every landlord's meters",
     "apps/income/sweeping.py": "which landlords have payments to poll or recharges to settle",

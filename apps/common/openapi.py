@@ -88,6 +88,7 @@ ERROR_CODES: dict[str, int] = {
     "share_taken": 409,
     "site_exists": 409,
     "strategy_missing": 409,
+    "way_closed": 409,
     "zero_balance": 409,
     "gone": 410,
     "meter_archived": 410,

@@ -128,6 +128,11 @@ class MemoryStore:
             self.told.frozen.append(effect)
             self.meters[meter_id] = replace(self.meters[meter_id], frozen=effect.reason)
 
+    def thaw(self, meter_id: UUID, effect: d.Thaw) -> None:
+        if not self.meters[meter_id].frozen:
+            raise Raced("a meter's freeze")
+        self.meters[meter_id] = replace(self.meters[meter_id], frozen="")
+
     def note_power(self, meter_id: UUID, effect: d.NotePower) -> None:
         self.told.power.append(effect)
 
@@ -138,8 +143,10 @@ class MemoryStore:
         state = self.meters[meter_id]
         if state.device_epoch != effect.device_epoch - 1:
             raise Raced("a meter's body")
+        if effect.command_id is not None:
+            state = state.with_command(effect.command_id, closing=effect.closing)
         self.meters[meter_id] = replace(
-            state.with_command(effect.command_id, closing=effect.closing),
+            state,
             device_epoch=effect.device_epoch,
             count=None,
             purchased_kwh=None,

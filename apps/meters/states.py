@@ -119,6 +119,15 @@ class Frozen(StrEnum):
     COUNT_FULL = "COUNT_FULL"
 
 
+class Way(StrEnum):
+    """How a person ends a freeze."""
+
+    ADOPT = "adopt"
+    RESEND = "resend"
+    IMPORT = "import"
+    EPOCH = "epoch"
+
+
 class PowerReason(StrEnum):
     """Why a meter gives no power."""
 

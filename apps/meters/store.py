@@ -50,6 +50,8 @@ class Store(Protocol):
 
     def freeze(self, meter_id: UUID, effect: d.Freeze) -> None: ...
 
+    def thaw(self, meter_id: UUID, effect: d.Thaw) -> None: ...
+
     def note_power(self, meter_id: UUID, effect: d.NotePower) -> None: ...
 
     def note_clock(self, meter_id: UUID, effect: d.NoteClock) -> None: ...
@@ -78,6 +80,8 @@ def write(store: Store, meter_id: UUID, effects: list[d.Effect], now: datetime) 
                 store.note_shown(meter_id, effect)
             case d.Freeze():
                 store.freeze(meter_id, effect)
+            case d.Thaw():
+                store.thaw(meter_id, effect)
             case d.NotePower():
                 store.note_power(meter_id, effect)
             case d.NoteClock():
@@ -209,6 +213,10 @@ class PostgresStore:
         rows = Meter.objects.filter(pk=meter_id, frozen="")
         rows.update(frozen=effect.reason, frozen_at=effect.at, frozen_evidence=effect.evidence)
 
+    def thaw(self, meter_id: UUID, effect: d.Thaw) -> None:
+        rows = Meter.objects.filter(pk=meter_id).exclude(frozen="")
+        _one(rows.update(frozen="", frozen_at=None, frozen_evidence={}), "a meter's freeze")
+
     def note_power(self, meter_id: UUID, effect: d.NotePower) -> None:
         rows = Meter.objects.filter(pk=meter_id)
         rows.exclude(power_on=effect.on).update(power_at=effect.at)
@@ -241,7 +249,8 @@ class PostgresStore:
             ),
             "a meter's body",
         )
-        Command.objects.filter(pk=effect.command_id).update(closing=effect.closing)
+        if effect.command_id is not None:
+            Command.objects.filter(pk=effect.command_id).update(closing=effect.closing)
 
     def tell(self, meter_id: UUID, effect: d.NoteReading | d.Finished) -> None:
         landlord_id = Meter.objects.values_list("landlord_id", flat=True).get(pk=meter_id)

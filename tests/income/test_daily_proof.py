@@ -22,7 +22,8 @@ from apps.income.services import proving
 from apps.income.services.recharges import recharge_by_member, settle
 from apps.income.states import RechargeKind
 from apps.income.sweeping import close_proofs
-from apps.meters.models import Command, Meter
+from apps.meters import deciding as d
+from apps.meters.models import Meter
 from apps.meters.services import commands
 from apps.meters.states import Frozen
 from tests.meters.simulated_line import SimulatedLine
@@ -164,8 +165,10 @@ def _answering(line: SimulatedLine, house: House) -> Iterator[None]:
     def answer() -> None:
         while not stop.wait(0.02):
             with landlord_scope(house.landlord.pk):
-                if Command.objects.filter(kind="READ", state="QUEUED").exists():
-                    line.go_on(timezone.now())
+                line.now = timezone.now()
+                line.happen(d.Rung(line.now))
+                while line.answer():
+                    line.now = timezone.now()
         connection.close()
 
     thread = threading.Thread(target=answer)
@@ -180,9 +183,8 @@ def _answering(line: SimulatedLine, house: House) -> Iterator[None]:
 def test_the_command_names_the_meter_and_ends_with_status_one(
     real_street: Street, quiet_doorbells: None
 ) -> None:
-    now = timezone.now()
     with landlord_scope(real_street.li.landlord.pk):
-        line = _line(real_street.li, now)
+        line = _line(real_street.li, timezone.now() - timedelta(minutes=1))
     said = StringIO()
     with _answering(line, real_street.li):
         call_command("prove_meters", wait=10, stdout=said)

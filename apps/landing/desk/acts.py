@@ -37,9 +37,11 @@ _ACTS = {
     "meter.open_account": gettext_noop("Asked to open the account"),
     "meter.power_off": gettext_noop("Asked to switch off"),
     "meter.power_on": gettext_noop("Asked to switch on"),
+    "meter.probe": gettext_noop("Frozen meter probed"),
     "meter.recharge": gettext_noop("Recharged by hand"),
     "meter.release_power": gettext_noop("Asked to stop keeping power on"),
     "meter.reset_energy": gettext_noop("Asked to reset energy"),
+    "meter.resolve": gettext_noop("Freeze resolved"),
     "meter.set_clock": gettext_noop("Asked to set the clock"),
     "payment.refund": gettext_noop("Payment given back"),
     "price.set": gettext_noop("Price set"),
@@ -54,6 +56,11 @@ _ACTS = {
 }
 _FACTS = {
     "reason": gettext_noop("reason"),
+    "way": gettext_noop("way"),
+    "cause": gettext_noop("cause"),
+    "became": gettext_noop("the credit became"),
+    "imported_kwh": gettext_noop("imported, kWh"),
+    "who": gettext_noop("who"),
     "kind": gettext_noop("kind"),
     "energy_kwh": gettext_noop("energy, kWh"),
     "price": gettext_noop("price, yuan/kWh"),
@@ -89,6 +96,12 @@ _EVIDENCE = {
     "relay_open": gettext_noop("switch open"),
     "refusal": gettext_noop("refusal"),
     "number": gettext_noop("number"),
+    "energy_kwh": gettext_noop("credit, kWh"),
+    "purchased_before_kwh": gettext_noop("purchased before it, kWh"),
+    "known_count": gettext_noop("count we knew"),
+    "known_purchased_kwh": gettext_noop("purchased as we knew it, kWh"),
+    "ledger_kwh": gettext_noop("in the ledger, kWh"),
+    "difference_kwh": gettext_noop("difference, kWh"),
 }
 
 

@@ -134,6 +134,11 @@ def frozen(reason: str) -> Said:
                 "bad",
                 _("Check its customer number and keys; swap it if they fit."),
             ),
+            Frozen.UNCERTAIN: Said(
+                _("A credit may be in the meter or not, and this model takes a repeat twice"),
+                "bad",
+                _("Probe it; its purchase count says whether the same bytes may leave again."),
+            ),
             Frozen.COUNT_FULL: Said(
                 _("The meter's purchase counter is full"), "bad", _("Reset or swap the meter on site.")
             ),

@@ -22,10 +22,13 @@ from apps.meters.deciding.events import (
     NoteShown,
     PhoneCame,
     PhoneSaid,
+    Probe,
+    Resolved,
     Rung,
     SendLetter,
     Step,
     StoreFrames,
+    Thaw,
 )
 from apps.meters.deciding.state import LetterOut, MeterState, OpenCommand, Session
 
@@ -42,6 +45,8 @@ __all__ = [
     "CancelAsked",
     "PhoneCame",
     "PhoneSaid",
+    "Probe",
+    "Resolved",
     "Effect",
     "Step",
     "StoreFrames",
@@ -50,6 +55,7 @@ __all__ = [
     "LearnCount",
     "NoteShown",
     "Freeze",
+    "Thaw",
     "NotePower",
     "NoteClock",
     "BeginBody",

@@ -126,11 +126,17 @@ def _retire_resets(turn: Turn) -> None:
             turn.step(command, CommandState.CANCELLED, "a recharge came first")
 
 
-def _deliver(turn: Turn, command_id: UUID) -> None:
+def deliver_once_more(turn: Turn, command_id: UUID) -> None:
+    """Send the stored bytes again because a person says so, also to a model that knows no repeat."""
+    _deliver(turn, command_id, by_a_person=True)
+
+
+def _deliver(turn: Turn, command_id: UUID, *, by_a_person: bool = False) -> None:
     """Send the stored bytes, exactly these, with the reads that prove them."""
     command = turn.state.command(command_id)
     assert command is not None
-    if command.state != CommandState.QUEUED and turn.state.profile.dedupe != "count":
+    repeats = command.state != CommandState.QUEUED and not by_a_person
+    if repeats and turn.state.profile.dedupe != "count":
         # Such a meter takes the same bytes for a second purchase; only a person may decide to send them again.
         turn.freeze(Frozen.UNCERTAIN, number=command.number, energy_kwh=command.energy_kwh)
         return

@@ -9,7 +9,7 @@ holds back credits and reads until it is settled: what they would mean hangs on 
 
 from dataclasses import replace
 
-from apps.meters.deciding import clock, credit, phone, power, reading, resets
+from apps.meters.deciding import clock, credit, phone, power, reading, resets, ways_out
 from apps.meters.deciding.events import (
     Answered,
     CancelAsked,
@@ -21,6 +21,7 @@ from apps.meters.deciding.events import (
     NoteReading,
     PhoneCame,
     PhoneSaid,
+    Resolved,
     Rung,
     Step,
 )
@@ -48,6 +49,8 @@ def decide(state: MeterState, event: Event) -> tuple[MeterState, list[Effect]]:
         phone.hand_over(turn, event)
     elif isinstance(event, PhoneSaid):
         phone.hear(turn, event)
+    elif isinstance(event, Resolved):
+        ways_out.take(turn, event)
     else:
         assert isinstance(event, Rung)
     _give_up_lost_letter(turn)

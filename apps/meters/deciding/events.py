@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from apps.meters.states import CommandState, Frozen, Outcome, PowerReason, Purpose
+from apps.meters.states import CommandState, Frozen, Outcome, PowerReason, Purpose, Way
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,27 @@ class PhoneSaid:
     replies: tuple[str | None, ...]
 
 
-Event = Rung | LoggedIn | Answered | CancelAsked | PhoneCame | PhoneSaid
+@dataclass(frozen=True)
+class Probe:
+    """What a frozen meter said when it was asked anew; `earlier_kwh`: purchases before the last, newest first."""
+
+    count: int
+    purchased_kwh: Decimal
+    last_purchase_kwh: Decimal | None
+    earlier_kwh: tuple[Decimal | None, ...] = ()
+    account_opened: bool | None = None
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A person ends a freeze by `way`, on the evidence of `probe`; what the evidence does not allow changes nothing."""
+
+    now: datetime
+    way: Way
+    probe: Probe
+
+
+Event = Rung | LoggedIn | Answered | CancelAsked | PhoneCame | PhoneSaid | Resolved
 
 
 @dataclass(frozen=True)
@@ -157,6 +177,13 @@ class Freeze:
 
 
 @dataclass(frozen=True)
+class Thaw:
+    """A person has looked: credits leave again."""
+
+    at: datetime
+
+
+@dataclass(frozen=True)
 class NotePower:
     """What the status word says: of the relay and why it is open, of keeping power, of the lamp, of the account."""
 
@@ -179,11 +206,11 @@ class NoteClock:
 @dataclass(frozen=True)
 class BeginBody:
     """The next body of a meter begins, because a reset may leave now: nothing read from here on is held against
-    what was before. Keeps `closing`, the last proof of the old body, with the command. Count and purchased energy
-    are UNKNOWN until read.
+    what was before. Keeps `closing`, the last proof of the old body, with the command; None where a person says that it
+    is another body. Count and purchased energy are UNKNOWN until read.
     """
 
-    command_id: UUID
+    command_id: UUID | None
     device_epoch: int
     closing: dict[str, str]
     at: datetime
@@ -212,6 +239,7 @@ Effect = (
     | LearnCount
     | NoteShown
     | Freeze
+    | Thaw
     | NotePower
     | NoteClock
     | NoteReading

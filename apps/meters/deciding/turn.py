@@ -7,6 +7,7 @@ sees what an earlier one has done.
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from apps.meters.deciding.events import (
@@ -20,6 +21,7 @@ from apps.meters.deciding.events import (
     NoteShown,
     SendLetter,
     Step,
+    Thaw,
 )
 from apps.meters.deciding.state import LetterOut, MeterState, OpenCommand
 from apps.meters.evidence import Evidence
@@ -103,12 +105,13 @@ class Turn:
             ),
         )
 
-    def begin_body(self, command: OpenCommand, closing: Mapping[str, str]) -> None:
+    def begin_body(self, command: OpenCommand | None, closing: Mapping[str, str]) -> None:
         """Let the meter's next body begin, whose count nobody knows yet."""
         device_epoch = self.state.device_epoch + 1
-        self.do(BeginBody(command.id, device_epoch, dict(closing), self.now))
+        self.do(BeginBody(command.id if command else None, device_epoch, dict(closing), self.now))
+        state = self.state.with_command(command.id, closing=dict(closing)) if command else self.state
         self.state = replace(
-            self.state.with_command(command.id, closing=dict(closing)),
+            state,
             device_epoch=device_epoch,
             count=None,
             purchased_kwh=None,
@@ -128,19 +131,23 @@ class Turn:
             self.do(Freeze(reason, {key: str(value) for key, value in evidence.items()}, self.now))
             self.state = replace(self.state, frozen=reason)
 
+    def thaw(self) -> None:
+        self.do(Thaw(self.now))
+        self.state = replace(self.state, frozen="")
+
+    def learn(self, count: int, purchased_kwh: Decimal, customer_no: str) -> None:
+        """Take over a count and purchased energy as proved."""
+        self.do(LearnCount(count, purchased_kwh, customer_no, self.now))
+        self.state = replace(
+            self.state, count=count, purchased_kwh=purchased_kwh, customer_no=customer_no, differs=False
+        )
+
     def learn_count(self, evidence: Evidence) -> None:
         """Take over count and purchased energy that a read has just proved."""
         if evidence.count is None or evidence.purchased_kwh is None:
             return
         customer_no = evidence.customer_no or self.state.customer_no
-        self.do(LearnCount(evidence.count, evidence.purchased_kwh, customer_no, self.now))
-        self.state = replace(
-            self.state,
-            count=evidence.count,
-            purchased_kwh=evidence.purchased_kwh,
-            customer_no=customer_no,
-            differs=False,
-        )
+        self.learn(evidence.count, evidence.purchased_kwh, customer_no)
 
     def note_shown(self, evidence: Evidence, *, differs: bool | None) -> None:
         """Note what a read shows of count and purchased energy; it proves nothing and stops nothing."""

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{asked} meters asked.")
         until = time.monotonic() + options["wait"]
         while proving.waits_for(run) and time.monotonic() < until:
-            time.sleep(0.5)
+            time.sleep(1)
         run = proving.close_run(run_id=run.pk, now=timezone.now())
         with everything("daily proof: the landlords' findings, by name"):
             findings = ProofFinding.objects.filter(run=run).select_related("landlord", "meter__room")

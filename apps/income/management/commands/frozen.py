@@ -2,7 +2,9 @@
 
 import getpass
 import time
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, cast
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -59,7 +61,7 @@ class Command(BaseCommand):
         for cause, meters in freezes.by_cause(rows).items():
             self.stdout.write(f"{cause}: {len(meters)}")
             for meter in meters:
-                with landlord_scope(meter.landlord_id):
+                with _scope(meter):
                     self._show(freezes.held(meter, now=now), now)
         if not rows:
             self.stdout.write("No meter is frozen.")
@@ -94,9 +96,9 @@ class Command(BaseCommand):
 
     def _probe(self, meter: Meter, by_id: Any, who: str, wait_s: int) -> None:
         now = timezone.now()
-        with landlord_scope(meter.landlord_id):
+        with _scope(meter):
             probe = freezes.ask_probe(meter=meter, by_id=by_id, who=who, now=now)
-        with landlord_scope(meter.landlord_id):
+        with _scope(meter):
             # Taken here too, so that a probe does not hang on a worker.
             delivery.take_turn(
                 store=PostgresStore(), post=ValkeyPost(), meter_id=meter.pk, event=d.Rung(now=timezone.now())
@@ -106,7 +108,7 @@ class Command(BaseCommand):
         while state not in FINAL and time.monotonic() < until:
             self.stdout.write(f"waiting for the meter: {state}")
             time.sleep(1)
-            with landlord_scope(meter.landlord_id):
+            with _scope(meter):
                 state = MeterCommand.objects.values_list("state", flat=True).get(pk=probe.pk)
         if state != CommandState.DONE:
             seen = Presence.objects.filter(serial=meter.serial).first()
@@ -115,14 +117,14 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The meter did not answer ({state}); it is {online}{last}. Its credits stay safe. Probe again later."
             )
-        with landlord_scope(meter.landlord_id):
+        with _scope(meter):
             self._ways(freezes.held(meter, now=timezone.now()))
 
     def _resolve(self, meter: Meter, by_id: Any, who: str, options: dict[str, Any]) -> None:
         if not meter.frozen:
             self.stdout.write("This meter is not frozen; nothing was done.")
             return
-        with landlord_scope(meter.landlord_id):
+        with _scope(meter):
             done = freezes.resolve(
                 post=ValkeyPost(),
                 meter_id=meter.pk,
@@ -158,6 +160,10 @@ def _does(plan: Plan) -> str:
         case Way.EPOCH:
             return f"{head}A new body of the meter begins at count {plan.count}, {plan.purchased_kwh} kWh."
     return f"{head}Known from now on: count {plan.count}, {plan.purchased_kwh} kWh purchased."
+
+
+def _scope(meter: Meter) -> AbstractContextManager[None]:
+    return landlord_scope(cast(UUID, meter.landlord_id))
 
 
 def _meter(serial: str) -> Meter:

@@ -8,7 +8,7 @@ VENV := .venv/bin
 # The first Python of these that can make a virtual environment; PYTHON=… names another one.
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 
-.PHONY: test-thorough help setup demo test check screenshots week bench simulate mutants fuzz notify-fuzz storm chaos lock fix
+.PHONY: conformance test-thorough help setup demo test check screenshots week bench simulate mutants fuzz notify-fuzz storm chaos lock fix
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1 ·/p' Makefile
@@ -72,6 +72,9 @@ notify-fuzz: setup  ## 10,000 forged notifies through the very view; MUTATIONS=n
 
 storm: setup  ## Orders over both platforms on their worst day: ORDERS=n SEED=n DEMO=var/demo.json
 	@$(VENV)/python -m tests.storm $(if $(ORDERS),--orders $(ORDERS)) $(if $(SEED),--seed $(SEED)) $(if $(DEMO),--demo $(DEMO))
+
+conformance: setup  ## Hold simulated meters and an independent one to every clause; writes docs/conformance.md
+	@$(VENV)/python -m tests.meter_gateway.conformance.document docs/conformance.md
 
 simulate: setup  ## Exactly-once credit in simulated worlds; SEEDS=… how many, FROM=… the first
 	@$(VENV)/python -m tests.simulation --seeds $(or $(SEEDS),2000) --from $(or $(FROM),0)

@@ -6,11 +6,11 @@ Every method that talks is a generator of :mod:`meter_gateway.conformance.clause
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from meter_gateway.conformance.clause import Failed, Heard, Listen, Said, Talk, Unjudged, Write
+from meter_gateway.conformance.clause import Failed, Heard, Listen, NotApplicable, Said, Talk, Unjudged, Write
 from meter_gateway.protocol.codecs import Value
 from meter_gateway.protocol.connection import Connection, Event, Role
 from meter_gateway.protocol.credits import credit_frame
@@ -22,7 +22,7 @@ from meter_gateway.protocol.relay import Auth, RelayAction, StatusWord3, relay_r
 from meter_gateway.protocol.replies import Accepted, ReadReply, Refused, Reply, matches, parse_reply
 from meter_gateway.protocol.stream import FrameSeen
 
-CLOCK_DI = "0400010C"
+CLOCK_DI, DATE_DI, TIME_DI = "0400010C", "04000101", "04000102"
 DRAWN_MEANWHILE_KWH = Decimal("0.10")
 """What a household may draw between two reads of one comparison."""
 
@@ -71,6 +71,14 @@ class Bench:
         self.first_words = first_words
         self.lost = False
         self._connection = Connection(Role.PLATFORM)
+
+    def needs(self, ability: str) -> None:
+        """Go on only with a model that can do that.
+
+        :raises NotApplicable: its profile does not list the ability.
+        """
+        if ability not in self.profile.abilities:
+            raise NotApplicable(f"the model's profile does not list {ability}")
 
     # Bytes
 
@@ -200,6 +208,11 @@ class Bench:
         reply = yield from self.read(CLOCK_DI)
         if isinstance(reply, ReadReply) and isinstance(reply.value, datetime):
             return reply.value
+        day = yield from self.read(DATE_DI)
+        of_day = yield from self.read(TIME_DI)
+        told = [reply.value if isinstance(reply, ReadReply) else None for reply in (day, of_day)]
+        if isinstance(told[0], date) and isinstance(told[1], time):
+            return datetime.combine(told[0], told[1])
         return self.local_now
 
     @property

@@ -32,8 +32,7 @@ _RECORD_AGE = timedelta(minutes=5)
     "first", "A meter without account takes an opening and nothing before it", _EXTENSION, destructive=True
 )
 def first_account(bench: Bench) -> Talk[None]:
-    if bench.profile.credit_layout != "count_30":
-        raise NotApplicable(f"credits in layout {bench.profile.credit_layout} know no accounts")
+    bench.needs("open_account")
     if (yield from bench.status()).account_opened:
         raise NotApplicable("its account is open already")
     before = yield from bench.purse()

@@ -67,12 +67,12 @@ def resync(bench: Bench) -> Talk[None]:
 def bad_checksum(bench: Bench) -> Talk[None]:
     raw = bytearray(_plain(bench))
     raw[-2] ^= 0x01
-    yield from bench.stays_silent(bytes(raw), "a wrong checksum")
+    yield from _ignores(bench, bytes(raw), "a wrong checksum")
 
 
 @FRAMES.clause("bad-end", "It does not answer a frame that does not end with 16H", _FORMAT)
 def bad_end(bench: Bench) -> Talk[None]:
-    yield from bench.stays_silent(_plain(bench)[:-1] + b"\x17", "a wrong end")
+    yield from _ignores(bench, _plain(bench)[:-1] + b"\x17", "a wrong end")
 
 
 @FRAMES.clause(
@@ -81,14 +81,14 @@ def bad_end(bench: Bench) -> Talk[None]:
 def echo(bench: Bench) -> Talk[None]:
     question = _question(bench)
     answer = Frame(question.address, question.control | 0x80, question.data)
-    yield from bench.stays_silent(answer.encode(preamble=0), "an answer")
+    yield from _ignores(bench, answer.encode(preamble=0), "an answer")
 
 
 @FRAMES.clause("other-address", "It does not answer a question to another meter", _ADDRESS)
 def other_address(bench: Bench) -> Talk[None]:
     stranger = "".join(str((int(digit) + 1) % 10) for digit in bench.serial)
     question = read_request(stranger, bench.profile.total_di)
-    yield from bench.stays_silent(question.encode(preamble=0), "a question to another meter")
+    yield from _ignores(bench, question.encode(preamble=0), "a question to another meter")
 
 
 @FRAMES.clause("any-address", "It answers a read to AAAAAAAAAAAA under its own address", _ADDRESS)
@@ -104,7 +104,13 @@ def short_address(bench: Bench) -> Talk[None]:
 @FRAMES.clause("broadcast", "It does not answer a read to 999999999999", _ADDRESS)
 def broadcast(bench: Bench) -> Talk[None]:
     question = read_request(BROADCAST_ADDRESS, bench.profile.total_di)
-    yield from bench.stays_silent(question.encode(preamble=0), "a broadcast")
+    yield from _ignores(bench, question.encode(preamble=0), "a broadcast")
+
+
+def _ignores(bench: Bench, raw: bytes, what: str) -> Talk[None]:
+    """Silence to these bytes, and an ear for the next question."""
+    yield from bench.stays_silent(raw, what)
+    yield from bench.ask(_question(bench))
 
 
 def _own_address(bench: Bench, wildcard: str) -> Talk[None]:

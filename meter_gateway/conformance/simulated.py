@@ -10,14 +10,14 @@ from meter_gateway.conformance.bench import Bench
 from meter_gateway.conformance.catalogue import CLAUSES
 from meter_gateway.conformance.clause import Clause, Finding, Heard, Listen, Operation, Trial
 from meter_gateway.protocol.profiles import Profile
-from meter_gateway.simulator.breaks import Break, FlawedPort
+from meter_gateway.simulator.flaw import Break, FlawedPort
 from meter_gateway.simulator.load import SteadyLoad
 from meter_gateway.simulator.meter import Meter
 from meter_gateway.simulator.port import Port
 from meter_gateway.simulator.roster import Entry, first_day
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
-SERIAL = "000000219998"
+SERIAL, CUSTOMER_NO = "000000219998", "000000000001"
 LONGEST_PART = 16
 """Bytes of a value in one frame of this meter, so that its blocks need follow-up frames."""
 
@@ -37,16 +37,16 @@ _ENTRY = {
 }
 
 
-def simulated_meter(profile: Profile, now: datetime) -> Meter:
-    """A meter of this model with a small steady load; models with accounts come without one."""
+def simulated_meter(profile: Profile, now: datetime, *, account_open: bool = True) -> Meter:
+    """A meter of this model with a small steady load; fresh from the bench where no account is open."""
     demand = SteadyLoad(_LOAD_KW)
     entry = Entry(
         serial=SERIAL,
         profile=profile.name,
         household="steady",
-        customer_no="000000000000",
+        customer_no=CUSTOMER_NO if account_open else "000000000000",
         relay_closed=True,
-        account_open=profile.credit_layout != "count_30",
+        account_open=account_open,
         **_ENTRY,  # type: ignore[arg-type]
     )
     state = first_day(entry, demand, pulses_per_kwh=profile.pulses_per_kwh, now=now)
@@ -95,17 +95,25 @@ class SimulatedLink:
 
 
 def examine_simulated(
-    profile: Profile, flaw: Break | None = None, clauses: Iterable[Clause] = CLAUSES
+    profile: Profile,
+    flaw: Break | None = None,
+    clauses: Iterable[Clause] = CLAUSES,
+    *,
+    may_change: bool = True,
 ) -> list[Finding]:
     """All findings about a simulated meter of this model, with one flaw planted or none.
 
     The same every time: clock, load and numbers are fixed.
     """
-    meter = simulated_meter(profile, NOON)
+    clauses = tuple(clauses)
+    opens = "open_account" in profile.abilities and any(clause.name == "account.first" for clause in clauses)
+    meter = simulated_meter(profile, NOON, account_open=not opens)
     port = Port(meter, profile) if flaw is None else FlawedPort(meter, profile, flaw)
     port.answering.part = LONGEST_PART
     link = SimulatedLink(meter, port, profile, NOON)
-    bench = Bench(profile, SERIAL, NOON, patience_s=3 * profile.heartbeat_s)
+    bench = Bench(
+        profile, SERIAL, NOON, may_change, patience_s=3 * profile.heartbeat_s, customer_no=CUSTOMER_NO
+    )
     bench.link_came_up(port.opening())
     findings = []
     for clause in clauses:

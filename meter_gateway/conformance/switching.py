@@ -144,6 +144,7 @@ def stays_off(bench: Bench) -> Talk[None]:
 
 @RELAY.clause("lamp-on", "2AH lights the alarm lamp", _RELAY, destructive=True)
 def lamp_on(bench: Bench) -> Talk[None]:
+    bench.needs("alarm_lamp")
     yield from bench.ask((yield from bench.switch(RelayAction.ALARM_OFF)))
     yield from bench.accepted((yield from bench.switch(RelayAction.ALARM)), "an alarm")
     if not (yield from bench.status()).pre_trip_alarm:
@@ -152,6 +153,7 @@ def lamp_on(bench: Bench) -> Talk[None]:
 
 @RELAY.clause("lamp-off", "2BH ends the alarm", _RELAY, destructive=True)
 def lamp_off(bench: Bench) -> Talk[None]:
+    bench.needs("alarm_lamp")
     yield from bench.ask((yield from bench.switch(RelayAction.ALARM)))
     yield from bench.accepted((yield from bench.switch(RelayAction.ALARM_OFF)), "the end of an alarm")
     if (yield from bench.status()).pre_trip_alarm:
@@ -160,6 +162,7 @@ def lamp_off(bench: Bench) -> Talk[None]:
 
 @RELAY.clause("keep", "3AH closes it and lets no trip through", _RELAY, destructive=True)
 def keep(bench: Bench) -> Talk[None]:
+    bench.needs("keep_power")
     yield from bench.accepted((yield from bench.switch(RelayAction.KEEP)), "to keep power")
     try:
         yield from bench.refused((yield from bench.switch(RelayAction.TRIP)), "a trip while power is kept")
@@ -173,6 +176,7 @@ def keep(bench: Bench) -> Talk[None]:
 
 @RELAY.clause("release", "3BH lets the relay go again", _RELAY, destructive=True)
 def release(bench: Bench) -> Talk[None]:
+    bench.needs("keep_power")
     yield from bench.ask((yield from bench.switch(RelayAction.KEEP)))
     yield from bench.accepted((yield from bench.switch(RelayAction.RELEASE)), "the release")
     if (yield from bench.status()).keep_power:
@@ -208,6 +212,8 @@ def _reports(bench: Bench, *, is_open: bool) -> Talk[None]:
 
 def _empty(bench: Bench) -> Talk[None]:
     """Nothing remains. What the model offers for that is a purse as new, or its maker's own write."""
+    if bench.profile.credit_layout != "write":
+        bench.needs("init_purse")
     yield from bench.spare_contact()
     if bench.profile.credit_layout == "write":
         question = write_raw_request(bench.serial, CLEAR_BALANCE_DI, bench.profile.auth, b"")

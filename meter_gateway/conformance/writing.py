@@ -32,7 +32,7 @@ _STEP_KWH = Decimal("1.00")
 def setting(bench: Bench) -> Talk[None]:
     before = yield from bench.energy(ALARM_DI)
     for wanted in (before + _STEP_KWH, before):
-        question = write_request(bench.serial, ALARM_DI, bench.profile.auth, wanted)
+        question = write_request(bench.serial, ALARM_DI, bench.profile.parameter_auth, wanted)
         yield from bench.accepted(question, "an alarm threshold")
         if (now := (yield from bench.energy(ALARM_DI))) != wanted:
             raise Failed(f"It holds {now} kWh instead of {wanted} kWh.")
@@ -43,19 +43,19 @@ def setting(bench: Bench) -> Talk[None]:
 )
 def wrong_password(bench: Bench) -> Talk[None]:
     before = yield from bench.energy(ALARM_DI)
-    auth = wrong(bench.profile.auth)
+    auth = wrong(bench.profile.parameter_auth)
     question = write_request(bench.serial, ALARM_DI, auth, before + _STEP_KWH)
     try:
         yield from bench.refused(question, "a setting with a wrong password", "unauthorised")
         if (now := (yield from bench.energy(ALARM_DI))) != before:
             raise Failed(f"It refused, and holds {now} kWh instead of {before} kWh.")
     finally:
-        yield from bench.ask(write_request(bench.serial, ALARM_DI, bench.profile.auth, before))
+        yield from bench.ask(write_request(bench.serial, ALARM_DI, bench.profile.parameter_auth, before))
 
 
 @WRITES.clause("unknown", "It refuses to set what it does not have: D4H", _WRITE, destructive=True)
 def unknown(bench: Bench) -> Talk[None]:
-    question = write_raw_request(bench.serial, UNKNOWN_DI, bench.profile.auth, bytes(4))
+    question = write_raw_request(bench.serial, UNKNOWN_DI, bench.profile.parameter_auth, bytes(4))
     yield from bench.refused(question, f"a write to {UNKNOWN_DI}")
 
 
@@ -63,7 +63,7 @@ def unknown(bench: Bench) -> Talk[None]:
     "password", "A changed password holds and the old one does not", "DL/T 645-2007, 18H", destructive=True
 )
 def password(bench: Bench) -> Talk[None]:
-    auth = bench.profile.auth
+    auth = bench.profile.parameter_auth
     old, new = Password(auth.level, auth.password), Password(auth.level, wrong(auth).password)
     value = yield from bench.energy(ALARM_DI)
     reply = parse_reply((yield from bench.ask(change_password_request(bench.serial, old, new))))
@@ -97,6 +97,7 @@ def clear_events(bench: Bench) -> Talk[None]:
     "energy", "Cleared energy is gone, and the purse stays (1AH)", "DL/T 645-2007, 1AH", destructive=True
 )
 def clear_energy(bench: Bench) -> Talk[None]:
+    bench.needs("reset_energy")
     before = yield from bench.purse()
     yield from bench.accepted(clear_meter_request(bench.serial, bench.profile.auth), "to clear its energy")
     after = yield from bench.purse()

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
+from meter_gateway.simulator.breaks import BREAKS
 from meter_gateway.simulator.control import ControlPort
 from meter_gateway.simulator.flash import FlashDirectory, FlashFailed
 from meter_gateway.simulator.fleet import Fleet, build_units
@@ -42,7 +43,8 @@ def main(argv: Sequence[str]) -> int:
         options = _options(argv)
         flash = FlashDirectory(options.flash)
         entries = read_fleet(options.fleet)
-        units = build_units(entries, read_households(options.load), flash, now=_clock())
+        flaw = BREAKS[options.break_] if options.break_ else None
+        units = build_units(entries, read_households(options.load), flash, now=_clock(), flaw=flaw)
         _allow_open_files(len(units))
         asyncio.run(_run(units, options))
     except (StartError, FleetFileError, LoadFileError, FlashUnreadable, FlashFailed, OSError) as problem:
@@ -88,6 +90,9 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--control", type=_loopback, default=_CONTROL, help="HOST:PORT, loopback only")
     parser.add_argument("--flash", type=Path, required=True, help="directory that outlives the process")
     parser.add_argument("--load", type=Path, default=SHIPPED_LOAD, help="CSV with half-hour loads")
+    parser.add_argument(
+        "--break", dest="break_", choices=sorted(BREAKS), metavar="CLAUSE", help="plant a flaw"
+    )
     return parser.parse_args(argv)
 
 

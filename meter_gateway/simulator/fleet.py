@@ -6,12 +6,15 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 
 from meter_gateway.protocol.profiles import UnknownProfile, load_profile
 from meter_gateway.simulator.flash import FlashDirectory
+from meter_gateway.simulator.flaw import Break, FlawedPort
 from meter_gateway.simulator.link import Link
 from meter_gateway.simulator.load import HouseholdLoad, Recording
 from meter_gateway.simulator.meter import Meter
+from meter_gateway.simulator.port import Port
 from meter_gateway.simulator.roster import Entry, FleetFileError, first_day
 from meter_gateway.simulator.unit import Unit
 
@@ -28,16 +31,23 @@ Households = Mapping[str, Recording]
 
 
 def build_units(
-    entries: Iterable[Entry], households: Households, flash: FlashDirectory, *, now: datetime
+    entries: Iterable[Entry],
+    households: Households,
+    flash: FlashDirectory,
+    *,
+    now: datetime,
+    flaw: Break | None = None,
 ) -> dict[str, Unit]:
-    """serial → unit, each from its flash if it has any, else as the fleet file starts it.
+    """serial → unit, each from its flash if it has any, else as the fleet file starts it, and with the flaw.
 
     Raises `FleetFileError` for an unknown profile or household, `FlashUnreadable` for a damaged flash file.
     """
-    return {entry.serial: _unit(entry, households, flash, now=now) for entry in entries}
+    return {entry.serial: _unit(entry, households, flash, now=now, flaw=flaw) for entry in entries}
 
 
-def _unit(entry: Entry, households: Households, flash: FlashDirectory, *, now: datetime) -> Unit:
+def _unit(
+    entry: Entry, households: Households, flash: FlashDirectory, *, now: datetime, flaw: Break | None
+) -> Unit:
     try:
         profile = load_profile(entry.profile)
         recording = households[entry.household]
@@ -53,7 +63,7 @@ def _unit(entry: Entry, households: Households, flash: FlashDirectory, *, now: d
     else:
         meter = Meter.from_flash(snapshot, demand, pulses_per_kwh=pulses, now=now)
     meter.flash_order = entry.flash_order
-    return Unit(meter, profile, demand, flash)
+    return Unit(meter, profile, demand, flash, end=partial(FlawedPort, flaw=flaw) if flaw else Port)
 
 
 class Fleet:

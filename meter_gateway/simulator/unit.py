@@ -38,12 +38,21 @@ class Carried:
 
 
 class Unit:
-    """Meter, 4G port and Bluetooth port. Nothing leaves it before flash has what it says.
+    """Meter, 4G port and Bluetooth port. Nothing leaves it before flash has what it says. ``end`` makes
+    the ports, one with a flaw where one is to be planted.
 
     Not thread-safe: one event loop owns all units. Every method raises `FlashFailed` if the disk refuses.
     """
 
-    def __init__(self, meter: Meter, profile: Profile, household: Demand, flash: FlashDirectory) -> None:
+    def __init__(
+        self,
+        meter: Meter,
+        profile: Profile,
+        household: Demand,
+        flash: FlashDirectory,
+        *,
+        end: Callable[[Meter, Profile], Port] = Port,
+    ) -> None:
         self.meter = meter
         self.profile = profile
         self.faults = HEALTHY
@@ -58,8 +67,9 @@ class Unit:
         self._household = household
         self._flash = flash
         self._saved_writes = meter.flash_writes
-        self.cellular = Port(meter, profile)
-        self._bluetooth = Port(meter, profile) if profile.ble else None
+        self._end = end
+        self.cellular = end(meter, profile)
+        self._bluetooth = end(meter, profile) if profile.ble else None
         self._kept_back: list[bytes] = []
         flash.save(self.serial, meter.flash, durable=False)
 
@@ -163,8 +173,8 @@ class Unit:
         self._wake()
 
     def _wake(self) -> None:
-        self.cellular = Port(self.meter, self.profile)
-        self._bluetooth = Port(self.meter, self.profile) if self.profile.ble else None
+        self.cellular = self._end(self.meter, self.profile)
+        self._bluetooth = self._end(self.meter, self.profile) if self.profile.ble else None
         self._kept_back.clear()
         self.on_link_change()
 

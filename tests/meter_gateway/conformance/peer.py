@@ -1,4 +1,4 @@
-"""A meter that is not ours: PyPI `dlt645` in a process of its own, and the shim that lets it dial in.
+"""A meter that is not ours: the package `dlt645` in a process of its own, and the shim that lets it dial in.
 
 The package listens and so does the gateway; the shim is the 4G module between them, as transparent as one.
 """
@@ -54,9 +54,7 @@ def peer() -> Iterator[int]:
         process.communicate()
 
 
-async def dial_in(
-    gateway_port: int, peer_port: int, first_words: bytes, *, heartbeat: bytes = b"", every_s: float = 60.0
-) -> None:
+async def dial_in(gateway_port: int, peer_port: int, first_words: bytes, *, heartbeat: bytes = b"") -> None:
     """Dial both, say the opening to the gateway, and carry bytes both ways until one of them hangs up."""
     from_gateway, to_gateway = await asyncio.open_connection("127.0.0.1", gateway_port)
     from_peer, to_peer = await asyncio.open_connection("127.0.0.1", peer_port)
@@ -66,7 +64,7 @@ async def dial_in(
         asyncio.ensure_future(_carry(from_peer, to_gateway)),
     ]
     if heartbeat:
-        ways.append(asyncio.ensure_future(_beat(to_gateway, heartbeat, every_s)))
+        ways.append(asyncio.ensure_future(_beat(to_gateway, heartbeat)))
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -86,7 +84,7 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             await writer.drain()
 
 
-async def _beat(writer: asyncio.StreamWriter, heartbeat: bytes, every_s: float) -> None:
+async def _beat(writer: asyncio.StreamWriter, heartbeat: bytes) -> None:
     while True:
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(0.1)
         writer.write(heartbeat)

@@ -34,7 +34,7 @@ def peer_port() -> Iterator[int]:
 )
 def test_it_logs_in_and_is_read(valkey, gateway, peer_port, first_words, heartbeat):
     valkey.publish_map({SERIAL: "ddsy-4g"})
-    shim = dial_in(gateway.port, peer_port, first_words, heartbeat=heartbeat, every_s=0.1)
+    shim = dial_in(gateway.port, peer_port, first_words, heartbeat=heartbeat)
     module = threading.Thread(target=asyncio.run, args=(shim,))
     module.start()
     [login] = valkey.wait_for_task("meters.meters_logged_in")["logins"]

@@ -22,6 +22,7 @@ from apps.alerts import desk as inbox
 from apps.alerts.models import Alert
 from apps.landing.desk import cells, words
 from apps.landing.desk.base import ScopedModelAdmin
+from apps.landing.desk.home import account_notes
 from apps.landing.desk.navigation import Link
 from apps.landing.desk.sites import landlord_site
 
@@ -30,6 +31,7 @@ class AlertAdmin(ScopedModelAdmin):
     """The inbox: unread first, each with its meter one touch away and a button that marks it handled."""
 
     by_parent = ("meter",)
+    change_list_template = "desk/inbox_list.html"
     list_display = ("place", "what", "left", "when", "handled")
     list_display_links = None
     list_filter = (inbox.HandledFilter, "kind")
@@ -44,6 +46,10 @@ class AlertAdmin(ScopedModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.handled_view)
         return [path("<path:object_id>/handled/", view, name="alerts_alert_handled"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        notes = account_notes(timezone.now()) if self._may(request, Act.GOVERN) else []
+        return super().changelist_view(request, {"account_notes": notes, **(extra_context or {})})
 
     def has_handle_permission(self, request: HttpRequest) -> bool:
         return self._may(request, Act.READ_METER)

@@ -1,6 +1,7 @@
 """The landlord's inbox: what nobody has handled stands first, is counted, and is handled once."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.utils.html import strip_tags
 
 from apps.alerts.models import Alert
 from apps.common.scoping import landlord_scope
+from apps.income.models import CollectionAccount
 from apps.meters.models import Meter
 from tests.people import House, Street
 
@@ -67,6 +69,22 @@ def test_many_are_handled_in_one_go(li: Client, street: Street) -> None:
     sent = {"action": "mark_handled", "_selected_action": [str(alert.pk) for alert in both]}
     assert "2 alerts are handled." in li.post(INBOX, sent, follow=True).content.decode()
     assert "nobody has handled" not in words(li, "/admin/")
+
+
+def test_an_account_whose_certificate_ends_soon_stands_above_the_owners_alerts(
+    li: Client, street: Street, at_desk: ComeIn
+) -> None:
+    with landlord_scope(street.li.landlord.pk):
+        account = CollectionAccount(channel="wechat", merchant_id="1900000109", check_state="VERIFIED")
+        account.certificate_ends_at = timezone.now() + timedelta(days=29)
+        account.save()
+    for address in (INBOX, "/admin/"):
+        assert "Its certificate ends" in words(li, address)
+        assert "Its certificate ends" not in words(at_desk(street.zhou), address)
+        assert "Its certificate ends" not in words(at_desk(street.wang.owner), address)
+    with landlord_scope(street.li.landlord.pk):
+        CollectionAccount.objects.update(certificate_ends_at=timezone.now() + timedelta(days=31))
+    assert "Its certificate ends" not in words(li, INBOX)
 
 
 def test_who_may_only_look_sees_alerts_and_handles_none(street: Street, at_desk: ComeIn) -> None:

@@ -1,5 +1,6 @@
 """The landlord's home: what needs a look first, then what came in, what was used, who is there."""
 
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -39,7 +40,7 @@ def home(request: Any, site: Any) -> dict[str, Any]:
         "review_count": payments_in_review().count() if sees_income else 0,
         "can_be_paid": can_be_paid(),
         "may_govern": site.may(request, Act.GOVERN),
-        "account_notes": _account_notes(now) if site.may(request, Act.GOVERN) else [],
+        "account_notes": account_notes(now) if site.may(request, Act.GOVERN) else [],
         "may_arrange": site.may(request, Act.ARRANGE),
         "income": _income(now, zone) if sees_income else None,
         "chart": charts.draw([charts.Value(charts.day_label(day), used) for day, used in days]),
@@ -48,8 +49,8 @@ def home(request: Any, site: Any) -> dict[str, Any]:
     }
 
 
-def _account_notes(now: Any) -> list[dict[str, Any]]:
-    """What is wrong with an account that takes payments, or is being set up."""
+def account_notes(now: datetime) -> list[dict[str, Any]]:
+    """What an owner has to do about an account that takes payments; the inbox says it too."""
     found = []
     for account in accounts_to_look_at(now):
         text = check_said(account) or next_step(account)

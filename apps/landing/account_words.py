@@ -28,6 +28,8 @@ def check_said(account: CollectionAccount) -> str:
         return _("The platform says the name is not the one on the payee's ID card.")
     if account.check_state == CheckState.VERIFIED:
         return _seal_said(said)
+    if account.strategy == Strategy.S3 and account.check_state == CheckState.UNVERIFIED and account.is_active:
+        return _("The operator's account is proved. The name is proved by the first transfer to you.")
     if account.check_state != CheckState.MISMATCH:
         return ""
     if said == "APIV3_KEY":

@@ -61,6 +61,7 @@ def test_an_owner_sets_an_account_up_and_sees_how_far_its_check_has_come(
     page = browser.get(f"/admin/income/collectionaccount/{account.pk}/change/").content.decode()
     assert "does not match" in page
     assert "number, certificate and private key do not match" in page
+    assert f'href="{WAYS}S1/{channel}/">Enter it again' in page
     assert 'http-equiv="refresh"' not in page
 
 

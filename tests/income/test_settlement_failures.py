@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests
 from django.db import IntegrityError, transaction
+from django.test import Client
 
 from apps.common.errors import Conflict
 from apps.common.platforms import PlatformRefused
@@ -113,6 +114,23 @@ def test_an_order_through_a_sub_merchant_is_paid_closed_and_given_back_as_hers(
     assert refund.state == "DONE"
     assert scene.gone_back(payment) == "50.00"
     assert scene.books() == []
+
+
+@pytest.mark.parametrize("strategy", ["S2", "S3"])
+def test_a_payer_of_a_sub_merchant_or_a_collector_logs_in_to_the_operators_app(
+    scene: Scene, book: dict[str, Any], strategy: str
+) -> None:
+    account = (sub_merchant if strategy == "S2" else _collecting)(scene, book, Channel.ALIPAY)
+    assert scene.seen(account).is_active
+    answer = Client().get(f"/q/{scene.house.meter.qr_token}/login/alipay")
+    assert answer.status_code == 302
+    assert f"app_id={book['provider']['alipay']['app_id']}" in answer["Location"]
+    with landlord_scope(scene.house.landlord.pk):
+        assert "app_auth_token" not in channels.payer_login_of(scene.seen(account))
+
+
+def _collecting(scene: Scene, book: dict[str, Any], channel: Channel) -> CollectionAccount:
+    return collecting(scene, channel)
 
 
 @BOTH

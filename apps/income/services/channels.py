@@ -101,6 +101,17 @@ def _credentials_of(account: CollectionAccount) -> dict[str, Any]:
     return {**provider, **account.credentials()}
 
 
+def payer_login_of(account: CollectionAccount) -> dict[str, Any]:
+    """Return the credentials of the app a payer of this account logs in to: the one that orders, the operator's for a
+    sub-merchant's (S2) and a collected (S3) payment. A landlord's authorisation is no part of a login."""
+    found = dict(_credentials_of(account))
+    found.pop("app_auth_token", None)
+    if sub_appid := found.get("sub_appid"):
+        found["appid"] = sub_appid
+        found.pop("app_secret", None)
+    return found
+
+
 def _with_older_keys(sets: list[dict[str, Any]], channel: str) -> dict[str, Any]:
     """Return the newest set, which also believes what the platform signed or sealed for the others."""
     newest, older = dict(sets[0]), sets[1:]

@@ -209,20 +209,26 @@ class AccountPages(ScopedModelAdmin):
             checked_at=words.moment(account.checked_at, now) if account.checked_at else "",
             ends_at=words.moment(account.certificate_ends_at, now) if account.certificate_ends_at else "",
             owner=self._owner_name(account.landlord_id),
-            acts=[
-                {"href": reverse(f"{site}:income_collectionaccount_{page}", args=[account.pk]), **rest}
-                for page, rest in self._acts(account)
-            ],
+            acts=self._acts(account),
             check_url=reverse(f"{site}:income_collectionaccount_check", args=[account.pk]),
         )
 
-    def _acts(self, account: CollectionAccount) -> list[tuple[str, dict[str, Any]]]:
-        found: list[tuple[str, dict[str, Any]]] = []
+    def _acts(self, account: CollectionAccount) -> list[dict[str, Any]]:
+        """What may be done with it, the most urgent first."""
+        found: list[dict[str, Any]] = []
+        if account.check_state == CheckState.MISMATCH and account.strategy != Strategy.S3:
+            assert account.landlord_id is not None
+            again = self._address("set_up_one", account.landlord_id, account.strategy, account.channel)
+            found.append({"href": again, "text": _("Enter it again"), "kind": "primary"})
         if account.can.needs_payee_name:
-            found.append(("name", {"text": _("Correct the payee's name"), "kind": "plain"}))
+            found.append(self._act(account, "name", _("Correct the payee's name"), "plain"))
         if account.is_active:
-            found.append(("close", {"text": _("Stop taking payments through it"), "kind": "grave"}))
+            found.append(self._act(account, "close", _("Stop taking payments through it"), "grave"))
         return found
+
+    def _act(self, account: CollectionAccount, page: str, text: str, kind: str) -> dict[str, Any]:
+        href = reverse(f"{self.admin_site.name}:income_collectionaccount_{page}", args=[account.pk])
+        return {"href": href, "text": text, "kind": kind}
 
     @own_scopes
     def check_view(self, request: Any, object_id: str) -> HttpResponse:

@@ -51,10 +51,10 @@ class OperatorAccounts(AccountPages):
         )
         return [own, *super().get_urls()]
 
-    def _acts(self, account: CollectionAccount) -> list[tuple[str, dict[str, Any]]]:
+    def _acts(self, account: CollectionAccount) -> list[dict[str, Any]]:
         found = super()._acts(account)
         if account.can.needs_acknowledgement and account.acknowledged_by_id is None:
-            found.insert(0, ("acknowledge", {"text": _("Acknowledge and switch on"), "kind": "primary"}))
+            found.insert(0, self._act(account, "acknowledge", _("Acknowledge and switch on"), "primary"))
         return found
 
     @own_scopes

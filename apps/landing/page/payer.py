@@ -25,6 +25,7 @@ from apps.common.ids import secret_token
 from apps.common.platforms import PlatformError
 from apps.common.scoping import landlord_scope
 from apps.income.models import CollectionAccount
+from apps.income.services.channels import payer_login_of
 from apps.income.states import Channel
 from apps.landing.page.edge import page
 from apps.landing.selectors import find_meter
@@ -140,7 +141,7 @@ def _login_app(found: Found, channel: str) -> LoginApp | None:
         account = CollectionAccount.objects.filter(channel=channel, is_active=True).first()
         if account is None:
             return None
-        credentials = account.credentials()
+        credentials = payer_login_of(account)
     if channel == Channel.ALIPAY:
         return LoginApp(channel, str(credentials.get("app_id", "")), credentials)
     app_id = str(credentials.get("appid", ""))

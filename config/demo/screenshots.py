@@ -25,6 +25,7 @@ from config.demo.story import PHONES, Phone
 
 TARGET = ROOT / "docs" / "img"
 WIDTHS = {375: 760, 1280: 800}
+ACCOUNTS = "/admin/income/collectionaccount/"
 LANGUAGES = {"zh": "zh-hans", "en": "en"}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -137,6 +138,19 @@ def pages(demo: Demo) -> dict[str, tuple[str, str]]:
         "desk-lease": ("landlord", meter.replace("change", "lease")),
         "desk-payment": ("landlord", f"/admin/income/payment/{_payment(demo)}/change/"),
         "desk-audit": ("landlord", "/admin/accounts/auditline/"),
+        "desk-alerts": ("landlord", "/admin/alerts/alert/"),
+        "desk-accounts": ("landlord", ACCOUNTS),
+        "desk-account": ("landlord", f"{ACCOUNTS}{_account(demo)}/change/"),
+        "desk-account-close": ("landlord", f"{ACCOUNTS}{_account(demo)}/close/"),
+        "desk-account-ways": ("landlord", f"{ACCOUNTS}set-up/"),
+        "desk-account-s1-wechat": ("landlord", f"{ACCOUNTS}set-up/S1/wechat/"),
+        "desk-account-s1-alipay": ("landlord", f"{ACCOUNTS}set-up/S1/alipay/"),
+        "desk-account-s2": ("landlord", f"{ACCOUNTS}set-up/S2/wechat/"),
+        "desk-account-s3": ("landlord", f"{ACCOUNTS}set-up/S3/alipay/"),
+        "desk-transfers": ("landlord", "/admin/income/settlement/"),
+        "ops-accounts": ("operator", "/ops/income/collectionaccount/"),
+        "ops-account": ("operator", f"/ops/income/collectionaccount/{_account(demo)}/change/"),
+        "ops-landlord": ("operator", f"/ops/accounts/landlord/{first}/change/"),
         "ops": ("operator", "/ops/"),
         "ops-queues": ("operator", "/ops/queues/"),
         "ops-stock-in": ("operator", "/ops/meters/stockedmeter/import/"),
@@ -157,6 +171,11 @@ def papers(demo: Demo) -> dict[str, str]:
         "paper-labels": "/api/v1/meters/labels.pdf",
         "paper-receipt": f"/api/v1/payments/{_payment(demo)}/receipt.pdf",
     }
+
+
+def _account(demo: Demo) -> str:
+    """The newest collection account of the first landlord."""
+    return str(_asked(demo, "collection-accounts")["results"][0]["id"])
 
 
 def _payment(demo: Demo) -> str:

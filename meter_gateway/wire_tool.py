@@ -51,7 +51,7 @@ def decode(arguments: list[str], stdin: TextIO, stdout: TextIO, stderr: TextIO) 
 
     All arguments, and all lines, are one stream of bytes: frames may be glued, split and surrounded by noise.
     Spaces, commas, colons, dashes and 0x between the digits are ignored. Bytes that belong to no frame are
-    told in the note of the frame after them, or of the last one.
+    told in the note of the frame after them, or of the last one, or on `stderr` where there is none.
     """
     narrator = _Narrator(stdout)
     try:
@@ -100,8 +100,10 @@ class _Narrator:
     def end(self) -> None:
         self._tell(self._stream.flush())
         if self._held is None:
-            what = f"{len(self._skipped)} bytes, none of which is a frame" if self._skipped else "no bytes"
-            raise NotUnderstood(f"There is no frame here: {what}.")
+            skipped = self._skipped.hex().upper()
+            raise NotUnderstood(
+                f"There is no frame here; skipped: {skipped or 'nothing, there are no bytes'}."
+            )
         if self._skipped:
             _note(self._held, f"skipped after it: {self._skipped.hex().upper()}")
         self._write()

@@ -117,7 +117,10 @@ def describe_rejected(event: FrameRejected) -> dict[str, Any]:
     """As :func:`describe` for a damaged frame: head as it came, no values, ``checksum_ok`` false."""
     head = event.raw[:HEADER_LENGTH]
     whole = len(head) == HEADER_LENGTH and plausible_head(head)
-    line = _line(Frame(event.raw[6:0:-1].hex().upper(), event.raw[8])) if whole else _blank()
+    line = _blank()
+    if whole:
+        frame = Frame(event.raw[6:0:-1].hex().upper(), event.raw[8])
+        line = _line(frame, direction="from_meter" if frame.is_from_meter else "to_meter")
     return line | {"checksum_ok": False, "note": f"{event.error}: {event.raw.hex().upper()}"}
 
 
@@ -255,7 +258,13 @@ def _opening(opening: OpeningSeen, frame: Frame | None) -> dict[str, Any]:
     if frame is not None:
         return _line(frame, direction="from_meter", di=frame.di, values=values, note=notes[opening.shape])
     line = _blank() | {"address": opening.serial or None, "direction": "from_meter"}
-    return line | {"function": opening.shape.name.lower(), "checksum_ok": True, "note": notes[opening.shape]}
+    # Link frames of other protocols were recognised by their sums; a text has none.
+    summed = True if opening.shape.is_foreign else None
+    return line | {
+        "function": opening.shape.name.lower(),
+        "checksum_ok": summed,
+        "note": notes[opening.shape],
+    }
 
 
 def _line(

@@ -167,3 +167,18 @@ def test_both_are_reached_from_the_command_line(
     monkeypatch.setattr("sys.stdin", io.StringIO(capsys.readouterr().out))
     assert main(["decode"]) == 0
     assert json.loads(capsys.readouterr().out)["di"] == "00900100"
+
+
+def test_without_any_frame_what_was_skipped_is_told_all_the_same() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    assert "skipped: 0102AB" in complaint(decode(["0102", "AB"], io.StringIO(), out, err), err)
+    out, err = io.StringIO(), io.StringIO()
+    assert "no bytes" in complaint(decode([], io.StringIO("\n"), out, err), err)
+
+
+def test_a_damaged_question_still_goes_to_the_meter_and_a_text_has_no_checksum() -> None:
+    damaged = encoded("read 000000219998 00900100")[:-4] + "FF16"
+    text = b"860000000000001\r\n".hex()
+    question, registration = decoded(damaged, text)[0], decoded(text)[0]
+    assert (question["direction"], question["checksum_ok"]) == ("to_meter", False)
+    assert (registration["function"], registration["checksum_ok"]) == ("text", None)

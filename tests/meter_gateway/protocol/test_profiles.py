@@ -103,3 +103,11 @@ def test_a_profile_is_read_once() -> None:
 def test_a_name_nobody_wrote_is_a_typed_error(name: str) -> None:
     with pytest.raises(UnknownProfile):
         load_profile(name)
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_parameter_is_written_at_its_own_level_with_the_same_password(name: str) -> None:
+    profile = load_profile(name)
+    written = profile.parameter_auth
+    assert written.level == profile.parameter_level
+    assert (written.password, written.operator) == (profile.auth.password, profile.auth.operator)

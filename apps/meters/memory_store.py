@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from apps.meters import deciding as d
-from apps.meters.states import FINAL, WISHES_ON, CommandState, Purpose, allowed_from
+from apps.meters.states import FINAL, WISHES_ON, CommandKind, CommandState, Purpose, allowed_from
 from apps.meters.store import Raced
 
 
@@ -31,15 +31,16 @@ class MemoryStore:
         self.meters: dict[UUID, d.MeterState] = {}
         self.letters: dict[tuple[UUID, int], d.SendLetter] = {}
         self.ended: dict[UUID, CommandState] = {}
+        self.numbers: set[tuple[UUID, int, int]] = set()
         self.told = Told()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        before = (dict(self.meters), dict(self.letters), dict(self.ended))
+        before = (dict(self.meters), dict(self.letters), dict(self.ended), set(self.numbers))
         try:
             yield
         except BaseException:
-            self.meters, self.letters, self.ended = before
+            self.meters, self.letters, self.ended, self.numbers = before
             raise
 
     def after_commit(self, act: Callable[[], None]) -> None:
@@ -50,6 +51,9 @@ class MemoryStore:
 
     def queue(self, meter_id: UUID, command: d.OpenCommand) -> None:
         """Add a command, as the services do with a row."""
+        is_whole = bool(command.energy_kwh and command.energy_kwh > 0) and command.expires_at is None
+        if command.kind == CommandKind.CREDIT and not is_whole:
+            raise Raced("a credit has energy and no expiry")
         state = self.meters[meter_id]
         self.meters[meter_id] = replace(state, commands=(*state.commands, command))
 
@@ -59,6 +63,10 @@ class MemoryStore:
         stay = set() if effect.to in FINAL else {effect.to}
         if command is None or command.state not in allowed_from(effect.to) | stay:
             raise Raced("a command's state")
+        if command.is_credit and effect.to == CommandState.EXPIRED:
+            raise Raced("a credit never expires")
+        if command.number is not None and effect.to == CommandState.CANCELLED:
+            raise Raced("no cancel after bytes")
         self.told.steps.append((effect.command_id, effect.to, effect.note))
         if effect.to in FINAL:
             self.ended[effect.command_id] = effect.to
@@ -78,6 +86,13 @@ class MemoryStore:
         command = self.meters[meter_id].command(effect.command_id)
         if command is None or command.number is not None or command.state != CommandState.QUEUED:
             raise Raced("a credit's number")
+        taken = (meter_id, effect.device_epoch, effect.number)
+        if taken in self.numbers or not effect.frames:
+            raise Raced("a number once, and with its bytes")
+        others = [c for c in self.meters[meter_id].commands if c.is_credit and c.number is not None]
+        if command.is_credit and others:
+            raise Raced("one unproved credit")
+        self.numbers.add(taken)
         self.meters[meter_id] = self.meters[meter_id].with_command(
             effect.command_id,
             number=effect.number,

@@ -243,6 +243,11 @@ class Checker:
                         f"{serial} was wished {'on' if newest.on else 'off'}, said done, and is not",
                     )
 
+    def books(self, wrong: list[str]) -> None:
+        """Hear what the books say of themselves and against the platform (I1 to I3)."""
+        for invariant in ("I1", "I2", "I3"):
+            self._hold(invariant, not wrong, "; ".join(wrong))
+
     def replay(self, at: datetime) -> int:
         """Bring every frame ever issued to both ports of its meter; returns how many. Nothing may come of it.
 

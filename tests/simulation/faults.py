@@ -58,6 +58,7 @@ class Fault(Enum):
     NOTIFY_DOUBLED = ("a payment is notified twice", 0.4)
     NOTIFY_LATE = ("a notify comes minutes late, after the poll", 0.2)
     NOTIFY_LOST = ("a notify never comes; a poll finds the payment", 0.2)
+    PLATFORM_SILENT = ("the payment platform does not answer, whatever it did", 0.1)
     TWO_AT_ONCE = ("two orders for one meter are paid in the same moment", 0.4)
     CANCEL_LATE = ("a credit is cancelled after its bytes were stored", 0.5)
 
@@ -71,6 +72,10 @@ PER_MINUTE = (
     Fault.GATEWAY_KILLED, Fault.SWEEPER_STOPPED, Fault.POWER_CUT, Fault.FOREIGN_PURCHASE, Fault.ENERGY_RESET,
     Fault.PHONE_REPLAYS, Fault.PHONE_ALTERS, Fault.PHONE_TELLS, Fault.PHONE_LIES,
 )  # fmt: skip
+
+
+# Happen only where real payments are: in the PostgreSQL mode.
+OF_PEOPLES_MONEY = (Fault.PLATFORM_SILENT,)
 
 
 class Faults:

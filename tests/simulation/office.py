@@ -17,6 +17,7 @@ from apps.meters.services.presence import GATEWAY_SILENT
 from apps.meters.states import CommandKind, Outcome
 from tests.simulation.broker import Broker, SimulatedPost
 from tests.simulation.faults import Fault, Faults
+from tests.simulation.gateways import cached_profile
 from tests.simulation.virtual_time import VirtualTime
 
 OFFLINE_AFTER = timedelta(seconds=240)
@@ -103,6 +104,10 @@ class SimulatedStore(MemoryStore):
         self._written.append((meter_id, effect))
 
 
+def _only_frozen(state: d.MeterState) -> bool:
+    return bool(state.frozen) and all(command.energy_kwh is not None for command in state.commands)
+
+
 class Office:
     """Django's part. `ended` is told the ids of credits that have ended, by doorbell or by the sweeper."""
 
@@ -123,6 +128,8 @@ class Office:
         self._trace = trace
         self.post = SimulatedPost(broker)
         self.store = SimulatedStore(faults, self.session_of)
+        self.on_commit: Callable[..., None] = lambda *_: None
+        self.store.on_commit = lambda *committed: self.on_commit(*committed)
         self.meter_ids: dict[str, UUID] = {}
         self.presence: dict[str, Presence] = {}
         self.gateways: dict[str, tuple[str, datetime, bool]] = {}
@@ -135,6 +142,38 @@ class Office:
     def session_of(self, serial: str) -> d.Session | None:
         row = self.presence.get(serial)
         return d.Session(row.gateway, row.epoch) if row is not None and row.is_online else None
+
+    def open(self, profiles: dict[str, str]) -> None:
+        """Take the meters on; `World` gives them their ids."""
+        for serial, profile in profiles.items():
+            meter_id = self.meter_ids[serial] = UUID(int=self._dice.getrandbits(128))
+            self.store.meters[meter_id] = d.MeterState(
+                serial=serial,
+                profile=cached_profile(profile),
+                device_epoch=1,
+                count=None,
+                purchased_kwh=None,
+                customer_no="",
+                frozen="",
+                wish_version=0,
+                wished_on=None,
+                session=None,
+                letter=None,
+                commands=(),
+            )
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing moves any more, or only what a frozen queue holds."""
+        return not self.unsettled() and all(
+            state.letter is None and (not state.commands or _only_frozen(state))
+            for state in self.store.meters.values()
+        )
+
+    def frozen(self) -> int:
+        return sum(bool(state.frozen) for state in self.store.meters.values())
 
     def state(self, serial: str) -> d.MeterState:
         return self.store.meters[self.meter_ids[serial]]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from apps.meters import deciding as d
@@ -30,6 +31,22 @@ WEEK = timedelta(days=7)
 FOREIGN_KWH = Decimal("7.77")
 
 
+def _office(store: str) -> type[Any]:
+    if store == "memory":
+        return Office
+    from tests.simulation.real_office import RealOffice
+
+    return RealOffice
+
+
+def _people(store: str) -> type[Any]:
+    if store == "memory":
+        return People
+    from tests.simulation.real_people import RealPeople
+
+    return RealPeople
+
+
 @dataclass(frozen=True)
 class Finding:
     """What became of one world."""
@@ -48,8 +65,16 @@ class Finding:
 class World:
     """Build it from a seed, `run` it once."""
 
-    def __init__(self, seed: int, *, meters: int = 3, on_trace: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        store: str = "memory",
+        meters: int = 3,
+        on_trace: Callable[[str], None] | None = None,
+    ) -> None:
         self.seed = seed
+        self.store = store
         self.dice = dice = random.Random(seed)
         self.time = VirtualTime()
         self.faults = Faults(dice)
@@ -62,7 +87,7 @@ class World:
             self.faults.count(Fault.CLOCK_SKEW)
         serials = [f"{219_998 + place:012d}" for place in range(meters)]
         profiles = {serial: dice.choice(PROFILES) for serial in serials}
-        self.office = Office(self.time, dice, self.faults, self.broker, skews[:2], self.trace)
+        self.office: Any = _office(store)(self.time, dice, self.faults, self.broker, skews[:2], self.trace)
         self.gateways = [
             GatewayProcess(
                 self.time,
@@ -96,37 +121,19 @@ class World:
             for place, serial in enumerate(serials)
         }
         self.checker = Checker(self.devices)
-        for serial, device in self.devices.items():
-            self._register(serial, device)
-        self.people = People(self.time, dice, self.faults, self.office, self.devices, self.trace)
+        self.people: Any = _people(store)(self.time, dice, self.faults, self.office, self.devices, self.trace)
+        self.office.on_commit = self._committed
         self.people.on_ordered = self.checker.ordered
         self.people.on_settled = self._settled
-        self.office.store.on_commit = self._committed
-
-    def _register(self, serial: str, device: Device) -> None:
-        meter_id = UUID(int=self.dice.getrandbits(128))
-        self.office.meter_ids[serial] = meter_id
-        self.office.store.meters[meter_id] = d.MeterState(
-            serial=serial,
-            profile=device.profile,
-            device_epoch=1,
-            count=None,
-            purchased_kwh=None,
-            customer_no="",
-            frozen="",
-            wish_version=0,
-            wished_on=None,
-            session=None,
-            letter=None,
-            commands=(),
-        )
 
     # The run
 
     def run(self) -> Finding:
         """Live through it; a violation ends it."""
         violation, rest_after_s = "", 0.0
+        frozen = 0
         try:
+            self.office.open({serial: device.profile.name for serial, device in self.devices.items()})
             horizon_s = self.dice.uniform(90, 300)
             self._plan_people(horizon_s)
             self._plan_faults(horizon_s)
@@ -134,13 +141,17 @@ class World:
             self._make_peace()
             self.time.run_until(horizon_s + PEACE_LIMIT_S, self._step_to_rest)
             rest_after_s = self.time.now - horizon_s
+            frozen = self.office.frozen()
             states = {serial: self.office.state(serial) for serial in self.devices}
             self.checker.at_rest(states, self.people.wishes)
+            self.checker.books(self.people.books())
             for _ in range(self.checker.replay(self.time.utc() + WEEK)):
                 self.faults.count(Fault.PHONE_KEEPS)
-        except Violation as found:
+        except (Violation, AssertionError) as found:
             violation = str(found)
             self.trace("violation", "", violation)
+        finally:
+            self.office.close()
         return Finding(
             seed=self.seed,
             violation=violation,
@@ -148,7 +159,7 @@ class World:
             fired=self.faults.fired,
             checked=self.checker.checked,
             orders=len(self.people.orders),
-            frozen=sum(bool(state.frozen) for state in self.office.store.meters.values()),
+            frozen=frozen,
             rest_after_s=rest_after_s,
             events=self.time.steps,
         )
@@ -159,14 +170,7 @@ class World:
 
     def _step_to_rest(self) -> bool:
         self.checker.look_at_meters()
-        return not self.people.unsettled() and all(
-            state.letter is None and (not state.commands or self._only_frozen(state))
-            for state in self.office.store.meters.values()
-        )
-
-    @staticmethod
-    def _only_frozen(state: d.MeterState) -> bool:
-        return bool(state.frozen) and all(command.energy_kwh is not None for command in state.commands)
+        return self.office.is_at_rest()
 
     def _plan_people(self, horizon_s: float) -> None:
         for serial in self.devices:
@@ -174,6 +178,8 @@ class World:
                 self.faults.count(Fault.PURSE_INIT)
             for _ in range(self.dice.randrange(1, 5)):
                 self.time.at(self.dice.uniform(0, horizon_s), self.people.pay, serial)
+            for _ in range(self.dice.randrange(0, 2) if self.store == "postgres" else 0):
+                self.time.at(self.dice.uniform(0, horizon_s), self.people.cash, serial)
             for _ in range(self.dice.randrange(0, 4)):
                 on = self.dice.random() < 0.5
                 self.time.at(self.dice.uniform(0, horizon_s), self.people.wish, serial, on)

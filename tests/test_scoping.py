@@ -237,6 +237,7 @@ def _places_that_say_everything() -> set[str]:
 # Every place that looks over both walls, with its reason. A place nobody uses any more fails too.
 EVERYTHING = {
     "apps/alerts/sweeping.py": "which landlords have messages to send or a meter put on hold",
+    "apps/accounts/chain.py": "which landlords have audit lines without a seal",
     "apps/accounts/middleware.py": "the operator's desk",
     "apps/landing/desk/operator_accounts.py": "the operator finishes a set-up for whichever landlord",
     "apps/income/management/commands/frozen.py": "lists frozen meters and finds one by its serial, whoever owns it",

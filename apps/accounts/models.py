@@ -225,6 +225,25 @@ class AuditLine(ScopedModel):
         return f"{self.act} {self.object_type}"
 
 
+class AuditSeal(ScopedModel):
+    """The place of an audit line in its landlord's chain, counted from 1, and the chain's hash there; never changed."""
+
+    line = models.ForeignKey(AuditLine, on_delete=models.PROTECT, related_name="+")
+    place = models.PositiveBigIntegerField()
+    link = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta(ScopedModel.Meta):
+        abstract = False
+        constraints = [
+            models.UniqueConstraint(fields=["landlord", "place"], name="accounts_seal_place_once"),
+            models.UniqueConstraint(fields=["landlord", "line"], name="accounts_seal_line_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.link[:8]}"
+
+
 class IdempotentAnswer(ScopedModel):
     """What a write answered, kept for ever under the caller's Idempotency-Key."""
 

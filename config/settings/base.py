@@ -213,6 +213,7 @@ SWEEPS = [
     ("apps.income.sweeping.sweep_settlements", 30),
     ("apps.readings.sweeping.sweep", 15),
     ("apps.alerts.sweeping.sweep", 10),
+    ("apps.accounts.chain.seal", 10),
 ]
 OFFLINE_AFTER_S = env_int("OFFLINE_AFTER_S", 240)
 SECURE_PROXY = env_bool("BEHIND_TLS_PROXY")

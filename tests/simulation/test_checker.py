@@ -21,6 +21,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.world = World(1)
+        self.world.office.open({serial: one.profile.name for serial, one in self.world.devices.items()})
         self.checker = self.world.checker
         self.serial, self.device = next(iter(self.world.devices.items()))
         self.device.meter.atomic_flash = True

@@ -20,7 +20,7 @@ from apps.meters.store import PostgresStore, write
 
 WRITES = (
     "step", "store_frames", "send", "close_letter", "learn_count", "freeze", "note_power", "note_clock",
-    "begin_body", "tell",
+    "begin_body", "tell", "note_shown", "thaw",
 )  # fmt: skip
 load_unseen = PostgresStore.load
 Committed = Callable[[UUID, d.MeterState, d.MeterState, list[d.Effect]], None]

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from apps.common.scoping import landlord_scope
-from apps.income.models import CollectionAccount
+from apps.income.models import CollectionAccount, Settlement
 from apps.income.services import accounts
 from apps.income.states import Channel, CheckState
 from apps.income.strategies import Strategy
@@ -116,3 +116,22 @@ def test_the_ways_offered_are_the_ways_there_are(
     with pytest.raises(accounts.StrategyMissing), landlord_scope(real_street.li.landlord.pk):
         wish = accounts.Wish(channel=Channel.WECHAT, strategy=Strategy.S2, fields={"sub_mchid": "1"})
         accounts.propose_account(wish=wish, by_id=real_street.li.owner.pk, now=real_street.li.lease.starts_at)
+
+
+def test_a_transfer_is_listed_with_its_payee_masked(
+    real_street: Street, at_desk: Callable[[Any], Client], settings: Any, book: dict[str, Any]
+) -> None:
+    settings.PROVIDER_ACCOUNTS = book["provider"]
+    li = real_street.li
+    with landlord_scope(li.landlord.pk):
+        account = CollectionAccount(channel=Channel.ALIPAY, strategy=Strategy.S3, is_active=False)
+        account.set_payee(payee_id="li@example.com", name="Li Si")
+        account.set_credentials({"payee_id": "li@example.com"})
+        account.save()
+        began = li.lease.starts_at
+        Settlement.objects.create(account=account, number="S1", amount_yuan="49.70", created_at=began)
+    page = at_desk(li.owner).get("/admin/income/settlement/").content.decode()
+    assert "Alipay L****" in page
+    assert "49.70" in page
+    assert "Li Si" not in page
+    assert "49.70" not in at_desk(real_street.wang.owner).get("/admin/income/settlement/").content.decode()

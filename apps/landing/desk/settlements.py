@@ -37,13 +37,14 @@ def why_words(said: str) -> str:
 
 class SettlementAdmin(ScopedModelAdmin):
     seen_with = Act.SEE_INCOME
-    list_display = ("when", "amount", "state_said", "ended", "number")
+    list_display = ("when", "amount", "payee", "state_said", "ended", "number")
+    list_select_related = ("account",)
     list_filter = ("state",)
     search_fields = ("number", "platform_number")
     search_help_text = gettext_lazy("Transfer number")
     ordering = ("-id",)
-    fields = ("number", "platform_number", "amount", "state_said", "when", "ended")
-    readonly_fields = ("amount", "state_said", "when", "ended")
+    fields = ("number", "platform_number", "amount", "payee", "state_said", "when", "ended")
+    readonly_fields = ("amount", "payee", "state_said", "when", "ended")
 
     @admin.display(description=gettext_lazy("begun"), ordering="id")
     def when(self, row: Any) -> SafeString:
@@ -56,6 +57,10 @@ class SettlementAdmin(ScopedModelAdmin):
     @admin.display(description=gettext_lazy("amount"), ordering="amount_yuan")
     def amount(self, row: Any) -> str:
         return words.money(row.amount_yuan)
+
+    @admin.display(description=gettext_lazy("payee"))
+    def payee(self, row: Any) -> str:
+        return f"{row.account.get_channel_display()} {row.account.masked_payee_name}"
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_said(self, row: Any) -> SafeString:

@@ -48,6 +48,7 @@ _FAULTS = {
     "signtest": "签名探测流量",
     "lose_answer": "下单应答丢失",
     "lose_refund_answer": "退款应答丢失",
+    "lose_transfer_answer": "转账应答丢失",
 }
 
 

@@ -25,6 +25,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(hour="3", minute="10"),
         "options": {"queue": "money", "expires": 3_600},
     },
+    "income.ring_due_bills": {
+        "task": "income.ring_due_bills",
+        "schedule": 600.0,
+        "options": {"queue": "money", "expires": 600},
+    },
     "readings.make_months": {
         "task": "readings.make_months",
         "schedule": 86_400.0,

@@ -128,6 +128,7 @@ REST = [
         {"seq": 1, "error": "out of reach"},
     ),
     _route("GET", "api/v1/commands/<uuid:command_id>", "401 403 200 200 200 404 403 401"),
+    _route("GET", "api/v1/income/reconciliation", "401 403 200 200 403 200 403 401"),
     _route("GET", "api/v1/income/settlements", "401 403 200 200 403 200 403 401"),
     _route("GET", "api/v1/collection-accounts", "401 403 200 403 403 200 403 401"),
     _route(
@@ -327,6 +328,12 @@ LANDLORDS_DESK = [
     _route("GET", f"{_LI_METER}/live/", _MEMBERS_OF_LI),
     # Leads back to the payment's page, whose form says it.
     _route("GET", "admin/income/payment/<path:object_id>/fapiao/", "302 302 302 302 403 302 302 302"),
+    # Leads back to the bill's page, whose form says what was done.
+    _route(
+        "GET",
+        "admin/income/billday/<path:object_id>/settle/<uuid:difference_id>/",
+        "302 302 302 302 403 302 302 302",
+    ),
     # Leads back to the meter's page, whose button asks.
     _route("GET", f"{_LI_METER}/read/", "302 302 302 302 403 302 302 302"),
     *(
@@ -362,7 +369,13 @@ LANDLORDS_DESK = [
     ),
     *(
         route
-        for name in ("income/recharge", "income/payment", "income/settlement", "accounts/auditline")
+        for name in (
+            "income/recharge",
+            "income/payment",
+            "income/settlement",
+            "income/billday",
+            "accounts/auditline",
+        )
         for route in _records(
             f"admin/{name}",
             everything=_EVERY_ARRANGER,
@@ -420,6 +433,7 @@ OPERATORS_DESK = [
     _route("GET", "ops/proofs/", _OPERATOR),
     # The landlord makes fapiaos, nobody for her.
     _route("GET", "ops/income/payment/<path:object_id>/fapiao/", _NO_OPERATOR),
+    _route("GET", "ops/income/billday/<path:object_id>/settle/<uuid:difference_id>/", _NO_OPERATOR),
     _route("GET", "ops/meters/stockedmeter/import/", _OPERATOR),
     _route("POST", "ops/language/", _AWAY),
     _route("GET", "ops/search/", _OPERATOR),

@@ -25,7 +25,7 @@ from apps.alerts.models import Alert
 from apps.common.ids import uuid7
 from apps.common.scoping import ScopedModel, landlord_scope
 from apps.common.walls import owned_models
-from apps.income.models import CollectionAccount, Order, Payment, Settlement
+from apps.income.models import BillDay, CollectionAccount, Difference, Order, Payment, Settlement
 from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind
 from apps.meters.models import Command, Gateway, Letter, Meter, Presence, Room, Site
@@ -125,6 +125,10 @@ def _furnish(house: House, mark: str) -> dict[str, str]:
         Settlement.objects.create(
             account=account, number=f"S{mark}", amount_yuan=Decimal("49.70"), created_at=now, next_at=now
         )
+        bill = BillDay.objects.create(account=account, day=now.date(), next_at=now)
+        difference = Difference.objects.create(
+            bill=bill, kind="MISSING_HERE", number=f"D{mark}", bill_yuan=Decimal("7.00"), found_at=now
+        )
         share_token, share = sharing.share_meter(meter=meter, by_id=by_id, now=now)
         alert = Alert.objects.create(meter=meter, kind=Alert.Kind.LOW_BALANCE, raised_at=now)
         DailyReading.objects.create(
@@ -155,6 +159,7 @@ def _furnish(house: House, mark: str) -> dict[str, str]:
         "meter_id": str(meter.pk),
         "command_id": str(command.pk),
         "payment_id": str(payment.pk),
+        "difference_id": str(difference.pk),
         "member_id": str(Member.objects.filter(landlord=house.landlord).latest("id").pk),
         "token": meter.qr_token,
         "no": no,

@@ -243,6 +243,7 @@ EVERYTHING = {
     "apps/income/management/commands/frozen.py": "lists frozen meters and finds one by its serial, whoever owns it",
     "apps/income/management/commands/prove_meters.py": "names the meters that differ, whoever owns them",
     "apps/income/services/proving.py": "the daily proof compares every landlord's meters",
+    "apps/income/services/bills.py": "whose daily bills are due",
     "apps/income/sweeping.py": "which landlords have payments to poll or recharges to settle",
     "apps/meters/services/schedules.py": "which landlords' meters are due for a reading",
     "apps/meters/sweeping.py": "which landlords have a meter whose turn is due",

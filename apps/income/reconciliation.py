@@ -6,9 +6,8 @@ LOST_NOTIFY; booking it is left to the one way in.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -112,11 +111,13 @@ def hold_together(
     credits: Iterable[CreditSeen] = (),
     meters: Iterable[MeterSeen] = (),
     strangers_are_expected: bool = False,
+    too_young: Collection[UUID] = (),
 ) -> list[Finding]:
     """Return every difference, each once, in the order of the bill and then of our books.
 
     :param strangers_are_expected: whether the account takes money for others too, so that a line we never asked for
         is theirs and no finding.
+    :param too_young: payments whose energy may still be on its way.
     """
     ours = {payment.out_trade_no: payment for payment in payments}
     backs = {(refund.out_trade_no, refund.out_refund_no): refund for refund in refunds}
@@ -139,7 +140,7 @@ def hold_together(
             )
     found += _refunds(lines, own, backs, ours, strangers_are_expected)
     by_payment = {payment.id: payment for payment in ours.values()}
-    found += _credits(credits, by_payment)
+    found += _credits(credits, by_payment, too_young)
     found += _meters(meters, by_payment)
     return found
 
@@ -257,13 +258,17 @@ def _refunds(
             )
 
 
-def _credits(credits: Iterable[CreditSeen], by_payment: Mapping[UUID, PaymentSeen]) -> Iterator[Finding]:
+def _credits(
+    credits: Iterable[CreditSeen], by_payment: Mapping[UUID, PaymentSeen], too_young: Collection[UUID]
+) -> Iterator[Finding]:
     """What was paid for and neither stands proved in a meter nor goes back."""
     bought: dict[UUID, list[CreditSeen]] = defaultdict(list)
     for credit in credits:
         bought[credit.payment_id].append(credit)
     for payment in by_payment.values():
         if not payment.belongs or payment.state != PaymentState.PAID or payment.is_given_back:
+            continue
+        if payment.id in too_young:
             continue
         energy = [credit for credit in bought[payment.id] if credit.state != RechargeState.CANCELLED]
         if any(credit.is_proved for credit in energy):
@@ -296,8 +301,3 @@ def _meters(meters: Iterable[MeterSeen], by_payment: Mapping[UUID, PaymentSeen])
             bill_kwh=meter.proved_kwh,
             ours_kwh=meter.booked_kwh,
         )
-
-
-def between(moment: datetime | None, since: datetime, until: datetime) -> bool:
-    """Whether a moment lies within `[since, until)`."""
-    return moment is not None and since <= moment < until

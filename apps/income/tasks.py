@@ -1,19 +1,44 @@
 """Doorbells for money: load, one service, safe to run twice."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from celery import shared_task
 from django.utils import timezone
 
-from apps.common.queue import LandlordTask
-from apps.income.services import account_messages, accounts, proving, recharges, refunds, settlement
+from apps.common.queue import LandlordTask, ring_after_commit
+from apps.income.services import account_messages, accounts, bills, proving, recharges, refunds, settlement
 
 
 @shared_task(base=LandlordTask, name="income.settle_recharge")
 def settle_recharge(*, command_id: str, **_: Any) -> None:
     """Post the energy of the recharge whose credit has ended."""
     recharges.settle(command_id=UUID(command_id), now=timezone.now())
+
+
+@shared_task(name="income.ring_due_bills")
+def ring_due_bills(**_: Any) -> None:
+    """Ring for every daily bill that is due; beat asks every few minutes, so that a morning it slept is made up."""
+    for due in bills.due_bills(timezone.now()):
+        ring_after_commit(
+            "income.take_bill",
+            queue_name="money",
+            landlord_id=due.landlord_id,
+            account_id=due.account_id,
+            day=due.day.isoformat(),
+        )
+
+
+@shared_task(name="income.take_bill")
+def take_bill(*, landlord_id: str, account_id: str, day: str, **_: Any) -> None:
+    """Fetch one bill and compare it; opens short scopes of its own, since a platform is called."""
+    bills.take_bill(
+        landlord_id=UUID(landlord_id),
+        account_id=UUID(account_id),
+        day=date.fromisoformat(day),
+        now=timezone.now(),
+    )
 
 
 @shared_task(name="income.send_refund")

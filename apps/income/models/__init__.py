@@ -1,6 +1,7 @@
-"""Collection accounts; orders and payments; recharges; refunds; payouts; settlements; the ledger; the daily proof."""
+"""Accounts; orders, payments; recharges; refunds; payouts; settlements; bills; the ledger; the daily proof."""
 
 from apps.income.models.account import AccountMessage, CollectionAccount
+from apps.income.models.bill import BillDay, BillRow, Difference
 from apps.income.models.fapiao import FapiaoRequest
 from apps.income.models.ledger import Entry, Posting
 from apps.income.models.payment import Order, Payment
@@ -12,7 +13,10 @@ from apps.income.models.settlement import Settlement
 
 __all__ = [
     "AccountMessage",
+    "BillDay",
+    "BillRow",
     "CollectionAccount",
+    "Difference",
     "Entry",
     "FapiaoRequest",
     "Order",

@@ -22,6 +22,7 @@ from apps.landing.api.collection_accounts import (
     CollectionAccountView,
     VerifyAccountView,
 )
+from apps.landing.api.reconciliation import ReconciliationView
 from apps.landing.api.refunds import PaymentRefundsView
 from apps.landing.api.settlements import SettlementsView
 
@@ -81,6 +82,7 @@ urlpatterns = [
     path("income/payments", records.PaymentsView.as_view(), name="api_payments"),
     path("payments/<uuid:payment_id>/refunds", PaymentRefundsView.as_view(), name="api_payment_refunds"),
     path("income/recharges", records.RechargesView.as_view(), name="api_recharges"),
+    path("income/reconciliation", ReconciliationView.as_view(), name="api_reconciliation"),
     path("income/settlements", SettlementsView.as_view(), name="api_settlements"),
     path("income/summary", records.IncomeView.as_view(), name="api_income"),
     path("q/<str:token>", renter.MeterPageView.as_view(), name="api_meter_page"),

@@ -35,6 +35,7 @@ def landlord_links() -> list[tuple[Any, list[Link]]]:
             [
                 Link(_("Recharges"), "bolt", "income_recharge_changelist", Act.SEE_INCOME),
                 Link(_("Payments"), "payments", "income_payment_changelist", Act.SEE_INCOME),
+                Link(_("Reconciliation"), "fact_check", "income_billday_changelist", Act.SEE_INCOME),
                 Link(_("Transfers"), "send_money", "income_settlement_changelist", Act.SEE_INCOME),
                 Link(
                     _("Collection accounts"),
@@ -81,6 +82,7 @@ def operator_links() -> list[tuple[Any, list[Link]]]:
                 Link(_("Letters out"), "outgoing_mail", "meters_letter_changelist"),
                 Link(_("Meters"), "electric_meter", "meters_meter_changelist"),
                 Link(_("Payments"), "payments", "income_payment_changelist"),
+                Link(_("Reconciliation"), "fact_check", "income_billday_changelist"),
                 Link(
                     _("Collection accounts"), "account_balance_wallet", "income_collectionaccount_changelist"
                 ),

@@ -27,6 +27,7 @@ from apps.accounts.roles import Act, may
 from apps.common.scoping import landlord_scope, own_scopes
 from apps.landing.desk import (
     accounts,
+    bills,
     leases,
     machines,
     meters,
@@ -333,7 +334,7 @@ class OperatorSite(DeskSite):
 landlord_site = LandlordSite("admin")
 operator_site = OperatorSite("ops")
 
-for page in (meters, leases, records, places, accounts, settlements):
+for page in (meters, leases, records, places, accounts, settlements, bills):
     page.register(landlord_site)
-for page in (machines, operators, stock, operator_accounts):
+for page in (machines, operators, stock, operator_accounts, bills):
     page.register(operator_site)

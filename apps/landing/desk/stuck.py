@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django_celery_beat.models import PeriodicTask
 
-from apps.income.models import Payment, ProofRun, Recharge
+from apps.income.models import BillDay, Difference, Payment, ProofRun, Recharge
 from apps.income.selectors import payments_in_review
 from apps.income.states import UNDECIDED, RechargeState
 from apps.landing.desk import proofs, words
@@ -22,6 +22,7 @@ from apps.readings.months import months_missing
 
 # A turn, a poll or an answer this late is no longer just busy.
 LATE = timedelta(seconds=60)
+BILL_LATE = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def what_is_stuck(now: datetime) -> Report:
         *_proof(now),
         *_frozen(now),
         *_reviews(now),
+        *_bills(now),
         *_credits(now),
         *_letters(now),
         *_polls(now),
@@ -111,6 +113,29 @@ def _reviews(now: datetime) -> Iterable[Stuck]:
         _("Compare with the platform's bill. Nothing was credited."),
         f"{reverse('ops:income_payment_changelist')}?review=yes",
     )
+
+
+def _bills(now: datetime) -> Iterable[Stuck]:
+    address = reverse("ops:income_billday_changelist")
+    yield from _one(
+        Difference.objects.filter(state=Difference.State.OPEN),
+        "found_at",
+        now,
+        _("Differences between a platform's bill and the books"),
+        _("Open the bill: each difference says what to do."),
+        f"{address}?look=open",
+    )
+    # A bill of yesterday's is there by noon; one that is two days late is not just slow.
+    late = BillDay.objects.filter(state=BillDay.State.WAITING, day__lt=(now - BILL_LATE).date())
+    for said, count, day in late.values_list("said").annotate(n=Count("pk"), since=Min("day")):
+        yield Stuck(
+            _("Daily bills the platform has not given: %(why)s") % {"why": said or words.NOTHING},
+            count,
+            f"{day:%Y-%m-%d}",
+            _("They are asked for again by themselves; see the collection account's keys."),
+            f"{address}?look=missing",
+            "warn",
+        )
 
 
 def _credits(now: datetime) -> Iterable[Stuck]:

@@ -78,7 +78,7 @@ class BillDay(ScopedModel):
 class BillRow(ScopedModel):
     """One line of a bill, as the platform wrote it; without who paid."""
 
-    bill = models.ForeignKey(BillDay, on_delete=models.CASCADE, related_name="rows")
+    bill = models.ForeignKey(BillDay, on_delete=models.PROTECT, related_name="rows")
     kind = models.CharField(max_length=7, choices=[(kind.value, kind.value) for kind in LineKind])
     merchant_id = models.CharField(max_length=40)
     out_trade_no = models.CharField(max_length=64)

@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
                     "bill",
                     models.ForeignKey(
                         db_constraint=False,
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=django.db.models.deletion.PROTECT,
                         related_name="rows",
                         to="income.billday",
                     ),

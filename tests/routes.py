@@ -455,6 +455,7 @@ OPERATORS_DESK = [
             "meters/meter",
             "income/payment",
             "income/collectionaccount",
+            "income/billday",
             "accounts/auditline",
             "accounts/landlord",
             "accounts/user",

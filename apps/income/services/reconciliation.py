@@ -109,12 +109,18 @@ def _compared(
         credits=_credits(belonging),
         meters=_meters(belonging, told.day),
         strangers_are_expected=not account.can.funds_direct,
-        too_young={
-            payment.pk
-            for payment in belonging
-            if payment.pk in fresh or (payment.paid_at and payment.paid_at > now - _DELIVERED_WITHIN)
-        },
+        too_young=fresh | _young(belonging, now),
     )
+
+
+def _young(belonging: list[Payment], now: datetime) -> set[UUID]:
+    """Payments that were told, or whose energy set out, only just now."""
+    since = now - _DELIVERED_WITHIN
+    young = Recharge.objects.filter(payment__in=belonging, created_at__gt=since).values_list(
+        "payment_id", flat=True
+    )
+    just_paid = {payment.pk for payment in belonging if payment.paid_at and payment.paid_at > since}
+    return just_paid | {payment_id for payment_id in young if payment_id}
 
 
 def _of_merchant(account: CollectionAccount) -> Q:

@@ -76,8 +76,8 @@ storm: setup  ## Orders over both platforms on their worst day: ORDERS=n SEED=n 
 conformance: setup  ## Hold simulated meters and an independent one to every clause; writes docs/conformance.md
 	@$(VENV)/python -m tests.meter_gateway.conformance.document docs/conformance.md
 
-simulate: setup  ## Exactly-once credit in simulated worlds; SEEDS=… how many, FROM=… the first
-	@$(VENV)/python -m tests.simulation --seeds $(or $(SEEDS),2000) --from $(or $(FROM),0)
+simulate: setup  ## Exactly-once credit in simulated worlds; SEEDS=n FROM=n; STORE=postgres for the real services
+	@$(VENV)/python -m tests.simulation --seeds $(or $(SEEDS),2000) --from $(or $(FROM),0) --store $(or $(STORE),memory)
 
 chaos: setup  ## kill -9 of each kind of process KILLS=n times while renters pay; SEED=…
 	@$(VENV)/python -m tests.chaos --kills $(or $(KILLS),2) $(if $(SEED),--seed $(SEED))

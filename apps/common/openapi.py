@@ -81,6 +81,7 @@ ERROR_CODES: dict[str, int] = {
     "phone_used": 409,
     "power_kept": 409,
     "queue_frozen": 409,
+    "frames_outstanding": 409,
     "reset_under_way": 409,
     "price_exists": 409,
     "price_missing": 409,

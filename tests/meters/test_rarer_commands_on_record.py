@@ -118,6 +118,20 @@ def test_a_reset_wants_reason_serial_and_no_credit_under_way_and_is_asked_once(s
         assert AuditLine.objects.filter(act__in=["meter.reset_energy", "meter.init_purse"]).count() == 1
 
 
+def test_a_meter_whose_credits_were_ever_numbered_gets_no_new_purse_for_a_kept_frame_would_fit_again(
+    street: Street,
+) -> None:
+    with landlord_scope(street.li.landlord.pk):
+        credit = commands.ask_credit(
+            meter=street.li.meter, energy_kwh=Decimal(10), by_id=None, reason="", now=NOON
+        )
+        Command.objects.filter(pk=credit.pk).update(
+            state=CommandState.DONE, number=1, frames=["68"], purchased_before_kwh=Decimal(0)
+        )
+        assert _refusal(street, kind=CommandKind.INIT_PURSE) == "frames_outstanding"
+        assert _reset(street, kind=CommandKind.RESET_ENERGY).state == CommandState.QUEUED
+
+
 def test_what_a_model_cannot_do_is_refused_with_a_sentence_and_leaves_no_command(street: Street) -> None:
     with landlord_scope(street.li.landlord.pk):
         Meter.objects.filter(pk=street.li.meter.pk).update(profile="ddsy-4g-write")

@@ -51,6 +51,16 @@ class CreditUnderWay(Conflict):
     detail = _("Energy is on its way into this meter. Wait until it has arrived, then reset.")
 
 
+class FramesOutstanding(Conflict):
+    """Whoever kept the frame of an earlier credit could bring it again once the count is back at its number."""
+
+    code = "frames_outstanding"
+    detail = _(
+        "This meter has taken recharges. With a new purse it would count from zero and could be given the old "
+        "recharges once more. Reset its energy instead, or have the meter replaced."
+    )
+
+
 class ResetUnderWay(Conflict):
     code = "reset_under_way"
     detail = _("A reset of this meter is under way; wait for its outcome.")
@@ -158,6 +168,7 @@ def ask_reset(
     credit slips in between. Audited.
 
     :raises ReasonMissing, SerialMismatch, ModelCannot, ResetUnderWay: as they say.
+    :raises FramesOutstanding: a new purse for a meter of which a credit's bytes were ever stored.
     :raises CreditUnderWay: while a credit or an opening has not ended. :raises StillNumbered: if that one is frozen.
     """
     assert kind in RESET_KINDS
@@ -170,6 +181,8 @@ def ask_reset(
         raise ResetUnderWay()
     if _open(meter, CREDIT_KINDS) is not None:
         raise StillNumbered() if meter.frozen else CreditUnderWay()
+    if kind == CommandKind.INIT_PURSE and _ever_numbered(meter):
+        raise FramesOutstanding()
     command = commands.queue(
         meter,
         kind,
@@ -190,6 +203,10 @@ def _refuse_unable(meter: Meter, kind: CommandKind) -> None:
     commands.refuse_archived(meter)
     if not can(meter, kind):
         raise ModelCannot()
+
+
+def _ever_numbered(meter: Meter) -> bool:
+    return Command.objects.filter(meter=meter, kind=CommandKind.CREDIT, number__isnull=False).exists()
 
 
 def _open(meter: Meter, kinds: frozenset[CommandKind] | set[CommandKind]) -> Command | None:

@@ -431,6 +431,12 @@ OPERATORS_DESK = [
     ),
     _route("GET", "ops/queues/", _OPERATOR),
     _route("GET", "ops/proofs/", _OPERATOR),
+    _route("GET", "ops/runbook/", _OPERATOR),
+    _route("GET", "ops/meters/meter/<path:object_id>/ways/", _OPERATOR),
+    *(
+        _route("GET", f"ops/meters/meter/<path:object_id>/ways/{way}/", _OPERATOR)
+        for way in ("adopt", "resend", "import", "epoch")
+    ),
     # The landlord makes fapiaos, nobody for her.
     _route("GET", "ops/income/payment/<path:object_id>/fapiao/", _NO_OPERATOR),
     _route("GET", "ops/income/billday/<path:object_id>/settle/<uuid:difference_id>/", _NO_OPERATOR),

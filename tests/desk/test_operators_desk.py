@@ -2,16 +2,24 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from apps.accounts.models import AuditLine
 from apps.common.scoping import landlord_scope
+from apps.income.check_books import check_books
+from apps.income.models import ProofRun
+from apps.income.services import proving
 from apps.meters.models import Command, Gateway, Letter, Meter, StockedMeter
+from apps.meters.services import commands
 from tests.desk import scene
+from tests.meters.simulated_line import SimulatedLine
 from tests.people import Street
 
 ComeIn = Callable[[Any], Client]
@@ -183,3 +191,57 @@ def test_what_has_a_name_for_a_key_has_an_empty_history(
     for key in ("gateway/gw1-aa", f"presence/{furnished.li.meter.serial}"):
         page = ops.get(f"/ops/meters/{key}/history/")
         assert "Nothing has happened to this yet." in page.content.decode(), key
+
+
+def test_a_frozen_meter_is_probed_and_resolved_at_the_desk(
+    street: Street, at_desk: ComeIn, now: datetime
+) -> None:
+    desk, meter = at_desk(street.operator), street.li.meter
+    with landlord_scope(street.li.landlord.pk):
+        line = SimulatedLine(meter, now)
+        commands.ask_read(meter=meter, by_id=None, now=now)
+        line.go_on(now)
+        line.meter.put_purchased(Decimal("160.01"), line.now)
+        Meter.objects.filter(pk=meter.pk).update(
+            frozen="FOREIGN_PURCHASE", frozen_at=now, frozen_evidence={"difference_kwh": "0.01"}
+        )
+    address = f"/ops/meters/meter/{meter.pk}/ways/"
+    assert address in desk.get("/ops/meters/meter/").content.decode()
+    before = desk.get(address).content.decode()
+    assert "without its own word no way is open" in before
+    assert "/ops/runbook/" in before
+    assert (
+        "UNCERTAIN: this model would take the same bytes twice" in desk.get("/ops/runbook/").content.decode()
+    )
+    assert desk.post(address).status_code == 302
+    assert "The meter is being asked." in desk.get(address).content.decode()
+    with landlord_scope(street.li.landlord.pk):
+        line.go_on(timezone.now())
+    assert f"{address}import/" in desk.get(address).content.decode()
+    assert "160.01" in desk.get(f"{address}import/").content.decode()
+    desk.post(f"{address}import/", {"reason": ""})
+    for _ in range(2):
+        desk.post(f"{address}import/", {"reason": "the firmware counted by itself"})
+    assert "This meter is not frozen" in desk.get(address).content.decode()
+    with landlord_scope(street.li.landlord.pk):
+        said = AuditLine.objects.get(act="meter.resolve")
+        assert (said.by_id, said.facts["reason"]) == (street.operator.pk, "the firmware counted by itself")
+        assert check_books() == []
+
+
+def test_the_daily_proof_stands_on_the_desk(street: Street, at_desk: ComeIn, now: datetime) -> None:
+    desk = at_desk(street.operator)
+    assert "No run yet." in desk.get("/ops/proofs/").content.decode()
+    with landlord_scope(street.li.landlord.pk):
+        line = SimulatedLine(street.li.meter, now)
+        commands.ask_read(meter=street.li.meter, by_id=None, now=now)
+        line.go_on(now)
+        line.meter.put_purchased(Decimal("160.01"), line.now)
+        commands.ask_read(meter=line.row, by_id=None, now=line.now)
+        line.go_on(line.now)
+    proving.close_run(run_id=proving.open_run(by_hand=True, now=now).pk, now=now)
+    page = desk.get("/ops/proofs/").content.decode()
+    assert "0.01 kWh" in page
+    assert "1 compared, 1 differ, 3 not reached" in page
+    ProofRun.objects.update(is_alarm=True)
+    assert stuck(desk)["The daily proof failed for much of the fleet"][0] == 1

@@ -114,6 +114,7 @@ def test_nothing_is_open_without_a_freeze_or_a_fresh_probe() -> None:
         (Way.ADOPT, _probe(4, "165.00", "5.00"), CommandState.REJECTED, "5.00"),
         (Way.EPOCH, _probe(3, "170.00", "20.00"), CommandState.DONE, "0"),
         (Way.EPOCH, _probe(4, "160.00", "10.00"), CommandState.REJECTED, "0"),
+        (Way.EPOCH, _probe(4, "22.00", "10.00"), CommandState.DONE, "0"),
         (Way.EPOCH, _probe(0, "0.00", None), CommandState.REJECTED, "0"),
     ],
 )

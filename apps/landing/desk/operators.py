@@ -16,6 +16,7 @@ from apps.income.selectors import payments_in_review
 from apps.landing.desk import cells, records, words
 from apps.landing.desk.base import ScopedModelAdmin, pretty_facts
 from apps.landing.desk.stuck import LATE
+from apps.landing.desk.ways_out import WaysOutPages
 from apps.meters.models import Command, Letter, Meter, Presence
 from apps.meters.states import OPEN, Frozen
 
@@ -172,8 +173,8 @@ class FrozenFilter(admin.SimpleListFilter):
         return queryset.filter(frozen=self.value()) if self.value() else queryset
 
 
-class MeterAdmin(ScopedModelAdmin):
-    list_display = ("serial", "landlord_name", "place", "held", "held_for", "count", "online")
+class MeterAdmin(WaysOutPages):
+    list_display = ("serial", "landlord_name", "place", "held", "held_for", "ways", "count", "online")
     list_filter = (FrozenFilter,)
     list_select_related = ("landlord", "room__site")
     search_fields = ("serial", "landlord__name", "room__name")
@@ -187,6 +188,7 @@ class MeterAdmin(ScopedModelAdmin):
         "held",
         "held_for",
         "what_to_do",
+        "ways",
         "evidence",
         "count",
         "purchased_kwh",
@@ -199,6 +201,7 @@ class MeterAdmin(ScopedModelAdmin):
         "held",
         "held_for",
         "what_to_do",
+        "ways",
         "evidence",
         "count",
         "purchased_kwh",

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -311,8 +312,16 @@ class OperatorSite(DeskSite):
         own = [
             path("queues/", self.admin_view(self.queues), name="queues"),
             path("proofs/", self.admin_view(self.proofs), name="proofs"),
+            path("runbook/", self.admin_view(self.runbook), name="runbook"),
         ]
         return [*own, *super().get_urls()]
+
+    def runbook(self, request: Any) -> HttpResponse:
+        """Show docs/runbook-frozen.md as it is, where it is needed."""
+        request.current_app = self.name
+        text = (settings.ROOT / "docs" / "runbook-frozen.md").read_text(encoding="utf-8")
+        context = {**self.each_context(request), "title": _("Runbook"), "text": text}
+        return TemplateResponse(request, "desk/runbook.html", context)
 
     def proofs(self, request: Any) -> HttpResponse:
         """Show what the daily proof found."""

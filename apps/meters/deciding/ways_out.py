@@ -163,6 +163,8 @@ def _begin(state: MeterState, probe: Probe) -> Plan | WhyNot:
         number, ours, before = _facts(head)
         # Flash torn between energy and count: the energy is there, the count has forgotten it.
         is_there = probe.count >= number - 1 and probe.purchased_kwh - before >= ours > 0
+        # The register was set back meanwhile, but the meter's record names our purchase.
+        is_there = is_there or (_purchase(probe, number) == ours and probe.purchased_kwh < before)
         to = CommandState.DONE if is_there else CommandState.REJECTED
     return Plan(Way.EPOCH, to, probe.count, probe.purchased_kwh)
 

@@ -52,6 +52,8 @@ ERROR_CODES: dict[str, int] = {
     "method_not_allowed": 405,
     "not_acceptable": 406,
     "already_paid": 409,
+    "already_settled": 409,
+    "day_not_over": 409,
     "channel_missing": 409,
     "account_broken": 409,
     "account_not_open": 409,

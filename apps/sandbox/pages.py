@@ -49,6 +49,12 @@ _FAULTS = {
     "lose_answer": "下单应答丢失",
     "lose_refund_answer": "退款应答丢失",
     "lose_transfer_answer": "转账应答丢失",
+    "balance_low": "商户余额不足",
+    "payee_day_limit": "收款人当日限额",
+    "transfer_system_error": "转账系统错误",
+    "revoke_authorisation": "授权被撤回",
+    "refund_balance_low": "退款余额不足",
+    "serve_certificates": "提供平台证书",
 }
 
 

@@ -160,6 +160,10 @@ SPECTACULAR_SETTINGS = {
         "Role": "apps.accounts.roles.Role",
         "AlertKind": "apps.alerts.models.Alert.Kind",
         "SiteKind": "apps.meters.models.Site.Kind",
+        "OnOff": [("on", "on"), ("off", "off")],
+        "BillState": "apps.income.models.BillDay.State",
+        "DifferenceState": "apps.income.models.Difference.State",
+        "DifferenceKind": "apps.income.reconciliation.Kind",
     },
 }
 

@@ -26,6 +26,7 @@ from apps.income.states import (
     PaymentState,
     RechargeState,
     RefundState,
+    RefundWay,
     SettlementState,
 )
 from apps.meters.models import Meter
@@ -64,7 +65,8 @@ def _payments() -> Iterator[str]:
     taken: dict[str, Decimal] = defaultdict(Decimal)
     for payment in Payment.objects.filter(state=PaymentState.PAID).iterator():
         taken[postings.channel_account(payment.account_id)] += payment.amount_yuan
-    for refund in Refund.objects.filter(state=RefundState.DONE).select_related("payment").iterator():
+    through = Refund.objects.filter(state=RefundState.DONE, way=RefundWay.CHANNEL)
+    for refund in through.select_related("payment").iterator():
         taken[postings.channel_account(refund.payment.account_id)] -= refund.amount_yuan
     for account, amount in taken.items():
         booked = -balance(Asset.CNY, account)
@@ -76,20 +78,22 @@ def _refunds() -> Iterator[str]:
     given: dict[UUID, Decimal] = defaultdict(Decimal)
     holding: dict[UUID, Decimal] = defaultdict(Decimal)
     touched: dict[UUID, Payment] = {}
-    for refund in Refund.objects.select_related("payment").iterator():
+    for refund in Refund.objects.exclude(state=RefundState.WAITING).select_related("payment").iterator():
         touched[refund.payment_id] = refund.payment
         if refund.state == RefundState.DONE:
             given[refund.payment_id] += refund.amount_yuan
         if refund.state in HOLDS_MONEY:
             holding[refund.payment_id] += refund.amount_yuan
-    energy = dict(Recharge.objects.filter(payment_id__in=touched).values_list("payment_id", "state"))
+    stands = Recharge.objects.filter(payment_id__in=touched).exclude(state=RechargeState.CANCELLED)
+    bought = dict(stands.values_list("payment_id", "amount_yuan"))
     for pk, payment in touched.items():
-        no = payment.out_trade_no
-        if energy.get(pk, RechargeState.CANCELLED) != RechargeState.CANCELLED:
-            yield f"Payment {no} has a refund, but its energy is not taken back."
-        if holding[pk] > payment.amount_yuan:
-            yield f"Payment {no}: {holding[pk]} yuan go back of {payment.amount_yuan} paid."
-        waits, left = balance(Asset.CNY, postings.owed(pk)), payment.amount_yuan - given[pk]
+        no, kept = payment.out_trade_no, bought.get(pk, Decimal(0))
+        if holding[pk] + kept > payment.amount_yuan:
+            yield (
+                f"Payment {no} has a refund, but its energy is not taken back: {holding[pk]} yuan go back and "
+                f"energy stands for {kept}, of {payment.amount_yuan} paid."
+            )
+        waits, left = balance(Asset.CNY, postings.owed(pk)), payment.amount_yuan - given[pk] - kept
         if waits != left:
             yield f"Payment {no}: {left} yuan are to go back by its refunds, {waits} by the ledger."
     for recharge in Recharge.objects.filter(state=RechargeState.CANCELLED).exclude(payment=None).iterator():
@@ -108,7 +112,7 @@ def _settlements() -> Iterator[str]:
             sent[settlement.account_id] += settlement.amount_yuan
     for account in CollectionAccount.objects.filter(strategy="S3"):
         paid = Payment.objects.filter(account=account, state=PaymentState.PAID)
-        back = Refund.objects.filter(payment__account=account, state=RefundState.DONE)
+        back = Refund.objects.filter(payment__account=account, state=RefundState.DONE, way=RefundWay.CHANNEL)
         owed = (
             _sum(paid, "amount_yuan") - _sum(paid, "fee_yuan") - _sum(back, "amount_yuan") - sent[account.pk]
         )

@@ -150,7 +150,7 @@ def surplus(*, source: str, payment_id: UUID, amount_yuan: Decimal) -> list[Move
 
 
 def refunded(*, payment_id: UUID, destination: str, amount_yuan: Decimal) -> list[Move]:
-    """The platform proved that the money went back."""
+    """The money went back: the platform proved it, or a member wrote down that she gave it by hand."""
     return [Move(Asset.CNY, owed(payment_id), destination, amount_yuan)]
 
 

@@ -12,7 +12,7 @@ from apps.common.scoping import current_landlord_id
 from apps.income import postings
 from apps.income.models import CollectionAccount, FapiaoRequest, Order, Payment, Posting, Recharge, Refund
 from apps.income.receipts import Fapiao, Receipt, RefundLine
-from apps.income.states import Channel, CheckState, PaymentState, RefundState
+from apps.income.states import GOES_BACK, Channel, CheckState, PaymentState, RefundState
 
 _FEN = Decimal("0.01")
 
@@ -162,7 +162,7 @@ def receipt_of(payment: Payment) -> Receipt | None:
         carried_out_yuan=recharge.carried_out_yuan if recharge else nothing,
         refunds=tuple(
             RefundLine(refund.out_refund_no, refund.amount_yuan, refund.done_at)
-            for refund in payment.refunds.order_by("id")
+            for refund in payment.refunds.filter(state__in=sorted(GOES_BACK)).order_by("id")
         ),
         fapiao=Fapiao(
             asked.buyer_title, asked.buyer_tax_no, asked.number, asked.requested_at, asked.issued_at

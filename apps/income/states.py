@@ -2,14 +2,18 @@
 
 payment   CREATED ──► PENDING ──► PAID            PAID beats CLOSED: money that arrived, arrived
              └───────────┴──► CLOSED ──► PAID
-          any but PAID ──► REVIEW                  something does not agree; nothing is credited
+          any but PAID ──► REVIEW ──► PAID         something does not agree: nothing is credited, and once a person
+                                                   has decided so, all that arrived goes back
 
 recharge  OPEN ──► CREDITED     the meter proved it
             └──► CANCELLED      its command was taken back before any byte was stored, or the meter refused it
 
-refund    CREATED ──► PROCESSING ──► DONE
-             └────────────┴──► CLOSED            the platform gave it up: no money moved, another may follow
-             └────────────┴──► REVIEW ──► DONE   a person looks; asking again keeps the number
+refund    WAITING ──► CREATED ──► PROCESSING ──► DONE
+             │           └────────────┴──► CLOSED            the platform gave it up: no money moved, another may follow
+             │           └────────────┴──► REVIEW ──► DONE   a person looks; asking again keeps the number, or she
+             │                                               gives the money back by hand and writes it down
+             └──► CLOSED            the meter proved that it has the energy
+          WAITING: bytes have left, and only the meter can say whether it took them
 
 account   UNVERIFIED ──► PENDING ──► VERIFIED    the platform's own answer to a question about an order nobody made
                             └──────► MISMATCH    key, certificate or number do not belong together
@@ -60,6 +64,7 @@ class FapiaoState(StrEnum):
 
 
 class RefundState(StrEnum):
+    WAITING = "WAITING"
     CREATED = "CREATED"
     PROCESSING = "PROCESSING"
     DONE = "DONE"
@@ -68,8 +73,20 @@ class RefundState(StrEnum):
 
 
 UNDER_WAY = frozenset({RefundState.CREATED, RefundState.PROCESSING})
+# Asked for, and neither ended nor given up.
+NOT_ENDED = UNDER_WAY | {RefundState.WAITING, RefundState.REVIEW}
 # Its money has gone back or still may: all but CLOSED count against what was paid.
 HOLDS_MONEY = frozenset(RefundState) - {RefundState.CLOSED}
+
+# Its money has gone back or will, as far as anybody knows: what a receipt says.
+GOES_BACK = HOLDS_MONEY - {RefundState.WAITING}
+
+
+class RefundWay(StrEnum):
+    """CHANNEL: the way the money came. HAND: the channel could not, and a member gave it back."""
+
+    CHANNEL = "CHANNEL"
+    HAND = "HAND"
 
 
 class CheckState(StrEnum):
@@ -111,13 +128,16 @@ def order_state(
 ) -> OrderState:
     """Return what a renter is told; `credit_number` is set once the credit's bytes are stored.
 
-    :param refund: the state of the payment's newest refund.
+    A recharge that stands outweighs refunds: the one of a part, or one that waits for the meter.
+
+    :param refund: the state of the payment's newest refund; DONE only if nothing is left to go back.
     """
     if payment == PaymentState.PAID:
-        if refund == RefundState.DONE:
-            return OrderState.REFUNDED
-        if refund is not None or recharge == RechargeState.CANCELLED:
-            return OrderState.REFUNDING
+        if recharge is None or recharge == RechargeState.CANCELLED:
+            if refund == RefundState.DONE:
+                return OrderState.REFUNDED
+            if refund is not None or recharge is not None:
+                return OrderState.REFUNDING
         if recharge == RechargeState.CREDITED:
             return OrderState.CREDITED
         return OrderState.PAID if credit_number is None else OrderState.DELIVERING

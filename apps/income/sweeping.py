@@ -15,9 +15,25 @@ from apps.income.models import (
     Refund,
     Settlement,
 )
-from apps.income.services import account_messages, accounts, payments, proving, recharges, refunds, settlement
-from apps.income.states import TRANSFER_UNDER_WAY, UNDECIDED, UNDER_WAY, RechargeKind, RechargeState
-from apps.meters.states import CommandState
+from apps.income.services import (
+    account_messages,
+    accounts,
+    payments,
+    proving,
+    recharges,
+    refund_asking,
+    refunds,
+    settlement,
+)
+from apps.income.states import (
+    TRANSFER_UNDER_WAY,
+    UNDECIDED,
+    UNDER_WAY,
+    RechargeKind,
+    RechargeState,
+    RefundState,
+)
+from apps.meters.states import FINAL, CommandState
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +56,11 @@ def sweep(now: datetime) -> int:
             )
             .values_list("landlord_id", "command_id")[:_BATCH]
         )
+        answered = list(
+            Refund.objects.filter(
+                state=RefundState.WAITING, payment__recharge__command__state__in=sorted(FINAL)
+            ).values_list("landlord_id", "payment__recharge__command_id")[:_BATCH]
+        )
         to_give = list(
             Refund.objects.filter(state__in=sorted(UNDER_WAY), next_at__lte=now)
             .order_by("next_at")
@@ -58,7 +79,10 @@ def sweep(now: datetime) -> int:
     for landlord_id, command_id in ended:
         with landlord_scope(landlord_id):
             recharges.settle(command_id=command_id, now=now)
-    return len(due) + len(to_give) + len(ended)
+    for landlord_id, command_id in answered:
+        with landlord_scope(landlord_id):
+            refund_asking.hear_of_credit(command_id=command_id, now=now)
+    return len(due) + len(to_give) + len(ended) + len(answered)
 
 
 def sweep_accounts(now: datetime) -> int:

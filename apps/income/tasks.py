@@ -8,13 +8,24 @@ from celery import shared_task
 from django.utils import timezone
 
 from apps.common.queue import LandlordTask, ring_after_commit
-from apps.income.services import account_messages, accounts, bills, proving, recharges, refunds, settlement
+from apps.income.services import (
+    account_messages,
+    accounts,
+    bills,
+    proving,
+    recharges,
+    refund_asking,
+    refunds,
+    settlement,
+)
 
 
 @shared_task(base=LandlordTask, name="income.settle_recharge")
 def settle_recharge(*, command_id: str, **_: Any) -> None:
-    """Post the energy of the recharge whose credit has ended."""
-    recharges.settle(command_id=UUID(command_id), now=timezone.now())
+    """Post the energy of the recharge whose credit has ended, and end the waiting of its refund."""
+    now = timezone.now()
+    recharges.settle(command_id=UUID(command_id), now=now)
+    refund_asking.hear_of_credit(command_id=UUID(command_id), now=now)
 
 
 @shared_task(name="income.ring_due_bills")

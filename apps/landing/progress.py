@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
@@ -20,6 +21,7 @@ class Facts:
     """What the sentence depends on; `is_late`: paid, and the meter has proved nothing for 15 seconds.
 
     `is_carried`: a phone says that it brought the energy, and the meter itself has not been heard since.
+    `is_wanted_back`: a refund waits for the meter. `given_back_yuan`: what has gone back; None without one.
     """
 
     state: OrderState
@@ -30,10 +32,21 @@ class Facts:
     power_note: str
     is_light_on: bool
     is_carried: bool = False
+    is_wanted_back: bool = False
+    given_back_yuan: Decimal | None = None
 
 
 def sentence(facts: Facts) -> str:
     """Return what happened, what is safe, what to do: short sentences in the caller's language."""
+    part = ""
+    if facts.given_back_yuan and facts.state != OrderState.REFUNDED:
+        part = _("%(amount)s yuan of your payment have gone back to you.") % {
+            "amount": f"{facts.given_back_yuan:.2f}"
+        }
+    return f"{_sentence(facts)} {part}".strip()
+
+
+def _sentence(facts: Facts) -> str:
     match facts.state:
         case OrderState.CREATED if facts.is_expired:
             return _("The time to pay is over. Nothing was taken; you can start again.")
@@ -54,6 +67,11 @@ def sentence(facts: Facts) -> str:
             )
         case OrderState.REFUNDED:
             return _("Your money has gone back to you, the way it came.")
+        case _ if facts.is_wanted_back:
+            return _(
+                "The landlord wants to give this money back. The energy has already left, so the meter decides: "
+                "either it has the energy, or your money goes back by itself. Nothing is lost."
+            )
         case _ if facts.is_frozen:
             return _(
                 "Your money is here. The meter's records have to be checked by a person first; "

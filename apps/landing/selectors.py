@@ -16,11 +16,12 @@ from apps.common.errors import Gone, NotFound
 from apps.common.scoping import landlord_scope
 from apps.income import postings
 from apps.income.models import CollectionAccount, Order, Payment, Recharge
+from apps.income.refund_selectors import refund_told, refundable_of
 from apps.income.selectors import payment_shown
 from apps.income.services.ledger import balance
 from apps.income.services.orders import LARGEST_ORDER_YUAN
 from apps.income.services.recharges import current_lease
-from apps.income.states import UNDECIDED, Channel, OrderState, order_state
+from apps.income.states import UNDECIDED, Channel, OrderState, RefundState, order_state
 from apps.landing.estimates import days_left
 from apps.landing.progress import PROOF_EXPECTED, Facts, ask_again_in_s, sentence
 from apps.meters.models import Command, CommandEvent, Lease, Meter, Presence, StockedMeter
@@ -225,7 +226,9 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
     with landlord_scope(found.landlord_id):
         order = Order.objects.select_related("meter__room__site", "lease").get(pk=found.object_id)
         payment = payment_shown(order)
-        refund = payment.refunds.order_by("-id").first()
+        refund = refund_told(payment)
+        is_wanted_back = payment.refunds.filter(state=RefundState.WAITING).exists()
+        given_back_yuan = refundable_of(payment).gone_yuan if refund else None
         recharge = Recharge.objects.select_related("command").filter(payment=payment).first()
         power = _power(order.meter, order.lease)
         is_online = _is_online(order.meter)
@@ -234,7 +237,7 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
         payment.state,
         recharge.state if recharge else None,
         recharge.command.number if recharge else None,
-        refund.state if refund else None,
+        refund,
     )
     unproved_since = payment.paid_at if steps.credited_at is None else None
     is_late = unproved_since is not None and now - unproved_since >= PROOF_EXPECTED
@@ -249,6 +252,8 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
         power_note=power.note,
         is_light_on=steps.light_on_at is not None,
         is_carried=is_carried,
+        is_wanted_back=is_wanted_back,
+        given_back_yuan=given_back_yuan,
     )
     is_payable = payment.state in UNDECIDED and now < order.expires_at
     return OrderProgress(

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from apps.common.scoping import landlord_scope
 from apps.income.models import Payment
-from apps.income.services.refunds import EnergyOnItsWay, ask_refund
-from apps.income.states import RechargeState
+from apps.income.services.refund_asking import ask_refund
+from apps.income.states import RechargeState, RefundState
+from apps.income.sweeping import sweep
 from apps.landing.api import phone
 from apps.meters.deciding import LoggedIn
 from apps.meters.models import Command, CommandEvent, Gateway, Letter, Meter, PhoneSession, Presence
@@ -168,16 +169,16 @@ def test_a_refund_waits_while_the_frame_is_in_a_phones_hand(stairwell: Stairwell
     session = stairwell.open().body
     with landlord_scope(stairwell.house.landlord.pk):
         payment = Payment.objects.get()
-        with pytest.raises(EnergyOnItsWay):
-            ask_refund(
-                post=NobodysPost(), payment_id=payment.pk, reason="wrong meter", by_id=None, now=stairwell.now
-            )
-    refused = [{"seq": frame["seq"], "error": "refused"} for frame in session["frames"]]
-    assert stairwell.say(session, *refused).body["reason"] == "no_answer"
-    with landlord_scope(stairwell.house.landlord.pk), pytest.raises(EnergyOnItsWay):
-        ask_refund(
+        refund = ask_refund(
             post=NobodysPost(), payment_id=payment.pk, reason="wrong meter", by_id=None, now=stairwell.now
         )
+        assert refund.state == RefundState.WAITING
+    refused = [{"seq": frame["seq"], "error": "refused"} for frame in session["frames"]]
+    assert stairwell.say(session, *refused).body["reason"] == "no_answer"
+    sweep(stairwell.now)
+    with landlord_scope(stairwell.house.landlord.pk):
+        refund.refresh_from_db()
+        assert refund.state == RefundState.WAITING
 
 
 def test_after_a_day_no_more_frames_are_handed_out_but_the_answers_are_taken(street: Street) -> None:

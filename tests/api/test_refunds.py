@@ -2,8 +2,10 @@
 
 import pytest
 
+from apps.common.ids import uuid7
 from apps.common.scoping import landlord_scope
-from apps.income.models import Payment
+from apps.income.models import Payment, Refund
+from apps.income.states import Channel
 from tests.api.caller import Caller
 from tests.income.scene import scene_of
 from tests.people import Street
@@ -26,15 +28,66 @@ def test_an_owner_gives_a_payment_back_and_a_repeat_with_the_same_key_gives_noth
     assert scene.books() == []
 
 
-def test_energy_that_has_left_is_refused_with_a_sentence_and_a_code(
+def test_a_refund_of_energy_that_has_left_is_taken_and_says_that_it_waits(
     paying_street: Street, sandbox: str
 ) -> None:
     scene = scene_of(paying_street.li, sandbox)
     payment = scene.paid()
     scene.command(payment, state="SENT", number=1, frames=["68"], purchased_before_kwh="0.00")
-    answer = Caller(paying_street.li.owner).post(f"payments/{payment.pk}/refunds", {"reason": "x"}, key="k2")
-    assert (answer.status, answer.body["code"]) == (409, "energy_on_its_way")
-    assert answer.body["detail"]
+    owner, path = Caller(paying_street.li.owner), f"payments/{payment.pk}/refunds"
+    answer = owner.post(path, {"reason": "x"}, key="k2")
+    assert (answer.status, answer.body["state"]) == (202, "WAITING")
+    order = Caller().get(f"orders/{payment.order.no}").body
+    assert (order["state"], "landlord wants to give" in order["detail"]) == ("delivering", True)
+
+
+def test_a_part_goes_back_the_next_waits_its_turn_and_the_renter_reads_how_much(
+    paying_street: Street, sandbox: str
+) -> None:
+    scene = scene_of(paying_street.li, sandbox)
+    payment = scene.paid(Channel.ALIPAY)
+    owner, path = Caller(paying_street.li.owner), f"payments/{payment.pk}/refunds"
+    part = owner.post(path, {"reason": "too much", "amount_yuan": "20.00"}, key="k1")
+    assert (part.status, part.body["amount_yuan"]) == (202, "20.00")
+    other = owner.post(path, {"reason": "too much", "amount_yuan": "10.00"}, key="k2")
+    assert (other.status, other.body["code"]) == (409, "refund_under_way")
+    changed = owner.post(path, {"reason": "too much", "amount_yuan": "10.00"}, key="k1")
+    assert (changed.status, changed.body["code"]) == (422, "idempotency_mismatch")
+    scene.send(Refund(pk=part.body["id"]))
+    order = Caller().get(f"orders/{payment.order.no}").body
+    assert order["state"] == "paid"
+    assert "20.00" in order["detail"]
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "1e2", "NaN", "1.005", "9" * 100, "", 20, None, True])
+def test_an_amount_that_is_none_is_refused_and_named(
+    paying_street: Street, sandbox: str, amount: object
+) -> None:
+    payment = Payment(pk=uuid7())
+    answer = Caller(paying_street.li.owner).post(
+        f"payments/{payment.pk}/refunds", {"reason": "x", "amount_yuan": amount}, key="k4"
+    )
+    assert answer.status in (400, 422), answer.body
+    assert "amount_yuan" in answer.body["fields"]
+
+
+def test_a_refund_that_waits_for_a_person_is_asked_again_or_given_by_hand(
+    paying_street: Street, sandbox: str
+) -> None:
+    scene = scene_of(paying_street.li, sandbox)
+    refund = scene.refund(scene.paid())
+    owner = Caller(paying_street.li.owner)
+    early = owner.post(f"refunds/{refund.pk}/retry", {}, key="r0")
+    assert (early.status, early.body["code"]) == (409, "not_in_review")
+    with landlord_scope(paying_street.li.landlord.pk):
+        Refund.objects.filter(pk=refund.pk).update(state="REVIEW", review_reason="ABNORMAL")
+    again = owner.post(f"refunds/{refund.pk}/retry", {}, key="r1")
+    assert (again.status, again.body["state"]) == (202, "CREATED")
+    with landlord_scope(paying_street.li.landlord.pk):
+        Refund.objects.filter(pk=refund.pk).update(state="REVIEW", review_reason="ABNORMAL")
+    done = owner.post(f"refunds/{refund.pk}/by-hand", {"note": "cash at the door"}, key="r2")
+    assert (done.status, done.body["state"], done.body["way"]) == (200, "DONE", "HAND")
+    assert scene.books() == []
 
 
 def test_wang_cannot_give_lis_payment_back(paying_street: Street, sandbox: str) -> None:

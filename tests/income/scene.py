@@ -17,7 +17,8 @@ from apps.income.check_books import check_books
 from apps.income.models import Payment, Recharge, Refund
 from apps.income.services.orders import open_order
 from apps.income.services.payments import Applied, poll_payment
-from apps.income.services.refunds import ask_refund, send_refund
+from apps.income.services.refund_asking import ask_refund
+from apps.income.services.refunds import send_refund
 from apps.income.states import Channel
 from apps.meters.deciding import SendLetter
 from apps.meters.models import Command
@@ -82,7 +83,7 @@ class Scene:
         assert self.poll(payment) is Applied.PAID
         return payment
 
-    def refund(self, payment: Payment, reason: str = "wrong meter") -> Refund:
+    def refund(self, payment: Payment, reason: str = "wrong meter", amount: str | None = None) -> Refund:
         with landlord_scope(self.house.landlord.pk):
             return ask_refund(
                 post=NobodysPost(),
@@ -90,6 +91,7 @@ class Scene:
                 reason=reason,
                 by_id=self.house.owner.pk,
                 now=self.later(1),
+                amount_yuan=None if amount is None else Decimal(amount),
             )
 
     def send(self, refund: Refund, after_s: float = 4000) -> Refund:

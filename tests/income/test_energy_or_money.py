@@ -10,9 +10,10 @@ from apps.common.scoping import landlord_scope
 from apps.income.models import Order, Payment, Recharge, Refund
 from apps.income.services.cancelling import AlreadyPaid
 from apps.income.services.payments import Applied
-from apps.income.services.refunds import EnergyDelivered, EnergyOnItsWay
+from apps.income.services.refund_asking import EnergyDelivered, hear_of_credit
 from apps.income.services.switching import switch_channel
 from apps.income.states import Channel, RechargeState, RefundState
+from apps.income.sweeping import sweep
 from apps.meters import deciding as d
 from apps.meters.models import Command, Gateway, Letter, Meter, Presence
 from apps.meters.services.delivery import take_turn
@@ -32,16 +33,65 @@ def scene(paying_street: Street, sandbox: str) -> Scene:
 @pytest.mark.parametrize(
     "state", [CommandState.QUEUED, CommandState.SENT, CommandState.ACKED, CommandState.UNKNOWN]
 )
-def test_f36_once_the_bytes_are_stored_a_refund_is_refused_and_nothing_changes(
+def test_f36_once_the_bytes_have_left_a_refund_waits_and_nothing_moves(
     scene: Scene, state: CommandState
 ) -> None:
     payment = scene.paid()
     scene.command(payment, state=state, number=1, frames=["68"], purchased_before_kwh=Decimal("0.00"))
-    with pytest.raises(EnergyOnItsWay) as refusal:
-        scene.refund(payment)
-    assert refusal.value.code == "energy_on_its_way"
-    assert str(refusal.value.detail)
+    refund = scene.refund(payment)
+    assert refund.state == RefundState.WAITING
+    assert scene.send(refund).state == RefundState.WAITING
     assert scene.recharge(payment).state == RechargeState.OPEN
+    assert scene.gone_back(payment) == "0.00"
+    assert scene.books() == []
+
+
+def test_f36_a_refund_that_waits_ends_when_the_meter_proves_the_energy(scene: Scene) -> None:
+    payment = scene.paid()
+    scene.command(
+        payment, state=CommandState.SENT, number=1, frames=["68"], purchased_before_kwh=Decimal("0.00")
+    )
+    refund = scene.refund(payment)
+    scene.command(payment, state=CommandState.DONE)
+    sweep(scene.later(1))
+    assert scene.seen(refund).state == RefundState.CLOSED
+    assert scene.recharge(payment).state == RechargeState.CREDITED
+    with pytest.raises(EnergyDelivered):
+        scene.refund(payment)
+    assert scene.gone_back(payment) == "0.00"
+
+
+def test_f36_a_refund_that_waits_goes_by_itself_once_the_number_holds_another_purchase(scene: Scene) -> None:
+    payment = scene.paid(Channel.ALIPAY)
+    scene.command(
+        payment, state=CommandState.UNKNOWN, number=1, frames=["68"], purchased_before_kwh=Decimal("0.00")
+    )
+    refund = scene.refund(payment, amount="20.00")
+    scene.command(payment, state=CommandState.REJECTED)
+    assert sweep(scene.later(1)) >= 1
+    assert sweep(scene.later(1)) >= 1
+    assert scene.seen(refund).state == RefundState.DONE
+    assert scene.recharge(payment).state == RechargeState.CANCELLED
+    assert scene.gone_back(payment) == "20.00"
+    assert scene.books() == []
+    # What is left stays owed, and goes when somebody asks for it.
+    assert scene.refund(payment).amount_yuan == Decimal("30.00")
+
+
+def test_f36_the_meters_word_heard_by_many_at_once_frees_the_money_once(scene: Scene) -> None:
+    payment = scene.paid(Channel.ALIPAY)
+    scene.command(
+        payment, state=CommandState.UNKNOWN, number=1, frames=["68"], purchased_before_kwh=Decimal("0.00")
+    )
+    scene.refund(payment)
+    scene.command(payment, state=CommandState.REJECTED)
+    command_id = scene.recharge(payment).command_id
+
+    def hear(_: int) -> bool:
+        with landlord_scope(scene.house.landlord.pk):
+            return hear_of_credit(command_id=command_id, now=scene.now) is not None
+
+    assert sorted(in_threads(4, hear)) == [False, False, False, True]
     assert scene.books() == []
 
 
@@ -86,7 +136,7 @@ def test_f36_refund_and_delivery_at_once_never_both_win(scene: Scene) -> None:
 
         def race(number: int, payment: Payment = payment) -> object:
             if number:
-                return refused_or_made(scene, payment)
+                return scene.refund(payment)
             with landlord_scope(scene.house.landlord.pk):
                 return take_turn(
                     store=PostgresStore(),
@@ -98,17 +148,10 @@ def test_f36_refund_and_delivery_at_once_never_both_win(scene: Scene) -> None:
         in_threads(2, race)
         command = scene.recharge(payment).command
         with landlord_scope(landlord_id):
-            is_refunded = Refund.objects.filter(payment=payment).exists()
+            is_refunded = Refund.objects.get(payment=payment).state != RefundState.WAITING
         assert is_refunded == (command.number is None), round_
         assert is_refunded == (command.state == CommandState.CANCELLED)
         assert scene.books() == []
-
-
-def refused_or_made(scene: Scene, payment: Payment) -> object:
-    try:
-        return scene.refund(payment)
-    except EnergyOnItsWay as refusal:
-        return refusal
 
 
 def _order_of(payment: Payment) -> Found:

@@ -13,14 +13,9 @@ from apps.income.platforms.base import RefundResult
 from apps.income.postings import Asset
 from apps.income.selectors import payments_in_review
 from apps.income.services.ledger import balance
-from apps.income.services.refunds import (
-    NothingLeft,
-    NotInReview,
-    NotPaid,
-    apply_refund_result,
-    retry_refund,
-    send_refund,
-)
+from apps.income.services.refund_asking import NothingLeft, NotPaid
+from apps.income.services.refund_reviews import NotInReview, retry_refund
+from apps.income.services.refunds import apply_refund_result, send_refund
 from apps.income.states import Channel, RechargeState, RefundState
 from apps.income.sweeping import sweep
 from apps.meters.services.commands import ReasonMissing
@@ -285,7 +280,6 @@ def test_the_check_of_the_books_names_a_refund_whose_energy_is_still_on_its_way(
         _refund_row(payment, "RF000001", "10.00")
     sentences = scene.books()
     assert any("its energy is not taken back" in sentence for sentence in sentences), sentences
-    assert any("are to go back by its refunds" in sentence for sentence in sentences), sentences
 
 
 def test_another_landlords_payment_is_missing(scene: Scene, paying_street: Street) -> None:

@@ -29,6 +29,9 @@ class Recharge(ScopedModel):
     """One recharge and its one credit command, made in the same transaction as what paid for it.
 
     amount + carried in = energy x price + carried out, exactly; the database checks it.
+
+    `payment` is the one it stands for. `former_payment` instead, once it was taken back and another recharge stands
+    for what is left of that payment after a part has gone back.
     """
 
     meter = models.ForeignKey(
@@ -36,6 +39,9 @@ class Recharge(ScopedModel):
     )
     command = models.OneToOneField(Command, on_delete=models.PROTECT, related_name="recharge")
     payment = models.OneToOneField(Payment, null=True, on_delete=models.PROTECT, related_name="recharge")
+    former_payment = models.ForeignKey(
+        Payment, null=True, on_delete=models.PROTECT, related_name="former_recharges"
+    )
     kind = models.CharField(_("kind"), max_length=10, choices=_KINDS)
     state = models.CharField(_("state"), max_length=10, default=RechargeState.OPEN, choices=_STATES)
     holder = models.CharField(max_length=48)
@@ -57,7 +63,9 @@ class Recharge(ScopedModel):
         verbose_name_plural = _("recharges")
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind="PAYMENT", payment__isnull=False) | (~Q(kind="PAYMENT") & Q(payment=None)),
+                condition=Q(kind="PAYMENT", payment__isnull=False, former_payment=None)
+                | Q(kind="PAYMENT", payment=None, former_payment__isnull=False, state="CANCELLED")
+                | (~Q(kind="PAYMENT") & Q(payment=None, former_payment=None)),
                 name="income_recharge_payment_kind_has_payment",
             ),
             models.CheckConstraint(condition=Q(energy_kwh__gt=0), name="income_recharge_has_energy"),

@@ -8,13 +8,14 @@ from apps.accounts.models import User
 from apps.common.fields import amount_yuan_field
 from apps.common.scoping import ScopedModel
 from apps.income.models.payment import Payment
-from apps.income.states import RefundState
+from apps.income.states import RefundState, RefundWay
 
 
 class Refund(ScopedModel):
     """One refund of one payment. The row is committed before the platform is called; whatever happens, asking again
     keeps `out_refund_no`, and then the money goes back once.
 
+    WAITING is a refund whose energy may be in the meter: its platform is not asked before the meter has spoken.
     A trigger holds that all refunds of a payment but the CLOSED ones never exceed what was paid.
     """
 
@@ -28,6 +29,9 @@ class Refund(ScopedModel):
         max_length=10,
         default=RefundState.CREATED,
         choices=[(s.value, s.value) for s in RefundState],
+    )
+    way = models.CharField(
+        _("way"), max_length=7, default=RefundWay.CHANNEL, choices=[(w.value, w.value) for w in RefundWay]
     )
     reason = models.CharField(_("reason"), max_length=200)
     made_by = models.ForeignKey(
@@ -47,6 +51,10 @@ class Refund(ScopedModel):
         constraints = [
             models.UniqueConstraint(fields=["landlord", "out_refund_no"], name="income_refund_no_once"),
             models.CheckConstraint(condition=Q(amount_yuan__gt=0), name="income_refund_is_positive"),
+            models.CheckConstraint(
+                condition=Q(way="CHANNEL") | Q(way="HAND", state="DONE"),
+                name="income_refund_by_hand_is_done",
+            ),
             models.CheckConstraint(
                 condition=Q(state="DONE", done_at__isnull=False) | (~Q(state="DONE") & Q(done_at=None)),
                 name="income_refund_done_has_time",

@@ -133,11 +133,27 @@ def _review(payment: Payment, reason: str, result: platforms.PlatformResult) -> 
     """Put a payment aside for a person; a payment that is PAID keeps its state and gets the reason."""
     rows = Payment.objects.filter(pk=payment.pk)
     rows.exclude(state=PaymentState.PAID).update(
-        state=PaymentState.REVIEW, evidence=result.evidence, poll_at=None
+        state=PaymentState.REVIEW, evidence={**result.evidence, "proved": _proved(result)}, poll_at=None
     )
     rows.update(review_reason=reason[:200])
     log.warning("payment %s needs a look: %s", payment.pk, reason)
     return Applied.REVIEW
+
+
+def _proved(result: platforms.PlatformResult) -> dict[str, str]:
+    """What a platform proved of money that does not agree with its order; enough to give it back. Empty if it says
+    that nothing is there.
+    """
+    if result.state != "PAID":
+        return {}
+    said = {
+        "merchant_id": result.merchant_id,
+        "currency": result.currency,
+        "transaction_id": result.transaction_id,
+        "amount_yuan": result.amount_yuan,
+        "paid_at": result.paid_at.isoformat() if result.paid_at else None,
+    }
+    return {name: str(value) for name, value in said.items() if value is not None}
 
 
 def take_notify(

@@ -88,6 +88,42 @@ def recharge_from_payment(*, payment: Payment, now: datetime) -> Recharge:
     )
 
 
+def recharge_the_rest(*, recharge: Recharge, keep_yuan: Decimal, source: str, now: datetime) -> Recharge:
+    """Return a new recharge of what is kept of a payment whose recharge was just taken back, at its order's price.
+
+    In the transaction of the refund that gives the other part back. Locks the meter. The one that was taken back
+    stands for the payment no more.
+
+    :raises AmountInvalid: the rest buys no energy, or nobody is left to get it: all of it has to go back.
+    """
+    payment = recharge.payment
+    assert payment is not None
+    order = Order.objects.select_related("lease").get(pk=payment.order_id)
+    if why_undeliverable(order=order, now=now):
+        raise AmountInvalid(
+            _(
+                "The lease has ended or the meter is gone, so the rest would reach nobody. Give all of it back."
+            ),
+            fields={"amount_yuan": _("Only all of it.")},
+        )
+    meter = Meter.objects.select_for_update(of=("self",)).get(pk=order.meter_id)
+    lease = _lease_of(order, now)
+    holder = postings.holder_of(lease_id=lease.pk if lease else None, meter_id=meter.pk)
+    bought = _quote(meter, holder, keep_yuan, order.price_yuan_per_kwh)
+    Recharge.objects.filter(pk=recharge.pk).update(payment=None, former_payment=payment)
+    return _make(
+        meter=meter,
+        kind=RechargeKind.PAYMENT,
+        payment=payment,
+        holder=holder,
+        source=source,
+        bought=bought,
+        reason="",
+        by_id=None,
+        now=now,
+    )
+
+
 def recharge_by_member(
     *,
     meter: Meter,

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from apps.accounts.api.idempotency import idempotent
 from apps.accounts.api.views import caller, parsed
@@ -17,19 +18,32 @@ from apps.accounts.roles import Act
 from apps.common.openapi import documented
 from apps.common.serializing import AmountField
 from apps.income.models import Payment, Refund
-from apps.income.services.refunds import ask_refund
-from apps.income.states import RefundState
+from apps.income.services.refund_asking import ask_refund
+from apps.income.services.refund_reviews import note_given_by_hand, retry_refund
+from apps.income.states import RefundState, RefundWay
 from apps.meters.post import ValkeyPost
 
 
 class RefundIn(serializers.Serializer):
+    """Without an amount, all that is left goes back."""
+
     reason = serializers.CharField(max_length=200)
+    amount_yuan = AmountField(least="0.01", required=False)
+
+
+class ByHandIn(serializers.Serializer):
+    note = serializers.CharField(max_length=200, help_text="How it was given: cash, a transfer, to whom.")
 
 
 class RefundOut(serializers.ModelSerializer):
-    """Money on its way back, the way it came; it is back once the state is DONE."""
+    """Money on its way back; it is back once the state is DONE.
+
+    WAITING: its energy has left, and the meter has to say first whether it took it. REVIEW: the platform cannot, and a
+    person decides. `way` is CHANNEL, the way the money came, or HAND.
+    """
 
     state = serializers.ChoiceField(choices=[(state.value, state.name) for state in RefundState])
+    way = serializers.ChoiceField(choices=[(way.value, way.name) for way in RefundWay])
     amount_yuan = AmountField()
 
     class Meta:
@@ -39,6 +53,7 @@ class RefundOut(serializers.ModelSerializer):
             "out_refund_no",
             "amount_yuan",
             "state",
+            "way",
             "reason",
             "review_reason",
             "created_at",
@@ -61,7 +76,8 @@ class PaymentRefundsView(ListAPIView):
         return super().get(request, *args, **kwargs)
 
     @documented(
-        "Give all that is left of a payment back; refused once its energy has left for the meter",
+        "Give a payment back, all that is left of it or a part; never for energy that the meter has. Waits where the "
+        "energy has left already, until the meter has said whether it took it",
         name="refund_payment",
         takes=RefundIn,
         gives=RefundOut,
@@ -76,7 +92,45 @@ class PaymentRefundsView(ListAPIView):
             post=ValkeyPost(),
             payment_id=payment_id,
             reason=given["reason"],
+            amount_yuan=given.get("amount_yuan"),
             by_id=caller(request).pk,
             now=timezone.now(),
         )
         return Response(RefundOut(refund).data, status=202)
+
+
+class RetryRefundView(APIView):
+    acts = {"POST": Act.ARRANGE}
+
+    @documented(
+        "Ask the platform again for a refund a person has looked at; its number stays, so it goes back once",
+        name="retry_refund",
+        gives=RefundOut,
+        status=202,
+        refuses=(401, 403, 404, 409, 422),
+        has_key=True,
+    )
+    @idempotent
+    def post(self, request: Request, refund_id: UUID) -> Response:
+        refund = retry_refund(refund_id=refund_id, by_id=caller(request).pk, now=timezone.now())
+        return Response(RefundOut(refund).data, status=202)
+
+
+class RefundByHandView(APIView):
+    acts = {"POST": Act.ARRANGE}
+
+    @documented(
+        "Write down that a refund its platform cannot make was given back by hand",
+        name="refund_by_hand",
+        takes=ByHandIn,
+        gives=RefundOut,
+        refuses=(400, 401, 403, 404, 409, 422),
+        has_key=True,
+    )
+    @idempotent
+    def post(self, request: Request, refund_id: UUID) -> Response:
+        note = parsed(ByHandIn, request)["note"]
+        refund = note_given_by_hand(
+            refund_id=refund_id, note=note, by_id=caller(request).pk, now=timezone.now()
+        )
+        return Response(RefundOut(refund).data)

@@ -168,6 +168,14 @@ REST = [
         "401 403 409 409 403 404 403 401",
         {"reason": "the wrong meter"},
     ),
+    # No refund in the town waits for a person.
+    _route("POST", "api/v1/refunds/<uuid:refund_id>/retry", "401 403 409 409 403 404 403 401", {}),
+    _route(
+        "POST",
+        "api/v1/refunds/<uuid:refund_id>/by-hand",
+        "401 403 409 409 403 404 403 401",
+        {"note": "cash at the door"},
+    ),
     _route("GET", "api/v1/income/payments", "401 403 200 200 403 200 403 401"),
     _route("GET", "api/v1/income/recharges", "401 403 200 200 403 200 403 401"),
     _route("GET", "api/v1/income/summary", "401 403 200 200 403 200 403 401"),
@@ -333,6 +341,10 @@ LANDLORDS_DESK = [
         "GET",
         "admin/income/billday/<path:object_id>/settle/<uuid:difference_id>/",
         "302 302 302 302 403 302 302 302",
+    # Nothing of a payment that was never paid can go back: its page says so.
+    *(
+        _route("GET", f"admin/income/payment/<path:object_id>/{act}/", "302 302 302 302 403 302 302 302")
+        for act in ("refund", "refund-again", "refund-by-hand")
     ),
     # Leads back to the meter's page, whose button asks.
     _route("GET", f"{_LI_METER}/read/", "302 302 302 302 403 302 302 302"),
@@ -440,6 +452,10 @@ OPERATORS_DESK = [
     # The landlord makes fapiaos, nobody for her.
     _route("GET", "ops/income/payment/<path:object_id>/fapiao/", _NO_OPERATOR),
     _route("GET", "ops/income/billday/<path:object_id>/settle/<uuid:difference_id>/", _NO_OPERATOR),
+    *(
+        _route("GET", f"ops/income/payment/<path:object_id>/{act}/", _NO_OPERATOR)
+        for act in ("refund", "refund-again", "refund-by-hand")
+    ),
     _route("GET", "ops/meters/stockedmeter/import/", _OPERATOR),
     _route("POST", "ops/language/", _AWAY),
     _route("GET", "ops/search/", _OPERATOR),

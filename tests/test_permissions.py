@@ -26,6 +26,7 @@ from apps.common.ids import uuid7
 from apps.common.scoping import ScopedModel, landlord_scope
 from apps.common.walls import owned_models
 from apps.income.models import BillDay, CollectionAccount, Difference, Order, Payment, Settlement
+from apps.income.models import CollectionAccount, Order, Payment, Refund, Settlement
 from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind
 from apps.meters.models import Command, Gateway, Letter, Meter, Presence, Room, Site
@@ -122,6 +123,25 @@ def _furnish(house: House, mark: str) -> dict[str, str]:
             review_reason=f"Review {mark}",
             created_at=now,
         )
+        paid = Payment.objects.create(
+            order=order,
+            account=account,
+            channel="wechat",
+            out_trade_no=f"{no}02",
+            transaction_id=f"T{mark}",
+            amount_yuan=Decimal("50.00"),
+            state="PAID",
+            created_at=now,
+            paid_at=now,
+        )
+        refund = Refund.objects.create(
+            payment=paid,
+            out_refund_no=f"{no}02F01",
+            amount_yuan=Decimal("50.00"),
+            reason=f"Refund {mark}",
+            created_at=now,
+            next_at=now,
+        )
         Settlement.objects.create(
             account=account, number=f"S{mark}", amount_yuan=Decimal("49.70"), created_at=now, next_at=now
         )
@@ -160,6 +180,7 @@ def _furnish(house: House, mark: str) -> dict[str, str]:
         "command_id": str(command.pk),
         "payment_id": str(payment.pk),
         "difference_id": str(difference.pk),
+        "refund_id": str(refund.pk),
         "member_id": str(Member.objects.filter(landlord=house.landlord).latest("id").pk),
         "token": meter.qr_token,
         "no": no,

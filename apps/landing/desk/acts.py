@@ -47,6 +47,7 @@ _ACTS = {
     "meter.set_clock": gettext_noop("Asked to set the clock"),
     "payment.refund": gettext_noop("Payment given back"),
     "price.set": gettext_noop("Price set"),
+    "refund.by_hand": gettext_noop("Refund given back by hand"),
     "refund.retry": gettext_noop("Refund tried again"),
     "room.add": gettext_noop("Room added"),
     "room.change": gettext_noop("Room changed"),

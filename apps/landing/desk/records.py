@@ -21,6 +21,7 @@ from apps.income.services.fapiao import mark_fapiao_issued
 from apps.income.states import PaymentState
 from apps.landing.desk import account_forms, acts, cells, words
 from apps.landing.desk.base import ScopedModelAdmin
+from apps.landing.desk.refunds import RefundPages
 from apps.landing.receipts import receipt_context
 from apps.meters.models import Command
 from apps.meters.states import OPEN
@@ -119,7 +120,7 @@ class PaymentStateFilter(admin.SimpleListFilter):
         return queryset.filter(state=self.value()) if self.value() else queryset
 
 
-class PaymentAdmin(ScopedModelAdmin):
+class PaymentAdmin(RefundPages):
     seen_with = Act.SEE_INCOME
     by_parent = ("order__meter",)
     list_display: Any = ("when", "place", "amount", "channel", "state_said", "our_no")
@@ -163,10 +164,12 @@ class PaymentAdmin(ScopedModelAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Show the payment with its receipt and the fapiao that was asked for."""
+        """Show the payment with what can go back of it, its receipt and the fapiao that was asked for."""
         row = self.get_object(request, object_id)
         receipt = receipt_of(row) if row is not None else None
         context = receipt_context(receipt) if receipt else {}
+        if row is not None:
+            context |= self.refund_context(request, row)
         context["can_issue"] = self._may(request, Act.ARRANGE) and self.admin_site.name == "admin"
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 

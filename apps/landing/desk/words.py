@@ -261,6 +261,9 @@ _REVIEWS = (
     gettext_noop("paid in another currency"),
     gettext_noop("paid a second time under another platform number"),
     gettext_noop("the platform named no number of its own"),
+    gettext_noop("a refund we know nothing of was made at the platform"),
+    gettext_noop("paid and given back at the platform before we saw it"),
+    gettext_noop("given back by hand, and the platform says now that it gave it back too"),
     gettext_noop("the platform's number belongs to another payment"),
 )
 _WRONG_AMOUNT = re.compile(r"paid (?P<paid>\S+) instead of (?P<asked>\S+) yuan")

@@ -1,0 +1,272 @@
+"""Giving a payment back at the desk: what is possible now in words, how far it is, and what a person has to decide."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from apps.accounts.roles import Act
+from apps.common.errors import Refused
+from apps.income.models import Payment, Refund
+from apps.income.refund_selectors import CAN_BE_ASKED, Refundable, refundable_of
+from apps.income.refundable import Possible
+from apps.income.services.refund_asking import ask_refund
+from apps.income.services.refund_reviews import note_given_by_hand, retry_refund
+from apps.income.states import RefundState, RefundWay
+from apps.landing.desk import words
+from apps.landing.desk.act_page import ActPages
+from apps.landing.desk.forms import ActForm, ReasonForm
+from apps.landing.desk.meters import as_listed
+from apps.landing.desk.typed import keeps_typed
+from apps.meters.models import Meter
+from apps.meters.post import ValkeyPost
+
+
+class RefundForm(ReasonForm):
+    amount_yuan = forms.DecimalField(
+        label=gettext_lazy("Amount, yuan"),
+        min_value=Decimal("0.01"),
+        max_digits=12,
+        decimal_places=2,
+        localize=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+        error_messages={
+            "invalid": gettext_lazy("The amount is a number, like 50.00."),
+            "min_value": gettext_lazy("The amount must be more than 0 yuan."),
+            "max_decimal_places": gettext_lazy("The amount has at most two decimals, like 50.00."),
+        },
+    )
+    field_order = ("amount_yuan", "reason")
+
+
+class ByHandForm(ActForm):
+    note = forms.CharField(
+        label=gettext_lazy("How you gave it back"),
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy("Cash, or a transfer: when, and to whom."),
+    )
+
+
+class RefundPages(ActPages):
+    """The acts that give a payment back, below the payment's own page."""
+
+    def act_views(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "refund": self.refund_view,
+            "refund-again": self.refund_again_view,
+            "refund-by-hand": self.refund_by_hand_view,
+        }
+
+    def meter_of(self, thing: Any) -> Any:
+        if not hasattr(thing, "shown_meter"):
+            meters = as_listed(Meter.objects.all(), timezone.now())
+            thing.shown_meter = meters.get(pk=thing.order.meter_id)
+        return thing.shown_meter
+
+    def refund_context(self, request: Any, payment: Payment) -> dict[str, Any]:
+        """Return what the payment's page says of giving it back."""
+        found, now = refundable_of(payment), timezone.now()
+        rows = Refund.objects.filter(payment=payment).select_related("made_by").order_by("id")
+        may = self._may(request, Act.ARRANGE) and self.admin_site.name == "admin"
+        is_review = any(row.state == RefundState.REVIEW for row in rows)
+        return {
+            "refund_words": possible_words(found),
+            "refund_figures": _figures(found),
+            "refunds": [_shown(row, payment, now) for row in rows],
+            "refund_url": self.address("refund", payment) if may and found.possible in CAN_BE_ASKED else "",
+            "refund_again_url": self.address("refund_again", payment) if may and is_review else "",
+            "refund_by_hand_url": self.address("refund_by_hand", payment) if may and is_review else "",
+        }
+
+    @keeps_typed
+    def refund_view(self, request: Any, object_id: str) -> HttpResponse:
+        payment = self._payment(request, object_id)
+        if isinstance(payment, HttpResponse):
+            return payment
+        found = refundable_of(payment)
+        if found.possible not in CAN_BE_ASKED and request.method != "POST":
+            self.message_user(request, possible_words(found), messages.WARNING)
+            return redirect(self.address("change", payment))
+
+        def act(form: ActForm) -> str:
+            refund = ask_refund(
+                post=ValkeyPost(),
+                payment_id=payment.pk,
+                amount_yuan=form.cleaned_data["amount_yuan"],
+                reason=form.cleaned_data["reason"],
+                by_id=request.user.pk,
+                now=timezone.now(),
+            )
+            return state_words(refund, payment)[0].text
+
+        return self.do_act(
+            request,
+            payment,
+            RefundForm,
+            act,
+            title=_("Give money back"),
+            button=_("Give it back"),
+            explains=possible_words(found),
+            is_grave=True,
+            initial={"amount_yuan": f"{found.can_go_yuan:.2f}"},
+        )
+
+    @keeps_typed
+    def refund_by_hand_view(self, request: Any, object_id: str) -> HttpResponse:
+        payment = self._payment(request, object_id)
+        if isinstance(payment, HttpResponse):
+            return payment
+        refund = _in_review(payment)
+        if refund is None:
+            self.message_user(request, _("No refund of this payment waits for a person."), messages.WARNING)
+            return redirect(self.address("change", payment))
+
+        def act(form: ActForm) -> None:
+            note_given_by_hand(
+                refund_id=refund.pk,
+                note=form.cleaned_data["note"],
+                by_id=request.user.pk,
+                now=timezone.now(),
+            )
+
+        return self.do_act(
+            request,
+            payment,
+            ByHandForm,
+            act,
+            title=_("Given back by hand"),
+            button=_("I gave %(amount)s back") % {"amount": words.money(refund.amount_yuan)},
+            explains=_(
+                "First see on the platform's own pages that this refund did not go through. "
+                "Then write down how you gave the money back; the platform is not asked again."
+            ),
+            is_grave=True,
+        )
+
+    def refund_again_view(self, request: Any, object_id: str) -> HttpResponse:
+        """Ask the platform again; the button stands on the payment's page."""
+        payment = self._payment(request, object_id)
+        if isinstance(payment, HttpResponse):
+            return payment
+        refund = _in_review(payment)
+        if request.method == "POST" and refund is not None:
+            try:
+                retry_refund(refund_id=refund.pk, by_id=request.user.pk, now=timezone.now())
+            except Refused as refusal:
+                self.message_user(request, str(refusal.detail), messages.ERROR)
+            else:
+                said = _(
+                    "The platform is asked again, under the same number: the money can go back only once."
+                )
+                self.message_user(request, said, messages.SUCCESS)
+        return redirect(self.address("change", payment))
+
+    def _payment(self, request: Any, object_id: str) -> Any:
+        if self.admin_site.name != "admin":
+            raise PermissionDenied
+        return self.find(request, object_id, Act.ARRANGE)
+
+
+def _in_review(payment: Payment) -> Refund | None:
+    refund: Refund | None = Refund.objects.filter(payment=payment, state=RefundState.REVIEW).first()
+    return refund
+
+
+def possible_words(found: Refundable) -> str:
+    """Say what giving this payment back comes to now, and what to do."""
+    return {
+        Possible.NOW: _("No meter has energy for this money. All of it or a part can go back now."),
+        Possible.NOW_AND_REST_RECHARGED: _(
+            "The energy has not left for the meter, so all of it or a part can go back now. "
+            "Of a part, the rest still goes into the meter as energy."
+        ),
+        Possible.AFTER_THE_METER: _(
+            "The energy has left for the meter, and only the meter can say whether it took it. "
+            "You can ask now: if it did not, the money goes back by itself; if it did, nothing does."
+        ),
+        Possible.UNDER_WAY: _("A refund is under way. Wait for its end before you give another part back."),
+        Possible.IN_THE_METER: _(
+            "The energy is in the meter and cannot be taken out again, so nothing can go back. "
+            "What is too little for a step of energy is carried on, and handed back when the lease ends."
+        ),
+        Possible.NOTHING_LEFT: _("All of it has gone back."),
+        Possible.NOT_PAID: _("This payment was never paid, so there is nothing to give back."),
+        Possible.NOT_PROVED: _(
+            "The platform has not proved that this money is in your account, so it cannot be given back from here. "
+            "Look for it on the platform's own pages, by the payment's number."
+        ),
+    }[found.possible]
+
+
+def state_words(refund: Refund, payment: Payment) -> tuple[words.Said, str]:
+    """Return how far a refund is, and what follows or what to do."""
+    platform = words.channel(payment.channel)
+    by_hand = refund.way == RefundWay.HAND
+    said = {
+        RefundState.WAITING: (
+            words.Said(_("waits for the meter"), "warn"),
+            _("It goes by itself once the meter has proved that it did not take the energy."),
+        ),
+        RefundState.CREATED: (words.Said(_("asked of %(who)s") % {"who": platform}, "idle"), ""),
+        RefundState.PROCESSING: (
+            words.Said(_("on its way"), "idle"),
+            _("%(who)s is bringing it back; that may take days with a bank card.") % {"who": platform},
+        ),
+        RefundState.DONE: (words.Said(_("given back by hand") if by_hand else _("gone back"), "good"), ""),
+        RefundState.CLOSED: (words.Said(_("given up, no money moved"), "idle"), review_words(refund)),
+        RefundState.REVIEW: (words.Said(_("needs you"), "bad"), review_words(refund)),
+    }
+    return said[RefundState(refund.state)]
+
+
+def review_words(refund: Refund) -> str:
+    """Why a refund came to no end of its own, and what to do."""
+    reason = refund.review_reason
+    if reason.startswith("ABNORMAL"):
+        return _(
+            "The payer's bank card takes no money any more. Try again, or settle it with the payer and write it down."
+        )
+    if reason.startswith("the platform refused it: "):
+        code = reason.rpartition(" ")[2]
+        if "BALANCE" in code or code in ("NOT_ENOUGH", "NOTENOUGH"):
+            return _("There is too little money in your merchant account. Fill it up and try again.")
+        return _("The platform refused it (%(code)s). Try again, or give it back by hand.") % {"code": code}
+    known = {
+        "the meter proved that it has the energy; nothing goes back": _(
+            "The meter proved that it has the energy; nothing goes back."
+        ),
+        "the platform gave this refund up; no money moved": _("The platform gave it up; you may ask anew."),
+    }
+    return known.get(reason, reason)
+
+
+def _figures(found: Refundable) -> list[tuple[str, str]]:
+    lines = [(_("Arrived"), words.money(found.arrived_yuan)), (_("Gone back"), words.money(found.gone_yuan))]
+    if found.on_its_way_yuan:
+        lines.append((_("On its way back"), words.money(found.on_its_way_yuan)))
+    return [*lines, (_("Can go back now"), words.money(found.can_go_yuan))]
+
+
+def _shown(row: Refund, payment: Payment, now: Any) -> dict[str, Any]:
+    said, more = state_words(row, payment)
+    reason = _("the order was paid twice") if row.reason == "the order was paid twice" else row.reason
+    return {
+        "amount": words.money(row.amount_yuan),
+        "said": said,
+        "more": more,
+        "reason": reason,
+        "number": row.out_refund_no,
+        "by": row.made_by or _("the system"),
+        "asked": words.moment(row.created_at, now),
+        "done": words.moment(row.done_at, now) if row.done_at else "",
+    }

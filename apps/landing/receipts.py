@@ -78,7 +78,7 @@ def receipt_lines(receipt: Receipt) -> list[Line]:
         lines.append(Line(_("Remainder of earlier recharges"), _yuan6(receipt.carried_in_yuan)))
     lines.append(Line(_("Remainder for the next recharge"), _yuan6(receipt.carried_out_yuan)))
     for refund in receipt.refunds:
-        when = moment(receipt, refund.done_at) if refund.done_at else _("on its way")
+        when = moment(receipt, refund.done_at) if refund.done_at else _("on its way back")
         lines.append(Line(_("Gone back to you"), f"{refund.amount_yuan:.2f} {_('yuan')} · {when}"))
     return lines
 

@@ -219,7 +219,7 @@ def state_words(refund: Refund, payment: Payment) -> tuple[words.Said, str]:
         ),
         RefundState.CREATED: (words.Said(_("asked of %(who)s") % {"who": platform}, "idle"), ""),
         RefundState.PROCESSING: (
-            words.Said(_("on its way"), "idle"),
+            words.Said(_("on its way back"), "idle"),
             _("%(who)s is bringing it back; that may take days with a bank card.") % {"who": platform},
         ),
         RefundState.DONE: (words.Said(_("given back by hand") if by_hand else _("gone back"), "good"), ""),

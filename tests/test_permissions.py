@@ -123,11 +123,22 @@ def _furnish(house: House, mark: str) -> dict[str, str]:
             review_reason=f"Review {mark}",
             created_at=now,
         )
+        paid_order = Order.objects.create(
+            no=f"{no}P",
+            meter=meter,
+            lease=house.lease,
+            channel="wechat",
+            amount_yuan=Decimal("50.00"),
+            price_yuan_per_kwh=Decimal("0.6500"),
+            quoted_energy_kwh=Decimal("76.92"),
+            created_at=now,
+            expires_at=now,
+        )
         paid = Payment.objects.create(
-            order=order,
+            order=paid_order,
             account=account,
             channel="wechat",
-            out_trade_no=f"{no}02",
+            out_trade_no=f"{no}P01",
             transaction_id=f"T{mark}",
             amount_yuan=Decimal("50.00"),
             state="PAID",
@@ -136,7 +147,7 @@ def _furnish(house: House, mark: str) -> dict[str, str]:
         )
         refund = Refund.objects.create(
             payment=paid,
-            out_refund_no=f"{no}02F01",
+            out_refund_no=f"{no}P01F01",
             amount_yuan=Decimal("50.00"),
             reason=f"Refund {mark}",
             created_at=now,

@@ -9,6 +9,7 @@ from apps.accounts.doors import Found
 from apps.common.scoping import landlord_scope
 from apps.income.models import Order, Payment, Recharge, Refund
 from apps.income.services.cancelling import AlreadyPaid
+from apps.income.services.freezes import resolve
 from apps.income.services.payments import Applied
 from apps.income.services.refund_asking import EnergyDelivered, hear_of_credit
 from apps.income.services.switching import switch_channel
@@ -17,7 +18,7 @@ from apps.income.sweeping import sweep
 from apps.meters import deciding as d
 from apps.meters.models import Command, Gateway, Letter, Meter, Presence
 from apps.meters.services.delivery import take_turn
-from apps.meters.states import CommandState
+from apps.meters.states import CommandKind, CommandState, Way
 from apps.meters.store import PostgresStore
 from tests.income.scene import NobodysPost, Scene, in_threads, scene_of
 from tests.people import Street
@@ -93,6 +94,43 @@ def test_f36_the_meters_word_heard_by_many_at_once_frees_the_money_once(scene: S
 
     assert sorted(in_threads(4, hear)) == [False, False, False, True]
     assert scene.books() == []
+
+
+def test_f36_a_freeze_that_ends_with_another_purchase_under_the_number_lets_the_waiting_refund_go(
+    scene: Scene,
+) -> None:
+    """Otherwise the energy would wait in a new credit, and the payer had both."""
+    payment = scene.paid(Channel.ALIPAY)
+    before = {"number": 1, "frames": ["68"], "purchased_before_kwh": Decimal("0.00")}
+    scene.command(payment, state=CommandState.UNKNOWN, **before)
+    refund = scene.refund(payment)
+    with landlord_scope(scene.house.landlord.pk):
+        Meter.objects.filter(pk=scene.house.meter.pk).update(frozen="CONTRADICTION", frozen_at=scene.now)
+        Command.objects.create(
+            meter=scene.house.meter,
+            kind=CommandKind.PROBE,
+            state=CommandState.DONE,
+            created_at=scene.now,
+            next_at=scene.now,
+            final_at=scene.now,
+            device_epoch=scene.house.meter.device_epoch,
+            result={"count": "1", "purchased_kwh": "10.00", "last_purchase_kwh": "10.00"},
+        )
+        done = resolve(
+            post=NobodysPost(),
+            meter_id=scene.house.meter.pk,
+            way=Way.ADOPT,
+            reason="a card was used",
+            by_id=scene.house.owner.pk,
+            who="",
+            now=scene.later(1),
+        )
+    assert done.requeued is None
+    sweep(scene.later(1))
+    sweep(scene.later(1))
+    assert scene.seen(refund).state == RefundState.DONE
+    assert scene.recharge(payment).state == RechargeState.CANCELLED
+    assert scene.gone_back(payment) == "50.00"
 
 
 def test_f36_energy_that_is_in_the_meter_is_not_given_back(scene: Scene) -> None:

@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts import audit
 from apps.common.errors import Conflict, Words
 from apps.income import postings
-from apps.income.models import Recharge
+from apps.income.models import Recharge, Refund
 from apps.income.services.ledger import book
-from apps.income.states import RechargeKind, RechargeState
+from apps.income.states import RechargeKind, RechargeState, RefundState
 from apps.meters import deciding as d
 from apps.meters.deciding.ways_out import Plan, WhyNot, plan
 from apps.meters.models import Command, CommandEvent, Meter
@@ -164,7 +164,8 @@ def resolve(
 
     Locks the meter. A second run finds it thawed and is refused (NOT_FROZEN) with nothing written. A credit the
     meter never took and never can is REJECTED, and its recharge waits in a new credit, which may still be given
-    back. An imported purchase is a recharge without money, so that the ledger is the meter's again.
+    back; but where a refund has waited for this proof, it goes by itself. An imported purchase is a recharge without
+    money, so that the ledger is the meter's again.
 
     :param who: the person, where she has no login here (`by_id` None).
     :raises ReasonMissing, WayClosed: and nothing was written.
@@ -211,7 +212,7 @@ def resolve(
 
 def _requeue(meter: Meter, command_id: UUID, now: datetime) -> Command | None:
     recharge = Recharge.objects.filter(command_id=command_id, state=RechargeState.OPEN).first()
-    if recharge is None:
+    if recharge is None or _is_wanted_back(recharge):
         return None
     fresh = commands.ask_credit(
         meter=meter, energy_kwh=recharge.energy_kwh, by_id=None, reason=recharge.reason, now=now
@@ -219,6 +220,12 @@ def _requeue(meter: Meter, command_id: UUID, now: datetime) -> Command | None:
     rows = Recharge.objects.filter(pk=recharge.pk, command_id=command_id, state=RechargeState.OPEN)
     rows.update(command=fresh)
     return fresh
+
+
+def _is_wanted_back(recharge: Recharge) -> bool:
+    """A refund waits for just this proof: the money goes back, and no energy for it."""
+    waiting = Refund.objects.filter(payment_id=recharge.payment_id, state=RefundState.WAITING)
+    return recharge.payment_id is not None and waiting.exists()
 
 
 def _import(meter: Meter, energy_kwh: Decimal, reason: str, probe: Command, now: datetime) -> Recharge:

@@ -142,10 +142,11 @@ def _take_energy_back(post: Post, recharge: Recharge, keep_yuan: Decimal, now: d
         post=post, meter_id=recharge.meter_id, command_id=recharge.command_id, now=now
     )
     if not taken:
-        recharge.command.refresh_from_db()
-        if recharge.command.state == CommandState.DONE:
-            raise EnergyDelivered()
-        return False
+        # The meter's row was waited for: its freeze may have been resolved meanwhile, or the credit proved.
+        seen = Recharge.objects.select_related("command").get(pk=recharge.pk)
+        ended = seen.command.state in NOT_IN_THE_METER or seen.command.state == CommandState.DONE
+        is_another = seen.command_id != recharge.command_id
+        return _take_energy_back(post, seen, keep_yuan, now) if ended or is_another else False
     take_back(recharge=recharge, source=owed, now=now)
     if keep_yuan > 0:
         recharge_the_rest(recharge=recharge, keep_yuan=keep_yuan, source=owed, now=now)

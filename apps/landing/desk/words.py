@@ -228,7 +228,6 @@ _NOTES = (
     gettext_noop("the purchase count could not be read"),
     gettext_noop("not in the meter; the same bytes again"),
     gettext_noop("the meter's purchase record contradicts ours"),
-    gettext_noop("its number holds another purchase"),
     gettext_noop("the meter said yes; its read-back is missing"),
     gettext_noop("said yes, but does not show it yet"),
     gettext_noop("the meter does not show it; sending it again"),
@@ -246,7 +245,6 @@ _NOTES = (
 # Ends that say more than that the meter did it, or refused it.
 _HAD_IT = ("the account was open already",)
 _SAYS_WHY = (
-    "its number holds another purchase",
     "refused: the meter keeps its power on until it is released",
     "it did not happen, and nothing is sent again by itself",
 )

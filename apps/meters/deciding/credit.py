@@ -3,8 +3,7 @@
     count UNKNOWN ─► ask for it ─► KNOWN c ─► number n = c + 1, store the bytes, send them, read back
     read-back:  count = n with our energy    the credit is in the meter: DONE
                 count = n − 1, sum unchanged it is not: the same bytes again
-                anything else                FROZEN, with the evidence, for a person; REJECTED besides, where the
-                                             meter shows another purchase under our number: it never takes ours now
+                anything else                FROZEN, with the evidence, for a person
 
 "Duplicate" alone proves nothing: it may speak of another purchase with our number.
 
@@ -208,28 +207,10 @@ def _not_taken(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:
     )
 
 
-def holds_another_purchase(command: OpenCommand, evidence: Evidence) -> bool:
-    """Say whether the meter shows a purchase of another energy under this credit's number, and its sum agrees.
-
-    A count above ours proves nothing of our number, nor does one below: its bytes may still be taken.
-    """
-    last_kwh, before_kwh = evidence.last_purchase_kwh, command.purchased_before_kwh
-    if command.kind != CommandKind.CREDIT or last_kwh is None or before_kwh is None:
-        return False
-    is_another = evidence.count == command.number and last_kwh != command.energy_kwh
-    return is_another and evidence.purchased_kwh == before_kwh + last_kwh
-
-
 def _unexplained(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:
-    if holds_another_purchase(command, evidence):
-        turn.step(command, CommandState.REJECTED, "its number holds another purchase", facts=evidence.facts())
-    else:
-        turn.step(
-            command,
-            CommandState.UNKNOWN,
-            "the meter's purchase record contradicts ours",
-            facts=evidence.facts(),
-        )
+    turn.step(
+        command, CommandState.UNKNOWN, "the meter's purchase record contradicts ours", facts=evidence.facts()
+    )
     turn.freeze(
         Frozen.CONTRADICTION,
         number=command.number,

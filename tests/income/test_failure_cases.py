@@ -28,6 +28,9 @@ FAULTS = {
     "alipay: the gateway's messages": "test_alipays_notifies_verify_or_fail_as_in_its_own_sdk",
 }
 
+# WeChat Pay's API v2, of which nothing is spoken here: no payment, no refund, no notify.
+OF_API_V2 = {"wechat_v2_sign", "aes_256_ecb_pkcs7_encrypt"}
+
 
 def _tests() -> set[str]:
     names: set[str] = set()
@@ -71,5 +74,5 @@ def test_every_kind_of_published_example_is_used_by_a_test() -> None:
     kinds = {one["kind"] for one in book["vectors"]}
     unused = {kind for kind in kinds if f'"{kind}"' not in said}
     by_name = {one["kind"] for one in book["vectors"] if f'"{one["id"]}"' in said}
-    assert unused - by_name == set()
+    assert unused - by_name == OF_API_V2
     assert all(one["source"] for one in book["vectors"])

@@ -69,7 +69,7 @@ def test_every_kind_of_published_example_is_used_by_a_test() -> None:
     said = "".join(
         path.read_text("utf-8")
         for path in TESTS.rglob("test_*.py")
-        if "payments.json" in path.read_text("utf-8")
+        if path != Path(__file__) and "payments.json" in path.read_text("utf-8")
     )
     kinds = {one["kind"] for one in book["vectors"]}
     unused = {kind for kind in kinds if f'"{kind}"' not in said}

@@ -341,6 +341,7 @@ LANDLORDS_DESK = [
         "GET",
         "admin/income/billday/<path:object_id>/settle/<uuid:difference_id>/",
         "302 302 302 302 403 302 302 302",
+    ),
     # Nothing of a payment that was never paid can go back: its page says so.
     *(
         _route("GET", f"admin/income/payment/<path:object_id>/{act}/", "302 302 302 302 403 302 302 302")

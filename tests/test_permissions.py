@@ -25,8 +25,7 @@ from apps.alerts.models import Alert
 from apps.common.ids import uuid7
 from apps.common.scoping import ScopedModel, landlord_scope
 from apps.common.walls import owned_models
-from apps.income.models import BillDay, CollectionAccount, Difference, Order, Payment, Settlement
-from apps.income.models import CollectionAccount, Order, Payment, Refund, Settlement
+from apps.income.models import BillDay, CollectionAccount, Difference, Order, Payment, Refund, Settlement
 from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind
 from apps.meters.models import Command, Gateway, Letter, Meter, Presence, Room, Site

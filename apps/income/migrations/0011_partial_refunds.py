@@ -11,7 +11,7 @@ import apps.income.states
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0005_doors_of_phone_sessions"),
-        ("income", "0009_daily_proof"),
+        ("income", "0010_daily_bills"),
         ("meters", "0010_rarer_commands"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -38,7 +38,7 @@ from apps.income.services.fees import set_fee
 from apps.income.services.ledger import balance
 from apps.income.services.payments import Applied, apply_payment_result
 from apps.income.services.refunds import apply_refund_result
-from apps.income.states import HOLDS_MONEY, PaymentState, RechargeState, RefundState
+from apps.income.states import HOLDS_MONEY, PaymentState, RechargeState, RefundState, RefundWay
 from apps.meters.models import Command, Meter
 from apps.meters.services.commands import ReasonMissing
 from apps.meters.states import CREDIT_KINDS, OPEN, CommandState
@@ -179,7 +179,8 @@ def _refunds(account: CollectionAccount, bill: BillDay, told: Bill) -> list[Refu
     since, until = _bounds(told.day)
     numbers = {line.out_refund_no for line in told.lines if line.out_refund_no}
     rows = Refund.objects.filter(
-        Q(out_refund_no__in=numbers) | Q(state=RefundState.DONE, done_at__gte=since, done_at__lt=until),
+        Q(out_refund_no__in=numbers)
+        | Q(state=RefundState.DONE, way=RefundWay.CHANNEL, done_at__gte=since, done_at__lt=until),
         payment__in=Payment.objects.filter(_of_merchant(account)).values("pk"),
     ).select_related("payment")
     earlier = _of_merchant_by_bill(account).exclude(pk=bill.pk).filter(state=BillDay.State.TAKEN)

@@ -434,4 +434,5 @@ def test_f43_sharing_is_no_way_to_be_paid_and_says_which_ways_there_are(
     body = {"channel": "wechat", "strategy": "S4", "credentials": {"mchid": "1"}, "password": PASSWORD}
     answer = Caller(scene.house.owner).post("collection-accounts", body)
     assert (answer.status, set(answer.body["fields"])) == (400, {"strategy"})
-    assert "never shared" in str(answer.body["fields"]["strategy"])
+    assert "S1" in str(answer.body["fields"]["strategy"])
+    assert "S4" not in str(answer.body["fields"]["strategy"])

@@ -7,7 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from apps.accounts.models import User
 from apps.common.errors import Refused
@@ -42,6 +42,10 @@ class Command(BaseCommand):
             one.add_argument("--as", dest="username", default="", help="your login here, for the audit")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        with translation.override("en"):
+            self._do(options)
+
+    def _do(self, options: dict[str, Any]) -> None:
         if options["act"] == "list":
             return self._list()
         meter = _meter(options["serial"])

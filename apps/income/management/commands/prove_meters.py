@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from apps.common.scoping import everything
 from apps.income.models import ProofFinding
@@ -21,6 +21,10 @@ class Command(BaseCommand):
         parser.add_argument("--wait", type=int, default=60, help="seconds to wait for the meters' answers")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        with translation.override("en"):
+            self._prove(options)
+
+    def _prove(self, options: dict[str, Any]) -> None:
         run = proving.open_run(by_hand=True, now=timezone.now())
         asked = proving.ask_all(run=run, now=run.started_at)
         self.stdout.write(f"{asked} meters asked.")

@@ -222,7 +222,10 @@ def state_words(refund: Refund, payment: Payment) -> tuple[words.Said, str]:
             words.Said(_("on its way back"), "idle"),
             _("%(who)s is bringing it back; that may take days with a bank card.") % {"who": platform},
         ),
-        RefundState.DONE: (words.Said(_("given back by hand") if by_hand else _("gone back"), "good"), ""),
+        RefundState.DONE: (
+            words.Said(_("given back by hand") if by_hand else _("has gone back"), "good"),
+            "",
+        ),
         RefundState.CLOSED: (words.Said(_("given up, no money moved"), "idle"), review_words(refund)),
         RefundState.REVIEW: (words.Said(_("needs you"), "bad"), review_words(refund)),
     }

@@ -38,7 +38,7 @@ def test_a_refund_of_energy_that_has_left_is_taken_and_says_that_it_waits(
     answer = owner.post(path, {"reason": "x"}, key="k2")
     assert (answer.status, answer.body["state"]) == (202, "WAITING")
     order = Caller().get(f"orders/{payment.out_trade_no[:-2]}").body
-    assert (order["state"], "landlord wants to give" in order["detail"]) == ("delivering", True)
+    assert (order["state"], "房东要退回这笔钱" in order["detail"]) == ("delivering", True)
 
 
 def test_a_part_goes_back_the_next_waits_its_turn_and_the_renter_reads_how_much(

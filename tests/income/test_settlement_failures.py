@@ -18,7 +18,7 @@ from apps.income.postings import Asset
 from apps.income.selectors import accounts_to_look_at, income_of
 from apps.income.services import accounts, channels
 from apps.income.services.ledger import balance
-from apps.income.services.refunds import retry_refund
+from apps.income.services.refund_reviews import retry_refund
 from apps.income.services.settlement import begin_settlement, send_settlement
 from apps.income.states import Channel, CheckState, RechargeState, RefundState, SettlementState
 from apps.income.strategies import Strategy, capabilities, fee_of, to_transfer

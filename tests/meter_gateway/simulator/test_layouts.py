@@ -69,7 +69,9 @@ def test_every_model_takes_a_credit_in_its_layout_and_can_prove_it(profile: Prof
 
 
 @pytest.mark.parametrize(
-    ("profile", "times"), [(PROFILE, 1), (ORDERED, 1), (WRITTEN, 2)], ids=lambda value: str(value)
+    ("profile", "times"),
+    [(PROFILE, 1), (ORDERED, 1), (WRITTEN, 2)],
+    ids=lambda value: getattr(value, "name", value),
 )
 def test_the_same_credit_twice_counts_as_the_layout_can_tell(profile: Profile, times: int) -> None:
     meter, port = bench(profile)

@@ -84,6 +84,23 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "duplicate-is-done",
+        "«repeated recharge» is proof enough that ours is in the meter",
+        (
+            (
+                CREDIT,
+                "    verdict = judge(command, evidence)\n",
+                '    repeated = "repeated_recharge" in evidence.refusal\n'
+                "    verdict = Verdict.APPLIED if repeated else judge(command, evidence)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "reset-after-recharge",
+        "a reset that waited takes away what a recharge has brought meanwhile",
+        ((CREDIT, "    _retire_resets(turn)\n", ""),),
+    ),
+    Mutant(
         "refund-after-timeouts",
         "three letters without an answer end the credit, and the money goes back",
         (

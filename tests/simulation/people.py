@@ -125,9 +125,9 @@ class People:
         self._trace("settled", order.serial, f"{order.transaction} {order.state}")
         self.on_settled(order)
 
-    def books(self) -> list[str]:
-        """What is wrong with the books: there are none here."""
-        return []
+    def books(self) -> list[str] | None:
+        """What is wrong with the books; None here, where there are none."""
+        return None
 
     def unsettled(self) -> list[UUID]:
         ended = self._office.store.ended

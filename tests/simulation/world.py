@@ -144,7 +144,9 @@ class World:
             frozen = self.office.frozen()
             states = {serial: self.office.state(serial) for serial in self.devices}
             self.checker.at_rest(states, self.people.wishes)
-            self.checker.books(self.people.books())
+            books = self.people.books()
+            if books is not None:
+                self.checker.books(books)
             for _ in range(self.checker.replay(self.time.utc() + WEEK)):
                 self.faults.count(Fault.PHONE_KEEPS)
         except (Violation, AssertionError) as found:

@@ -61,6 +61,7 @@ ERROR_CODES: dict[str, int] = {
     "conflict": 409,
     "credits_frozen": 409,
     "energy_delivered": 409,
+    "energy_on_its_way": 409,
     "in_review": 409,
     "last_owner": 409,
     "lease_missing": 409,

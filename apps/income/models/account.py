@@ -133,7 +133,7 @@ class CollectionAccount(ScopedModel):
 
     @property
     def masked_payee_name(self) -> str:
-        """The family name and nothing more: 张*."""
+        """The family name and nothing more: one character, then asterisks."""
         name = self.payee_name()
         return f"{name[0]}{'*' * (len(name) - 1)}" if name else ""
 

@@ -94,6 +94,10 @@ def _kept(channel: str, credentials: str, base_url: str | None) -> Transfers:
     return AlipayTransfers(AlipayGateway(json.loads(credentials), base_url=base_url))
 
 
+# What the payee's wallet shows beside the amount: that it settles electricity. Both platforms speak Chinese alone.
+REMARK = "电费结算"
+
+
 class WeChatTransfers:
     """Transfer bills that the payee confirms within 24 hours (documentation: 发起转账, partner/4015469096)."""
 

@@ -21,7 +21,14 @@ from apps.common.scoping import landlord_scope
 from apps.income import postings
 from apps.income.models import CollectionAccount, Payment, Refund, Settlement
 from apps.income.platforms import base as platforms
-from apps.income.platforms.transfers import WHY, TransferRequest, TransferResult, Transfers, transfers_for
+from apps.income.platforms.transfers import (
+    REMARK,
+    WHY,
+    TransferRequest,
+    TransferResult,
+    Transfers,
+    transfers_for,
+)
 from apps.income.services import channels
 from apps.income.services.ledger import balance, book
 from apps.income.states import TRANSFER_UNDER_WAY, CheckState, SettlementState
@@ -119,7 +126,7 @@ def send_settlement(*, landlord_id: UUID, settlement_id: UUID, now: datetime) ->
             amount_yuan=settlement.amount_yuan,
             payee_id=str(account.credentials()["payee_id"]),
             payee_name=account.payee_name(),
-            remark="电费结算",
+            remark=REMARK,
             notify_url=channels.notify_url(account),
         )
         sender = _sender(account)

@@ -12,6 +12,7 @@ from apps.income.models import ProofFinding, ProofRun
 from apps.landing.desk import charts, words
 
 RUNS = 30
+BY_HAND = "manage.py prove_meters"
 # A night without a proof is worth a look.
 LATE = timedelta(hours=26)
 
@@ -46,6 +47,7 @@ class Proofs:
     findings: tuple[Finding, ...]
     found_when: str
     chart: charts.Chart
+    by_hand: str = BY_HAND
 
 
 def proofs(now: datetime) -> Proofs:

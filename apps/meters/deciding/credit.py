@@ -208,6 +208,17 @@ def _not_taken(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:
 
 
 def _unexplained(turn: Turn, command: OpenCommand, evidence: Evidence) -> None:
+    if not turn.state.differs:
+        # A link that doubles answers can pair an old count with a new sum; the meter itself says so twice.
+        turn.note_shown(evidence, differs=True)
+        turn.step(
+            command,
+            CommandState.UNKNOWN,
+            "the meter's purchase record contradicts ours; asking once more",
+            facts=evidence.facts(),
+            retry_in_s=0,
+        )
+        return
     turn.step(
         command, CommandState.UNKNOWN, "the meter's purchase record contradicts ours", facts=evidence.facts()
     )

@@ -158,7 +158,8 @@ class LearnCount:
 class NoteShown:
     """What a read showed of count and cumulative purchased energy, whatever was proved before.
 
-    `differs` says that it is not what was proved; None while a numbered credit is open, whose own proof follows.
+    `differs` says that it is not what was proved, or that a credit's read-back contradicts itself for the first
+    time; None while a numbered credit is open, whose own proof follows.
     """
 
     count: int

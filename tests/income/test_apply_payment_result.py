@@ -1,8 +1,6 @@
 """One way in: whatever says that a payment arrived, the energy is credited once and the books hold."""
 
 import threading
-from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,82 +10,22 @@ from django.db import connection
 from apps.common.scoping import landlord_scope
 from apps.income import postings
 from apps.income.check_books import check_books
-from apps.income.models import CollectionAccount, Entry, Order, Payment, Posting, Recharge
-from apps.income.platforms.base import PlatformResult
+from apps.income.models import Entry, Posting, Recharge
 from apps.income.postings import Asset
-from apps.income.services.channels import open_account
 from apps.income.services.ledger import balance
-from apps.income.services.orders import quote_for
-from apps.income.services.payments import Applied, apply_payment_result
+from apps.income.services.payments import Applied
 from apps.income.services.recharges import recharge_by_member, settle
-from apps.income.states import Channel, PaymentState, RechargeKind, RechargeState
+from apps.income.states import PaymentState, RechargeKind, RechargeState
 from apps.meters.models import Command, Meter
 from apps.meters.states import CommandState
-from tests.people import NOON, House, Street
-
-SOON = NOON + timedelta(seconds=8)
-
-
-def _account(house: House) -> CollectionAccount:
-    found = CollectionAccount.objects.filter(is_active=True).first()
-    return found or open_account(
-        channel=Channel.WECHAT,
-        merchant_id=f"16000000{house.meter.serial[-4:]}",
-        credentials={"mchid": "1"},
-        by_id=house.owner.pk,
-        now=NOON,
-    )
-
-
-def _payment(house: House, no: str, amount: str = "50.00") -> Payment:
-    account = _account(house)
-    order = Order.objects.create(
-        no=no,
-        meter=house.meter,
-        lease=house.lease,
-        channel=Channel.WECHAT,
-        amount_yuan=Decimal(amount),
-        price_yuan_per_kwh=Decimal("0.6500"),
-        quoted_energy_kwh=quote_for(house.meter, Decimal(amount), NOON).energy_kwh,
-        created_at=NOON,
-        expires_at=NOON + timedelta(minutes=30),
-    )
-    return Payment.objects.create(
-        order=order,
-        account=account,
-        channel=Channel.WECHAT,
-        out_trade_no=f"{no}01",
-        amount_yuan=Decimal(amount),
-        state=PaymentState.PENDING,
-        created_at=NOON,
-    )
-
-
-def _result(payment: Payment, **changes: Any) -> PlatformResult:
-    paid = PlatformResult(
-        channel="wechat",
-        merchant_id=payment.account.merchant_id,
-        app_id="wx1",
-        out_trade_no=payment.out_trade_no,
-        transaction_id=f"42{payment.out_trade_no}",
-        state="PAID",
-        amount_yuan=payment.amount_yuan,
-        currency="CNY",
-        paid_at=SOON,
-        payer_id=None,
-        evidence={},
-    )
-    return replace(paid, **changes)
-
-
-def _apply(payment: Payment, **changes: Any) -> Applied:
-    return apply_payment_result(account=payment.account, result=_result(payment, **changes), now=SOON)
+from tests.income.told import SOON, tell, waiting_payment
+from tests.people import Street
 
 
 def test_a_paid_order_becomes_one_recharge_with_its_command_and_exact_books(street: Street) -> None:
     with landlord_scope(street.li.landlord.pk):
-        payment = _payment(street.li, "R1")
-        assert _apply(payment) is Applied.PAID
+        payment = waiting_payment(street.li, "R1")
+        assert tell(payment) is Applied.PAID
         recharge = Recharge.objects.get()
         assert recharge.energy_kwh == recharge.command.energy_kwh == Decimal("76.92")
         assert recharge.carried_out_yuan == Decimal("0.002000")
@@ -99,18 +37,18 @@ def test_a_paid_order_becomes_one_recharge_with_its_command_and_exact_books(stre
 
 def test_the_second_notification_changes_nothing(street: Street) -> None:
     with landlord_scope(street.li.landlord.pk):
-        payment = _payment(street.li, "R1")
-        _apply(payment)
+        payment = waiting_payment(street.li, "R1")
+        tell(payment)
         before = (Entry.objects.count(), Posting.objects.count(), Command.objects.count())
         for _again in range(15):
-            assert _apply(payment) is Applied.ALREADY_PAID
+            assert tell(payment) is Applied.ALREADY_PAID
         assert (Entry.objects.count(), Posting.objects.count(), Command.objects.count()) == before
 
 
 def test_twenty_notifications_at_once_credit_once(real_street: Street) -> None:
     landlord_id = real_street.li.landlord.pk
     with landlord_scope(landlord_id):
-        payment = _payment(real_street.li, "R1")
+        payment = waiting_payment(real_street.li, "R1")
     results: list[Applied] = []
     start = threading.Barrier(20)
 
@@ -118,7 +56,7 @@ def test_twenty_notifications_at_once_credit_once(real_street: Street) -> None:
         start.wait()
         try:
             with landlord_scope(landlord_id):
-                results.append(_apply(payment))
+                results.append(tell(payment))
         finally:
             connection.close()
 
@@ -147,8 +85,8 @@ def test_what_does_not_agree_with_the_order_goes_to_review_and_credits_nothing(
     street: Street, wrong: dict[str, Any]
 ) -> None:
     with landlord_scope(street.li.landlord.pk):
-        payment = _payment(street.li, "R1")
-        assert _apply(payment, **wrong) is Applied.REVIEW
+        payment = waiting_payment(street.li, "R1")
+        assert tell(payment, **wrong) is Applied.REVIEW
         payment.refresh_from_db()
         assert payment.state == PaymentState.REVIEW
         assert payment.review_reason
@@ -158,28 +96,28 @@ def test_what_does_not_agree_with_the_order_goes_to_review_and_credits_nothing(
 
 def test_money_that_arrives_after_closing_is_credited_all_the_same(street: Street) -> None:
     with landlord_scope(street.li.landlord.pk):
-        payment = _payment(street.li, "R1")
-        assert _apply(payment, state="CLOSED", transaction_id=None) is Applied.CLOSED
-        assert _apply(payment) is Applied.PAID
-        assert _apply(payment, state="CLOSED", transaction_id=None) is Applied.NOTHING
+        payment = waiting_payment(street.li, "R1")
+        assert tell(payment, state="CLOSED", transaction_id=None) is Applied.CLOSED
+        assert tell(payment) is Applied.PAID
+        assert tell(payment, state="CLOSED", transaction_id=None) is Applied.NOTHING
         payment.refresh_from_db()
         assert payment.state == PaymentState.PAID
 
 
 def test_one_platform_number_pays_one_order_even_of_two_landlords(street: Street) -> None:
     with landlord_scope(street.li.landlord.pk):
-        payment = _payment(street.li, "R1")
-        assert _apply(payment, transaction_id="4200001") is Applied.PAID
+        payment = waiting_payment(street.li, "R1")
+        assert tell(payment, transaction_id="4200001") is Applied.PAID
     with landlord_scope(street.wang.landlord.pk):
-        stolen = _payment(street.wang, "R2")
-        assert _apply(stolen, transaction_id="4200001") is Applied.REVIEW
+        stolen = waiting_payment(street.wang, "R2")
+        assert tell(stolen, transaction_id="4200001") is Applied.REVIEW
         assert not Recharge.objects.exists()
 
 
 def test_the_remainder_is_carried_to_the_next_recharge_of_the_same_lease(street: Street) -> None:
     with landlord_scope(street.li.landlord.pk):
         for number in range(1, 5):
-            _apply(_payment(street.li, f"R{number}", amount="10.00"))
+            tell(waiting_payment(street.li, f"R{number}", amount="10.00"))
         recharges = list(Recharge.objects.order_by("id"))
         assert [r.carried_in_yuan for r in recharges[1:]] == [r.carried_out_yuan for r in recharges[:-1]]
         paid = sum(r.amount_yuan for r in recharges)
@@ -190,7 +128,7 @@ def test_the_remainder_is_carried_to_the_next_recharge_of_the_same_lease(street:
 
 def test_energy_is_booked_when_the_command_is_done_and_only_once(street: Street) -> None:
     with landlord_scope(street.li.landlord.pk):
-        _apply(_payment(street.li, "R1"))
+        tell(waiting_payment(street.li, "R1"))
         command = Command.objects.get()
         assert settle(command_id=command.pk, now=SOON) is False
         Command.objects.update(state=CommandState.DONE)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from apps.income.models import Entry, Posting
 from apps.income.postings import Asset, Move
@@ -31,7 +31,8 @@ def book(*, reference: str, kind: str, moves: Iterable[Move], now: datetime) -> 
 
 def balance(asset: Asset, account: str) -> Decimal:
     """Return what came into `account` less what went out, six places."""
-    postings = Posting.objects.filter(asset=asset)
-    came = postings.filter(destination=account).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
-    went = postings.filter(source=account).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
-    return came - went
+    postings = Posting.objects.filter(Q(destination=account) | Q(source=account), asset=asset)
+    sums = postings.aggregate(
+        came=Sum("amount", filter=Q(destination=account)), went=Sum("amount", filter=Q(source=account))
+    )
+    return (sums["came"] or Decimal(0)) - (sums["went"] or Decimal(0))

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -10,12 +11,12 @@ from django.db.models import F
 
 from apps.accounts import doors
 from apps.common.scoping import landlord_scope
-from apps.income.models import CollectionAccount, Order, Payment
+from apps.income.models import CollectionAccount, Payment
 from apps.income.platforms import base as platforms
 from apps.income.services.accounts import note_seal
 from apps.income.services.channels import platform_of
 from apps.income.services.fees import keep_fee
-from apps.income.services.recharges import recharge_from_payment, why_undeliverable
+from apps.income.services.recharges import recharge_from_payment, where_it_goes
 from apps.income.services.refunds import PAID_TWICE, apply_refund_result, give_unused_back
 from apps.income.services.settlement import note_collected
 from apps.income.states import MAY_BECOME_PAID, UNDECIDED, PaymentState
@@ -44,15 +45,16 @@ def apply_payment_result(
 ) -> Applied:
     """Take in what a platform has proved about one order of this account; inside the landlord's scope.
 
-    Safe to run twice and in parallel: locks the payment, changes its state conditionally, and the platform's
+    Safe to run twice and in parallel: locks the payment and its order, changes states conditionally, and the platform's
     transaction id opens one door only. A result that does not agree with the order goes to REVIEW and credits
     nothing. PAID beats CLOSED. The second payment of one order buys nothing and is given back by itself, and so
     is one that arrives after its meter was removed or its lease ended: all the money, and no energy.
     """
     with transaction.atomic():
         payment = (
-            Payment.objects.select_for_update(of=("self",))
-            .select_related("order")
+            # Two payments of one order may arrive at once: the order's row decides which was first.
+            Payment.objects.select_for_update(of=("self", "order"))
+            .select_related("account", "order__lease")
             .filter(account=account, out_trade_no=result.out_trade_no)
             .first()
         )
@@ -87,21 +89,20 @@ def _paid(payment: Payment, result: platforms.PlatformResult, now: datetime) -> 
     key = f"{result.channel}:{result.transaction_id}"
     if not doors.hang(doors.Kind.PLATFORM_TRANSACTION, key, object_id=payment.pk):
         return _review(payment, "the platform's number belongs to another payment", result)
+    proved: dict[str, Any] = {
+        "state": PaymentState.PAID,
+        "transaction_id": result.transaction_id,
+        "paid_at": result.paid_at or now,
+        "evidence": result.evidence,
+        "poll_at": None,
+    }
     rows = Payment.objects.filter(pk=payment.pk, state__in=sorted(MAY_BECOME_PAID))
-    changed = rows.update(
-        state=PaymentState.PAID,
-        transaction_id=result.transaction_id,
-        paid_at=result.paid_at or now,
-        evidence=result.evidence,
-        poll_at=None,
-    )
-    if not changed:
+    if not rows.update(**proved):
         return Applied.NOTHING
-    payment.refresh_from_db()
+    for name, value in proved.items():
+        setattr(payment, name, value)
     keep_fee(payment=payment, now=now)
     note_collected(payment=payment, now=now)
-    # Two payments of one order may arrive at once: the order's row decides which was first.
-    Order.objects.select_for_update(of=("self",)).get(pk=payment.order_id)
     if (
         Payment.objects.filter(order_id=payment.order_id, state=PaymentState.PAID)
         .exclude(pk=payment.pk)
@@ -109,11 +110,11 @@ def _paid(payment: Payment, result: platforms.PlatformResult, now: datetime) -> 
     ):
         give_unused_back(payment=payment, reason=PAID_TWICE, now=now)
         return Applied.PAID_TWICE
-    undeliverable = why_undeliverable(order=payment.order, now=now)
-    if undeliverable:
-        give_unused_back(payment=payment, reason=undeliverable, now=now)
+    where = where_it_goes(order=payment.order, now=now)
+    if where.undeliverable:
+        give_unused_back(payment=payment, reason=where.undeliverable, now=now)
         return Applied.GIVEN_BACK
-    recharge_from_payment(payment=payment, now=now)
+    recharge_from_payment(payment=payment, where=where, now=now)
     return Applied.PAID
 
 

@@ -1,5 +1,6 @@
 """Make a recharge and its credit command together; post its energy once the meter has proved it."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -45,16 +46,27 @@ def current_lease(meter: Meter, now: datetime) -> Lease | None:
     )
 
 
-def why_undeliverable(*, order: Order, now: datetime) -> str:
-    """Say why nobody is left to get an order's energy, "" if it can go to its meter.
+@dataclass(frozen=True)
+class Destination:
+    """The meter an order's energy goes to, locked, and the lease it is for; or why it can go nowhere."""
 
-    The meter was removed, or the payer's lease ended and she rents there no more: the energy would light up nobody,
-    or the next renter. Locks the meter until the end of the transaction, so that neither happens meanwhile.
+    meter: Meter
+    lease: Lease | None
+    undeliverable: str
+
+
+def where_it_goes(*, order: Order, now: datetime) -> Destination:
+    """Say where an order's energy goes, or that nobody is left to get it.
+
+    Nobody is left when the meter was removed, or the payer's lease ended and she rents there no more: the energy
+    would light up nobody, or the next renter. Locks the meter until the end of the transaction, so that neither
+    happens meanwhile, and two payments of one lease cannot carry the same remainder in.
     """
     meter = Meter.objects.select_for_update(of=("self",)).get(pk=order.meter_id)
+    lease = _lease_of(order, now)
     if meter.archived_at is not None:
-        return METER_REMOVED
-    return LEASE_ENDED if order.lease_id and _lease_of(order, now) is None else ""
+        return Destination(meter, lease, METER_REMOVED)
+    return Destination(meter, lease, LEASE_ENDED if order.lease_id and lease is None else "")
 
 
 def _lease_of(order: Order, now: datetime) -> Lease | None:
@@ -65,14 +77,9 @@ def _lease_of(order: Order, now: datetime) -> Lease | None:
     return hers.filter(starts_at__lte=now).exclude(ends_at__lte=now).first()
 
 
-def recharge_from_payment(*, payment: Payment, now: datetime) -> Recharge:
-    """Return the recharge of a payment that has just become PAID, in the payment's own transaction.
-
-    Locks the meter, so that two payments of one lease cannot carry the same remainder in.
-    """
-    order = payment.order
-    meter = Meter.objects.select_for_update(of=("self",)).get(pk=order.meter_id)
-    lease = _lease_of(order, now)
+def recharge_from_payment(*, payment: Payment, where: Destination, now: datetime) -> Recharge:
+    """Return the recharge of a payment that has just become PAID, in the payment's own transaction."""
+    order, meter, lease = payment.order, where.meter, where.lease
     holder = postings.holder_of(lease_id=lease.pk if lease else None, meter_id=meter.pk)
     bought = _quote(meter, holder, payment.amount_yuan, order.price_yuan_per_kwh)
     return _make(

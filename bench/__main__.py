@@ -1,17 +1,19 @@
-"""``make bench``: what the gateway costs, as ratios to a floor measured in the same run.
+"""``make bench``: what the gateway and a payment cost, as ratios to floors measured in the same run.
 
-Absolute figures say more about the machine than about the gateway; the load before the run is printed so
+Absolute figures say more about the machine than about the programs; the load before the run is printed so
 that a row from a busy machine is not taken for one from a quiet one.
 """
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 
 import uvloop
 
 from bench.load import Meter, dial, pour, serials, trickle
+from bench.rows import missed, row
 from bench.servers import Cloud, Gateway, cpu_seconds, floor_server, wait_until
 
 RATIO_GOAL = 0.30
@@ -24,16 +26,6 @@ ROUNDS = 3
 TRICKLE_SOCKETS = 200
 TRICKLE_ROUNDS = 250
 TRICKLE_PAUSE_S = 0.01
-
-_missed: list[str] = []
-
-
-def row(name: str, value: str, goal: str = "", reached: bool = True) -> None:
-    mark = "" if not goal else ("  ok" if reached else "  MISSED")
-    sys.stdout.write(f"{name:<46} {value:>16}  {goal}{mark}\n")
-    sys.stdout.flush()
-    if not reached:
-        _missed.append(name)
 
 
 async def _granted(gateway: Gateway, count: int) -> list[Meter]:
@@ -137,11 +129,13 @@ def main() -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as run:
         throughput(run)
         fleet(run)
+    # Django, its settings and its servers stay in a process of their own.
+    settled = subprocess.run([sys.executable, "-m", "bench.settling"]).returncode == 0
     if load > cores / 2:
         sys.stdout.write(
             "Others were at work on this machine: believe the ratio of processor times, not the rates.\n"
         )
-    return 1 if _missed else 0
+    return 1 if missed or not settled else 0
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ VENV := .venv/bin
 # The first Python of these that can make a virtual environment; PYTHON=… names another one.
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 
-.PHONY: conformance test-thorough help setup demo test check screenshots week bench simulate mutants fuzz notify-fuzz storm chaos lock fix
+.PHONY: conformance test-thorough help setup demo test check screenshots week bench simulate mutants mutation fuzz notify-fuzz storm chaos lock fix
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1 ·/p' Makefile
@@ -85,7 +85,10 @@ chaos: setup  ## kill -9 of each kind of process KILLS=n times while renters pay
 mutants: setup  ## Plant known mistakes in a copy of the tree; the simulation must find each
 	@$(VENV)/python -m tests.simulation.mutants
 
-bench: setup  ## What the gateway costs, against a floor of the same run
+mutation: setup  ## Change the money rules one operator at a time; 85 % must be noticed; ROUND=pure or payments
+	@$(VENV)/python -m tests.mutation $(ROUND)
+
+bench: setup  ## What the gateway and a payment cost, against floors of the same run
 	@$(VENV)/python -m bench
 
 fix: setup  ## Let ruff mend style and format

@@ -27,8 +27,8 @@ from config.demo.testing import TestServers, start_test_servers
 ROOT = Path(__file__).resolve().parent.parent
 RATIO_GOAL = 0.25
 P99_GOAL_MS = 100.0
-METERS = 50
-EACH = 100
+METERS = 25
+EACH = 50
 ROUNDS = 3
 PACE_PER_S = 50
 PACED = 600
@@ -42,7 +42,7 @@ class TakenBack(Exception):
 
 
 class Scene:
-    """Li's house with fifty meters, each let, and her orders at WeChat Pay."""
+    """Li's house with a few meters, each let, and her orders at WeChat Pay."""
 
     def __init__(self, state: Path) -> None:
         from apps.common.scoping import landlord_scope

@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 
 from apps.income.states import (
+    GOES_BACK,
     HOLDS_MONEY,
     MAY_BECOME_PAID,
     TRANSFER_UNDER_WAY,
@@ -50,15 +51,24 @@ def test_a_paid_order_is_what_its_recharge_is(
     assert order_state(PaymentState.PAID, recharge, number) is told
 
 
-def test_a_refund_is_told_before_anything_else_until_the_money_is_back() -> None:
-    for refund, recharge, number in product(RefundState, [None, *RechargeState], [None, 7]):
+def test_a_refund_is_told_until_the_money_is_back_where_no_energy_stands() -> None:
+    for refund, recharge, number in product(RefundState, [None, RechargeState.CANCELLED], [None, 7]):
         told = OrderState.REFUNDED if refund == RefundState.DONE else OrderState.REFUNDING
         assert order_state(PaymentState.PAID, recharge, number, refund) is told
+
+
+def test_energy_that_stands_outweighs_a_refund_of_a_part_or_one_that_waits() -> None:
+    for refund, recharge, number in product(
+        RefundState, [RechargeState.OPEN, RechargeState.CREDITED], [None, 7]
+    ):
+        told = order_state(PaymentState.PAID, recharge, number, refund)
+        assert told is order_state(PaymentState.PAID, recharge, number)
 
 
 def test_the_sets_of_states_are_those_the_pictures_show() -> None:
     assert {"CREATED", "PENDING"} == UNDECIDED
     assert {"CREATED", "PENDING", "CLOSED"} == MAY_BECOME_PAID
     assert {"CREATED", "PROCESSING"} == UNDER_WAY
-    assert {"CREATED", "PROCESSING", "DONE", "REVIEW"} == HOLDS_MONEY
+    assert {"CREATED", "PROCESSING", "DONE", "REVIEW", "WAITING"} == HOLDS_MONEY
+    assert {"CREATED", "PROCESSING", "DONE", "REVIEW"} == GOES_BACK
     assert set(SettlementState) - {"DONE", "RETURNED", "STOPPED"} == TRANSFER_UNDER_WAY

@@ -107,6 +107,8 @@ class Storm:
                 placing = pool.map(self._begin, wave)
                 self._wait(wave)
                 list(placing)
+                sys.stdout.write(f"  {start + len(wave)} of {len(self.fates)} ended\n")
+                sys.stdout.flush()
 
     def _begin(self, fate: Fate) -> None:
         try:

@@ -106,7 +106,7 @@ def recharge_the_rest(*, recharge: Recharge, keep_yuan: Decimal, source: str, no
     payment = recharge.payment
     assert payment is not None
     order = Order.objects.select_related("lease").get(pk=payment.order_id)
-    if why_undeliverable(order=order, now=now):
+    if where_it_goes(order=order, now=now).undeliverable:
         raise AmountInvalid(
             _(
                 "The lease has ended or the meter is gone, so the rest would reach nobody. Give all of it back."

@@ -12,7 +12,7 @@ from meter_gateway.protocol.profiles import Profile
 from meter_gateway.simulator.load import SteadyLoad
 from meter_gateway.simulator.meter import CreditOutcome, Meter, PowerLost
 from meter_gateway.simulator.port import Port
-from meter_gateway.simulator.state import Flash, MeterState, pulses_of
+from meter_gateway.simulator.state import MeterState, pulses_of
 from meter_gateway.simulator.torn import CREDIT_BYTES
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.gateways import GatewayProcess
@@ -41,7 +41,7 @@ class WatchedMeter(Meter):
         self.lost_power = False
         self.was_full = False
         self.through = "4g"
-        self._flash_before: Flash | None = None
+        self._undone: Callable[[], None] | None = None
         self.was_torn = False
         self.purse_made_of: tuple[int, Decimal] | None = None
         self.applied_before_purse = 0
@@ -52,8 +52,8 @@ class WatchedMeter(Meter):
     def credit(
         self, energy_kwh: Decimal, *, purchase_count: int, customer_no: str, now: datetime
     ) -> CreditOutcome:
-        count, pulses, flash = self.state.purchase_count, self.state.purchased_pulses, self.flash
-        records = self.state.purchases
+        count, pulses = self.state.purchase_count, self.state.purchased_pulses
+        records, undone = self.state.purchases, self._undoing()
         try:
             outcome = super().credit(
                 energy_kwh, purchase_count=purchase_count, customer_no=customer_no, now=now
@@ -74,10 +74,10 @@ class WatchedMeter(Meter):
             if grown:
                 grown_kwh = Decimal(grown) / self.pulses_per_kwh
                 self.applied.append(Application(purchase_count, grown_kwh, torn, self.through))
-                self._flash_before = flash
+                self._undone = undone
 
     def init_purse(self, energy_kwh: Decimal, now: datetime) -> CreditOutcome:
-        before = (self.state.purchase_count, self.purchased_kwh)
+        before, undone = (self.state.purchase_count, self.purchased_kwh), self._undoing()
         try:
             return super().init_purse(energy_kwh, now)
         except PowerLost:
@@ -88,13 +88,26 @@ class WatchedMeter(Meter):
             if after != before:
                 self.purse_made_of, self.applied_before_purse = after, len(self.applied)
                 self.was_torn = self.was_torn or after != (0, 0)
+                self._undone = undone
 
-    def forget_last_credit(self, now: datetime) -> None:
-        """Lose power before the last credit is on flash, though it was acknowledged."""
-        assert self._flash_before is not None
-        self.flash = self._flash_before
-        self.applied.pop()
+    def forget_last_change(self, now: datetime) -> None:
+        """Lose power before the last credit, or the last new purse, is on flash, though it was acknowledged."""
+        assert self._undone is not None
+        self._undone()
+        self._undone = None
         self.power_cut(now)
+
+    def _undoing(self) -> Callable[[], None]:
+        """What brings flash and witness back to this moment."""
+        flash, purse, taken = self.flash, self.purse_made_of, len(self.applied)
+        before_purse, torn = self.applied_before_purse, self.was_torn
+
+        def undo() -> None:
+            self.flash, self.purse_made_of, self.applied_before_purse = flash, purse, before_purse
+            self.was_torn = torn
+            del self.applied[taken:]
+
+        return undo
 
 
 class Device:
@@ -216,7 +229,7 @@ class Device:
                 if answer.credited and self.meter.atomic_flash and self._faults.hits(Fault.ACK_FORGOTTEN):
                     self._trace("ack_forgotten", self.serial, "")
                     connection.meter_writes(answer.raw)
-                    self.meter.forget_last_credit(self._time.utc())
+                    self.meter.forget_last_change(self._time.utc())
                     self._power_went()
                     return
                 self._time.at(self._answers_until, connection.meter_writes, answer.raw)

@@ -12,7 +12,7 @@ from uuid import UUID
 from apps.common.errors import Refused
 from apps.income.check_books import check_books
 from apps.income.models import Payment, Recharge
-from apps.income.services import cancelling, orders, payments, recharges, refunds
+from apps.income.services import cancelling, orders, payments, recharges, refund_asking
 from apps.income.states import Channel, PaymentState, RechargeKind, RechargeState
 from apps.meters import frames
 from apps.meters.post import ValkeyPost
@@ -118,7 +118,7 @@ class RealPeople(People):
 
         def give_back(now: datetime) -> None:
             with self._office.scope():
-                refunds.ask_refund(
+                refund_asking.ask_refund(
                     post=ValkeyPost(), payment_id=row.pk, reason="asked", by_id=self._office.owner.pk, now=now
                 )
 

@@ -138,6 +138,22 @@ def test_energy_that_no_book_knows_is_seen(bench: Bench) -> None:
         bench.checker.at_rest(states, [])
 
 
+def test_a_new_purse_that_the_meter_forgets_leaves_the_witness_with_what_was_there_before(
+    bench: Bench,
+) -> None:
+    device, meter = bench.device, bench.device.meter
+    opening = (device.opening_count, device.opening_kwh)
+    assert device.credited_by_somebody_else(Decimal("7.77"))
+    meter.init_purse(Decimal(0), START)
+    assert (device.opening_count, device.opening_kwh) == (0, 0)
+    meter.forget_last_change(START)
+    assert (device.opening_count, device.opening_kwh) == opening
+    assert meter.purchased_kwh == opening[1] + Decimal("7.77")
+    bench.order.state = "CREDITED"
+    states = {serial: bench.world.office.state(serial) for serial in bench.world.devices}
+    bench.checker.at_rest(states, [])
+
+
 def test_a_step_the_graph_does_not_have_is_seen(bench: Bench) -> None:
     with seen("I10"):
         bench.commit(bench.step(CommandState.QUEUED))

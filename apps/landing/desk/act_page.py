@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.roles import Act
 from apps.common.errors import Refused
-from apps.landing.desk import typed, words
+from apps.landing.desk import words
 from apps.landing.desk.base import ScopedModelAdmin
 from apps.landing.desk.forms import ActForm
 from apps.landing.desk.once import do_once
@@ -60,7 +60,8 @@ class ActPages(ScopedModelAdmin):
 
         A text that `act` returns is said on the page one goes back to.
         """
-        form, said = self._filled(request, form_class, initial or {}), []
+        form = form_class(request.POST) if request.method == "POST" else form_class(initial=initial)
+        said: list[Any] = []
         if request.method == "POST" and form.is_valid():
             try:
                 done = do_once(
@@ -92,15 +93,6 @@ class ActPages(ScopedModelAdmin):
             price=words.price(meter.price_yuan_per_kwh),
             power=words.power(meter.power_on, meter.power_reason),
         )
-
-    def _filled(self, request: Any, form_class: type[ActForm], initial: dict[str, Any]) -> ActForm:
-        if request.method == "POST":
-            return form_class(request.POST)
-        kept = typed.taken_out(request, now=timezone.now())
-        if kept:
-            said = _("You were logged out in between. What you typed is here again; nothing was sent yet.")
-            self.message_user(request, said, messages.WARNING)
-        return form_class(initial={**initial, **kept})
 
     def find(self, request: HttpRequest, object_id: str, needs: Act) -> Any:
         """Return the thing, or the answer to a missing one, which a foreign one gets too."""

@@ -20,7 +20,6 @@ from apps.landing.desk import cells, words
 from apps.landing.desk.act_page import ActPages
 from apps.landing.desk.forms import ActForm, LeaseEndForm, ReasonForm
 from apps.landing.desk.meters import as_listed
-from apps.landing.desk.typed import keeps_typed
 from apps.landing.moving_out import Closing, closing_of, move_out
 from apps.meters.models import Lease, Meter
 from apps.tariffs.pricing import handed_back_yuan
@@ -74,7 +73,6 @@ class LeaseAdmin(ActPages):
             history_url=self.address("history", lease),
         )
 
-    @keeps_typed
     def end_view(self, request: Any, object_id: str) -> HttpResponse:
         lease, now = self.find(request, object_id, Act.ARRANGE), timezone.now()
         if isinstance(lease, HttpResponse):
@@ -107,7 +105,6 @@ class LeaseAdmin(ActPages):
             is_grave=True,
         )
 
-    @keeps_typed
     def hand_back_view(self, request: Any, object_id: str) -> HttpResponse:
         lease = self.find(request, object_id, Act.ARRANGE)
         if isinstance(lease, HttpResponse):

@@ -21,7 +21,6 @@ from apps.landing.desk.act_page import ActPages
 from apps.landing.desk.bluetooth import bluetooth_of
 from apps.landing.desk.forms import ActForm, LeaseForm, PowerForm, PriceForm, RechargeForm, SettingsForm
 from apps.landing.desk.rarer_acts import rare_links, rare_views
-from apps.landing.desk.typed import keeps_typed
 from apps.landing.moving_in import move_in
 from apps.meters.models import Command, CommandEvent, Lease, Meter
 from apps.meters.services.commands import ask_power, ask_read
@@ -101,7 +100,6 @@ class MeterPages(ActPages):
                 self.message_user(request, str(refusal.detail), messages.ERROR)
         return redirect(self.address("change", meter))
 
-    @keeps_typed
     def recharge_view(self, request: Any, object_id: str) -> HttpResponse:
         def act(meter: Meter, form: ActForm) -> None:
             recharge_by_member(
@@ -125,7 +123,6 @@ class MeterPages(ActPages):
             explains=_("Money you took yourself, a gift, or a correction. It is sent to the meter at once."),
         )
 
-    @keeps_typed
     def power_on_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._power(
             request,
@@ -135,7 +132,6 @@ class MeterPages(ActPages):
             explains=_("The meter closes its switch. What is connected may start at once."),
         )
 
-    @keeps_typed
     def power_off_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._power(
             request,
@@ -147,7 +143,6 @@ class MeterPages(ActPages):
             ),
         )
 
-    @keeps_typed
     def price_view(self, request: Any, object_id: str) -> HttpResponse:
         def act(meter: Meter, form: ActForm) -> None:
             set_price(
@@ -169,7 +164,6 @@ class MeterPages(ActPages):
             explains="",
         )
 
-    @keeps_typed
     def lease_view(self, request: Any, object_id: str) -> HttpResponse:
         def act(meter: Meter, form: ActForm) -> str:
             now = timezone.now()
@@ -199,7 +193,6 @@ class MeterPages(ActPages):
             ),
         )
 
-    @keeps_typed
     def settings_view(self, request: Any, object_id: str) -> HttpResponse:
         def act(meter: Meter, form: SettingsForm) -> None:
             change_meter(meter=meter, room=None, by_id=request.user.pk, now=timezone.now(), **form.changes())

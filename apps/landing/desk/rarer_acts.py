@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.roles import Act
 from apps.landing.desk import words
 from apps.landing.desk.forms import ActForm, PlainForm, PowerForm, ResetForm
-from apps.landing.desk.typed import keeps_typed
 from apps.meters.models import Meter
 from apps.meters.services import acts
 from apps.meters.states import RESET_KINDS, CommandKind
@@ -124,7 +123,6 @@ def rare_links(pages: Any, request: Any, meter: Meter) -> list[dict[str, Any]]:
 
 
 def _view(pages: Any, rare: RareAct) -> Callable[..., HttpResponse]:
-    @keeps_typed
     def view(request: HttpRequest, object_id: str) -> HttpResponse:
         meter = pages.find(request, object_id, rare.needs)
         if isinstance(meter, HttpResponse):

@@ -26,7 +26,6 @@ from apps.landing.desk import words
 from apps.landing.desk.act_page import ActPages
 from apps.landing.desk.forms import ActForm, ReasonForm
 from apps.landing.desk.meters import as_listed
-from apps.landing.desk.typed import keeps_typed
 from apps.meters.models import Meter
 from apps.meters.post import ValkeyPost
 
@@ -88,7 +87,6 @@ class RefundPages(ActPages):
             "refund_by_hand_url": self.address("refund_by_hand", payment) if may and is_review else "",
         }
 
-    @keeps_typed
     def refund_view(self, request: Any, object_id: str) -> HttpResponse:
         payment = self._payment(request, object_id)
         if isinstance(payment, HttpResponse):
@@ -121,7 +119,6 @@ class RefundPages(ActPages):
             initial={"amount_yuan": f"{found.can_go_yuan:.2f}"},
         )
 
-    @keeps_typed
     def refund_by_hand_view(self, request: Any, object_id: str) -> HttpResponse:
         payment = self._payment(request, object_id)
         if isinstance(payment, HttpResponse):

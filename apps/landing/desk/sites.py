@@ -100,9 +100,12 @@ class DeskSite(UnfoldAdminSite):
                     if self.has_permission(request):
                         if (answer := self.welcome(request)) is not None:
                             return answer
-                    elif request.method == "POST" and getattr(view, "keeps_typed", False):
+                    elif request.method == "POST":
                         typed.keep(request, now=timezone.now())
                     response: Any = inner(request, *args, **kwargs)
+                    if self.has_permission(request):
+                        typed.remember(request, response)
+                        typed.give_back(request, response, now=timezone.now())
                     # Rendered here, while the landlord's own time zone is in force.
                     return response.render() if isinstance(response, TemplateResponse) else response
                 except PermissionDenied:

@@ -38,6 +38,7 @@ EDGES = {"api", "desk", "join", "page", "management", "tasks.py", "health.py", "
 CLOCKS_ARE_FINE_IN = {
     "apps/common/alipay_gateway.py": "the platform demands the time of sending, signed",
     "apps/income/platforms/wechat.py": "the platform's SDK is told the time of sending, signed",
+    "apps/landing/old_form.py": "a view: a form that is refused begins its own keeping",
     "apps/readings/apps.py": "a migration that has run begins the act of making months",
     "meter_gateway/conformance/live.py": "tells its clauses when each byte was heard",
     "meter_gateway/publisher.py": "waits for its batch to fill",

@@ -74,7 +74,8 @@ def test_what_was_typed_is_there_again_after_logging_in(street: Street, page: st
     assert "key" not in form.fields or form["key"].value() != "k"
     # Shown once: the next visit is an empty form.
     again = client.get(here).content.decode()
-    assert "You were logged out in between." not in again and "TYPED" not in again
+    assert "You were logged out in between." not in again
+    assert "TYPED" not in again
     with landlord_scope(street.li.landlord.pk):
         assert not Recharge.objects.exists()
         assert (Site.objects.count(), Room.objects.count()) == (1, 2)
@@ -110,7 +111,8 @@ def test_a_form_with_an_old_token_says_what_to_do_and_comes_back_as_typed(street
     sent = client.post(here, SENT["site/add"], headers={"origin": HOST, "referer": HOST + here})
     said = sent.content.decode()
     assert sent.status_code == 403
-    assert "Nothing was sent and nothing was done" in said and "what you typed is there" in said
+    assert "Nothing was sent and nothing was done" in said
+    assert "what you typed is there" in said
     assert f'href="{here}"' in said
     back = client.get(here)
     assert form_of(back)["name"].value() == "TYPED"

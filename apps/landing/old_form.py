@@ -1,4 +1,4 @@
-"""What a person sees whose form carries no CSRF token, or an old one: she logged in anew elsewhere since she opened it."""
+"""What a person sees whose form carries no CSRF token, or one from before she logged in anew elsewhere."""
 
 from urllib.parse import urlsplit
 

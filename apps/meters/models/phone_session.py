@@ -4,6 +4,8 @@ from django.db import models
 
 from apps.accounts.models import User
 from apps.common.scoping import ScopedModel
+from apps.meters.models.command import Command
+from apps.meters.models.meter import Meter
 from apps.meters.states import Errand, Purpose
 
 
@@ -17,8 +19,8 @@ class PhoneSession(ScopedModel):
     only handing out more does.
     """
 
-    meter = models.ForeignKey("meters.Meter", on_delete=models.PROTECT, related_name="+")
-    command = models.ForeignKey("meters.Command", null=True, on_delete=models.PROTECT, related_name="+")
+    meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="+")
+    command = models.ForeignKey(Command, null=True, on_delete=models.PROTECT, related_name="+")
     errand = models.CharField(max_length=8, choices=[(e.value, e.value) for e in Errand])
     device_epoch = models.PositiveIntegerField()
     opened_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")

@@ -181,12 +181,20 @@ class AlipayGateway(DCAliPay):
         :raises PlatformUnreachable: nobody answered, or the platform does not know.
         :raises PlatformAnswerInvalid: the answer proves nothing.
         """
-        if self._app_auth_token:
-            top = {"app_auth_token": self._app_auth_token, **top}
         with outside_call("alipay"):
-            answer: dict[str, Any] = self.server_api(method, content, **top)
+            answer: dict[str, Any] = self.server_api(method, content, **self._for_merchant(top))
         _require_success(answer)
         return answer
+
+    def address(self, method: str, content: dict[str, Any], **top: str) -> str:
+        """Return the address at which a payer's browser asks `method` by itself, signed now; makes no call.
+
+        The signature covers the decoded fields, so that the same text may be posted as a form.
+        """
+        return f"{self._gateway}?{self.client_api(method, content, **self._for_merchant(top))}"
+
+    def _for_merchant(self, top: dict[str, str]) -> dict[str, str]:
+        return {"app_auth_token": self._app_auth_token, **top} if self._app_auth_token else top
 
     def proves(self, message: bytes, signature: str) -> bool:
         """Say whether the platform signed `message`, with any certificate believed now. Never raises."""

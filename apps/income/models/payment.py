@@ -54,6 +54,8 @@ class Payment(ScopedModel):
     """One attempt to pay an order. The row exists before the platform is called; `out_trade_no` is its key there.
 
     `bridge` and `qr_text` are what the platform answered, kept so that the same request gets the same answer.
+    `by_page`: the platform's own page in the payer's browser takes the money; `returned_at` is when it last sent her
+    back, which proves nothing.
     `strategy` and `payee_print` say how and to whom the money goes, as on the day of the order. `fee_yuan` is what the
     channel keeps, less what it gave back with refunds; None while nothing is paid.
     """
@@ -78,6 +80,8 @@ class Payment(ScopedModel):
     review_reason = models.CharField(_("why it needs a look"), max_length=200, blank=True)
     bridge = models.JSONField(null=True)
     qr_text = models.CharField(max_length=512, blank=True)
+    by_page = models.BooleanField(default=False)
+    returned_at = models.DateTimeField(null=True)
     evidence = models.JSONField(default=dict)
     created_at = models.DateTimeField(_("created"))
     paid_at = models.DateTimeField(_("paid"), null=True)

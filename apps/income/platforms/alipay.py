@@ -4,7 +4,7 @@ Credentials: `app_id`, `seller_id` (the merchant's 2088… number), `app_private
 `alipay_cert_pem`, `alipay_root_cert_pem`; `op_app_id` where the mini-program is another app than the payee's;
 `app_auth_token` where the merchant has authorised a service provider's app, whose keys these then are.
 
-Sources: Alipay's pages on trade.create, trade.precreate, trade.query, trade.close and the trade notify.
+Sources: Alipay's pages on trade.create, trade.precreate, trade.wap.pay, trade.query, trade.close and the trade notify.
 """
 
 from collections.abc import Mapping
@@ -96,12 +96,7 @@ class AlipayPlatform:
         raise PlatformAnswerInvalid("WRONG_ORDER", "an order nobody made was found")
 
     def create_charge(self, request: ChargeRequest) -> Charge:
-        order: dict[str, Any] = {
-            "out_trade_no": checked_out_trade_no(request.out_trade_no),
-            "total_amount": yuan_text(request.amount_yuan),
-            "subject": _subject(request.description),
-            "time_expire": f"{checked_instant(request.expires_at).astimezone(BEIJING):%Y-%m-%d %H:%M:%S}",
-        }
+        order = _terms(request)
         notify_url = checked_notify_url(request.notify_url)
         if request.payer_id is None:
             answer = self._gateway.ask("alipay.trade.precreate", order, notify_url=notify_url)
@@ -113,6 +108,15 @@ class AlipayPlatform:
         }
         answer = self._gateway.ask("alipay.trade.create", order, notify_url=notify_url)
         return Charge(bridge={"tradeNO": _text(answer, "trade_no")}, qr_text=None)
+
+    def page_address(self, request: ChargeRequest) -> str:
+        order = _terms(request) | {"product_code": "QUICK_WAP_PAY", "quit_url": request.return_url}
+        return self._gateway.address(
+            "alipay.trade.wap.pay",
+            order,
+            notify_url=checked_notify_url(request.notify_url),
+            return_url=request.return_url,
+        )
 
     def query(self, out_trade_no: str, *, by_qr: bool = True) -> PlatformResult:
         checked_out_trade_no(out_trade_no)
@@ -275,6 +279,15 @@ class AlipayPlatform:
             payer_id=None,
             evidence={"said": said},
         )
+
+
+def _terms(request: ChargeRequest) -> dict[str, Any]:
+    return {
+        "out_trade_no": checked_out_trade_no(request.out_trade_no),
+        "total_amount": yuan_text(request.amount_yuan),
+        "subject": _subject(request.description),
+        "time_expire": f"{checked_instant(request.expires_at).astimezone(BEIJING):%Y-%m-%d %H:%M:%S}",
+    }
 
 
 def _subject(description: str) -> str:

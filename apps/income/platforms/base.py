@@ -84,6 +84,7 @@ class ChargeRequest:
     :param payer_id: the payer's id of exactly this app (openid, open_id); None asks for a QR instead.
     :param notify_url: without a query string; WeChat refuses one.
     :param expires_at: aware; after this the platform takes no money for this order.
+    :param return_url: where the platform's own page sends the payer's browser back; her coming proves nothing.
     """
 
     out_trade_no: str
@@ -93,6 +94,7 @@ class ChargeRequest:
     notify_url: str
     expires_at: datetime
     payer_ip: str | None = None
+    return_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +185,19 @@ class Platform(Protocol):
         :raises OutsideCallInScope: inside a landlord's scope.
         """
 
+    def page_address(self, request: ChargeRequest) -> str:
+        """Return the address of the platform's own page for paying this order in a phone's browser; makes no call.
+
+        Signed now, so ask for it when the payer goes there. The platform has no trade before she has logged in there.
+
+        :raises ValueError: as above. :raises PlatformRefused: a platform we know no such page of.
+        """
+
     def query(self, out_trade_no: str, *, by_qr: bool = True) -> PlatformResult:
         """Ask how an order is. Changes nothing.
 
-        :param by_qr: whether the order was made as a QR. Alipay has no trade for a QR before it is scanned:
-            for such an order "no trade" is PENDING; for an order bound to a payer it is UNKNOWN_ORDER.
+        :param by_qr: whether the order was made as a QR or for the platform's page. Alipay has no trade for these
+            before they are opened: then "no trade" is PENDING; for an order bound to a payer it is UNKNOWN_ORDER.
         :raises PlatformRefused, PlatformUnreachable: as above.
         """
 

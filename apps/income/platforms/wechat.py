@@ -128,6 +128,9 @@ class WeChatPlatform(BilledByWeChat):
             return Charge(bridge=self._bridge(_text(answer, "prepay_id")), qr_text=None)
         return Charge(bridge=None, qr_text=_text(answer, "code_url"))
 
+    def page_address(self, request: ChargeRequest) -> str:
+        raise PlatformRefused("NO_PAGE", "outside WeChat a code is scanned")
+
     def query(self, out_trade_no: str, *, by_qr: bool = True) -> PlatformResult:
         checked_out_trade_no(out_trade_no)
         try:

@@ -6,8 +6,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
 from apps.accounts import doors
 from apps.accounts.doors import Found
@@ -31,6 +33,7 @@ from meter_gateway.protocol.profiles import load_profile
 
 ORDER_LIFE = timedelta(minutes=30)
 LARGEST_ORDER_YUAN = Decimal("5000.00")
+NO_CHARGE = platforms.Charge(bridge=None, qr_text=None)
 
 
 class BelowMinimum(Refused):
@@ -115,12 +118,14 @@ def open_order(
     caller: str,
     idempotency_key: str,
     now: datetime,
+    on_phone: bool = False,
 ) -> Opened:
     """Return an order for the meter behind an opened door, ready to be paid; opens short scopes of its own.
 
     The same caller and key give the same order again; with another body they are refused. Rows are committed
     before the platform is called, and a platform that does not answer leaves an order that can be asked again.
 
+    :param on_phone: the payer is in a phone's browser, where a code on the screen cannot be scanned.
     :raises Refused: `below_minimum`, `amount_invalid`, `price_missing`, `channel_missing`, `meter_archived`,
         `idempotency_mismatch`, `platform_busy`.
     """
@@ -129,13 +134,23 @@ def open_order(
         opened = _existing(caller, idempotency_key, meter, amount_yuan, channel, now) or _new(
             meter, amount_yuan, channel, caller, idempotency_key, now
         )
-    return ask_platform(found=found, opened=opened, payer=payer, payer_ip=payer_ip, now=now)
+    return ask_platform(
+        found=found, opened=opened, payer=payer, payer_ip=payer_ip, now=now, on_phone=on_phone
+    )
 
 
 def ask_platform(
-    *, found: Found, opened: Opened, payer: PayerIdentity | None, payer_ip: str | None, now: datetime
+    *,
+    found: Found,
+    opened: Opened,
+    payer: PayerIdentity | None,
+    payer_ip: str | None,
+    now: datetime,
+    on_phone: bool = False,
 ) -> Opened:
     """Return the order with what the payer's app needs, asked of the platform unless it was before.
+
+    Alipay's own page is not asked for here: its address is signed when the payer goes there (`page_paying`).
 
     :raises Refused: `platform_busy`, `platform_refused`; the rows stay, and the same may be asked again.
     """
@@ -143,17 +158,18 @@ def ask_platform(
     with landlord_scope(found.landlord_id):
         account = payment.account
         platform = channels.platform_of(account)
-        description = str(_("Electricity")) + f" {opened.order.meter}"
     if payment.state != PaymentState.CREATED:
         return opened
     channel, app_id = payment.channel, platform.app_id
     payer_id = payer.open_id if payer and (payer.channel, payer.app_id) == (channel, app_id) else None
-    charge = _charge(platform, account, opened, description, payer_id, payer_ip, now)
+    by_page = on_phone and channel == Channel.ALIPAY and payer_id is None
+    charge = NO_CHARGE if by_page else _charge(platform, account, opened, payer_id, payer_ip, now)
     with landlord_scope(found.landlord_id):
         Payment.objects.filter(pk=payment.pk, state=PaymentState.CREATED).update(
             state=PaymentState.PENDING,
             bridge=charge.bridge,
             qr_text=charge.qr_text or "",
+            by_page=by_page,
             poll_at=now + POLL_AFTER[0],
         )
         payment.refresh_from_db()
@@ -164,20 +180,11 @@ def _charge(
     platform: platforms.Platform,
     account: CollectionAccount,
     opened: Opened,
-    description: str,
     payer_id: str | None,
     payer_ip: str | None,
     now: datetime,
 ) -> platforms.Charge:
-    request = platforms.ChargeRequest(
-        out_trade_no=opened.payment.out_trade_no,
-        amount_yuan=opened.payment.amount_yuan,
-        description=description,
-        payer_id=payer_id,
-        notify_url=channels.notify_url(account),
-        expires_at=opened.order.expires_at,
-        payer_ip=payer_ip,
-    )
+    request = charge_request(account, opened.order, opened.payment, payer_id=payer_id, payer_ip=payer_ip)
     try:
         return platform.create_charge(request)
     except platforms.PlatformUnreachable:
@@ -189,6 +196,32 @@ def _charge(
             % {"code": refusal.code},
             code="platform_refused",
         ) from None
+
+
+def charge_request(
+    account: CollectionAccount,
+    order: Order,
+    payment: Payment,
+    *,
+    payer_id: str | None = None,
+    payer_ip: str | None = None,
+    return_url: str = "",
+) -> platforms.ChargeRequest:
+    """Return what a platform is told of an order: the same words however often and in whatever language it is asked
+    for, since a platform refuses changed terms under one number.
+    """
+    with override(settings.LANGUAGE_CODE):
+        description = f"{_('Electricity')} {order.place}".strip()
+    return platforms.ChargeRequest(
+        out_trade_no=payment.out_trade_no,
+        amount_yuan=payment.amount_yuan,
+        description=description,
+        payer_id=payer_id,
+        notify_url=channels.notify_url(account),
+        expires_at=order.expires_at,
+        payer_ip=payer_ip,
+        return_url=return_url,
+    )
 
 
 def _existing(

@@ -260,6 +260,9 @@ PAGE = [
     _route("POST", "q/<str:token>/orders", "422", {}),
     _route("GET", "q/<str:token>/orders/<str:no>", "200"),
     _route("GET", "q/<str:token>/orders/<str:no>/help", "200"),
+    # Neither is a payment: there is no page to pay at, and coming back only asks.
+    _route("GET", "q/<str:token>/orders/<str:no>/pay", "302"),
+    _route("GET", "q/<str:token>/orders/<str:no>/back", "302"),
     _route("POST", "q/<str:token>/orders/<str:no>/cancel", "302", {}),
     _route("GET", "q/<str:token>/orders/<str:no>/receipt", "404"),
     _route("GET", "q/<str:token>/orders/<str:no>/receipt.pdf", "404"),

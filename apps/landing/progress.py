@@ -22,6 +22,7 @@ class Facts:
 
     `is_carried`: a phone says that it brought the energy, and the meter itself has not been heard since.
     `is_wanted_back`: a refund waits for the meter. `given_back_yuan`: what has gone back; None without one.
+    `is_asked`: the platform's page has sent the payer back, and the platform has not yet said whether she paid.
     """
 
     state: OrderState
@@ -34,6 +35,7 @@ class Facts:
     is_carried: bool = False
     is_wanted_back: bool = False
     given_back_yuan: Decimal | None = None
+    is_asked: bool = False
 
 
 def sentence(facts: Facts) -> str:
@@ -48,6 +50,11 @@ def sentence(facts: Facts) -> str:
 
 def _sentence(facts: Facts) -> str:
     match facts.state:
+        case OrderState.CREATED if facts.is_asked:
+            return _(
+                "We are asking Alipay whether your payment has arrived; this takes a moment. "
+                "If you did not pay, nothing was taken."
+            )
         case OrderState.CREATED if facts.is_expired:
             return _("The time to pay is over. Nothing was taken; you can start again.")
         case OrderState.CREATED:

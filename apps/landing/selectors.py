@@ -116,7 +116,7 @@ class OrderProgress:
     `ask_again_in_s` is None once nothing more will happen. `is_late`: paid, and no proof after 15 seconds.
     `can_carry`: a phone could bring the energy, because the meter is not heard just now and has Bluetooth;
     `is_carried`: one says that it has.
-    `bridge` and `qr_text` are only there while the order can be paid.
+    `bridge`, `qr_text` and `by_page` (Alipay's own page takes the money) are only there while it can be paid.
     """
 
     no: str
@@ -143,6 +143,7 @@ class OrderProgress:
     ask_again_in_s: int | None
     bridge: dict[str, Any] | None
     qr_text: str
+    by_page: bool
     expires_at: datetime
 
 
@@ -254,6 +255,7 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
         is_carried=is_carried,
         is_wanted_back=is_wanted_back,
         given_back_yuan=given_back_yuan,
+        is_asked=payment.returned_at is not None,
     )
     is_payable = payment.state in UNDECIDED and now < order.expires_at
     return OrderProgress(
@@ -284,6 +286,7 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
         ask_again_in_s=ask_again_in_s(facts, _moved_at(steps), now),
         bridge=payment.bridge if is_payable else None,
         qr_text=payment.qr_text if is_payable else "",
+        by_page=payment.by_page and is_payable,
         expires_at=order.expires_at,
     )
 

@@ -175,7 +175,9 @@
   if (location.hash === "#pay") {
     history.replaceState(null, "", location.pathname + location.search);
     const button = one("[data-bridge]");
+    const way = one("a[data-go]");
     if (button) payInApp(button);
+    else if (way) location.assign(way.href);
   }
 
   // --- Have a low balance told to a phone.

@@ -12,7 +12,8 @@ from django.utils.html import strip_tags
 
 from apps.accounts.models import Landlord
 from apps.common.scoping import landlord_scope
-from apps.income.states import Channel
+from apps.income.services.recharges import recharge_by_member
+from apps.income.states import Channel, RechargeKind
 from apps.meters.models import Command, StockedMeter
 from apps.meters.services import registry
 from apps.tariffs.models import Price
@@ -273,3 +274,24 @@ def test_a_price_that_was_announced_stands_on_the_page_before_it_starts(
     month = f"{first:%b}" if first.year == now.astimezone(zone).year else f"{first:%b} {first.year}"
     assert f"from 1 {month}: 0.7200 yuan/kWh" in words
     assert "0.6500 yuan/kWh" in words
+
+
+def test_what_is_left_over_is_shown_with_the_quote_before_paying(
+    renter: Client, li: House, book: dict[str, Any], now: Any
+) -> None:
+    scene.takes_payments(li, book, "li", *BOTH, at=now)
+    assert "left over" not in _words(_open(renter, li))
+    with landlord_scope(li.landlord.pk):
+        recharge_by_member(
+            meter=li.meter,
+            kind=RechargeKind.CASH,
+            amount_yuan=Decimal("50.00"),
+            energy_kwh=None,
+            reason="cash",
+            by_id=li.owner.pk,
+            now=now,
+        )
+    scene.prove(li, at=now)
+    page = _open(renter, li)
+    assert "0.002 yuan left over from earlier recharges count too" in _words(page)
+    assert 'data-carried="0.002000"' in page.content.decode()

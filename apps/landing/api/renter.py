@@ -79,6 +79,7 @@ class NewOrderView(APIView):
             caller=caller_of(request),
             idempotency_key=idempotency_key(request),
             now=now,
+            on_phone=given["on_phone"],
         )
         progress = order_progress(find_order(opened.order.no), now)
         return Response(s.NewOrderOut({"progress": progress, "quote": opened.quote}).data, status=201)

@@ -1,11 +1,14 @@
 """What a renter or payer is told. The sources are what the page shows too (`apps.landing.selectors`)."""
 
+from django.conf import settings
+from django.urls import reverse
 from rest_framework import serializers
 
 from apps.common.serializing import AmountField, EnergyField, LedgerAmountField, PriceField
 from apps.income.services.orders import LARGEST_ORDER_YUAN
 from apps.income.states import OrderState, RechargeState
 from apps.landing.api.serializers import CHANNELS, PowerOut
+from apps.landing.selectors import OrderProgress
 
 ORDER_STATES = [(state.value, state.name) for state in OrderState]
 
@@ -35,10 +38,13 @@ class MeterPageOut(serializers.Serializer):
 
 
 class OrderIn(serializers.Serializer):
-    """Who pays comes from the login. Without a payer the answer holds a QR to scan."""
+    """Who pays comes from the login. Without a payer the answer holds a QR to scan, or on a phone Alipay's page."""
 
     amount_yuan = AmountField(least="0.01", most=str(LARGEST_ORDER_YUAN))
     channel = serializers.ChoiceField(choices=CHANNELS)
+    on_phone = serializers.BooleanField(
+        default=False, help_text="The payer is in a phone's browser outside both apps, and can scan nothing."
+    )
 
 
 class QuoteOut(serializers.Serializer):
@@ -51,7 +57,9 @@ class QuoteOut(serializers.Serializer):
 
 
 class NewOrderOut(serializers.Serializer):
-    """An order to be paid: `bridge` for the channel's own JavaScript bridge, or `qr_text` to show as a code."""
+    """An order to be paid: `bridge` for the channel's own JavaScript bridge, `qr_text` to show as a code, or `pay_url`
+    to open in the payer's browser.
+    """
 
     no = serializers.CharField(source="progress.no")
     out_trade_no = serializers.CharField(source="progress.out_trade_no")
@@ -61,10 +69,17 @@ class NewOrderOut(serializers.Serializer):
     quote = QuoteOut()
     bridge = serializers.DictField(source="progress.bridge", child=serializers.CharField(), allow_null=True)
     qr_text = serializers.SerializerMethodField()
+    pay_url = serializers.SerializerMethodField()
     expires_at = serializers.DateTimeField(source="progress.expires_at")
 
     def get_qr_text(self, new: dict[str, object]) -> str | None:
         return getattr(new["progress"], "qr_text", "") or None
+
+    def get_pay_url(self, new: dict[str, OrderProgress]) -> str | None:
+        progress = new["progress"]
+        if not progress.by_page:
+            return None
+        return settings.PUBLIC_BASE_URL + reverse("page:pay", args=[progress.qr_token, progress.no])
 
 
 class StepsOut(serializers.Serializer):

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -11,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.common.errors import NotFound, Refused
 from apps.income.services.cancelling import cancel_order
 from apps.income.services.orders import find_order
+from apps.income.services.page_paying import ask_returned, page_address
 from apps.landing.page.edge import page
 from apps.landing.page.payer import app_that_opened
 from apps.landing.page.recent import order_numbers
@@ -33,6 +36,25 @@ def order(request: HttpRequest, token: str, no: str) -> HttpResponse:
 def still_dark(request: HttpRequest, token: str, no: str) -> HttpResponse:
     """Answer "Paid, still dark?": the number to name, what is happening, what to do."""
     return _show(request, "landing/help.html", _progress(token, no))
+
+
+@require_safe
+@page
+def pay(request: HttpRequest, token: str, no: str) -> HttpResponse:
+    """Send the payer on to Alipay's own page, its address signed now; an order nobody can pay shows where it stands."""
+    _progress(token, no)
+    back_to = settings.PUBLIC_BASE_URL + reverse("page:came_back", args=[token, no])
+    address = page_address(found=find_order(no), return_url=back_to, now=timezone.now())
+    return redirect(address or reverse("page:order", args=[token, no]))
+
+
+@require_safe
+@page
+def came_back(request: HttpRequest, token: str, no: str) -> HttpResponse:
+    """Take a payer back from Alipay's page. What her browser brings along is not read: the platform is asked."""
+    _progress(token, no)
+    ask_returned(found=find_order(no), now=timezone.now())
+    return redirect("page:order", token=token, no=no)
 
 
 @require_POST

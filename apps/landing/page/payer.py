@@ -50,6 +50,12 @@ def app_that_opened(request: HttpRequest) -> str:
     return Channel.ALIPAY if "AlipayClient" in agent else ""
 
 
+def is_on_phone(request: HttpRequest) -> bool:
+    """Return whether the page seems to be on a phone whose browser may open Alipay's page; WeChat's may not."""
+    agent = request.headers.get("User-Agent", "")
+    return "MicroMessenger" not in agent and ("Mobile" in agent or "Android" in agent)
+
+
 def payer_of(request: HttpRequest, channel: str) -> PayerIdentity | None:
     """Return whom the platform has named in this session, or None; never what a request's body claims."""
     known = request.session.get(f"payer:{channel}")

@@ -103,6 +103,7 @@ def meter_screen(shown: MeterPage, *, app: str, now: datetime) -> dict[str, Any]
         "price": f"{shown.price_yuan_per_kwh:.4f}" if shown.price_yuan_per_kwh is not None else "",
         "price_since": wording.day(shown.price_since, now, zone) if shown.price_since else "",
         "next_price": _next_price(shown, now),
+        "carried": wording.left_over(shown.carried_yuan) if shown.carried_yuan > 0 else "",
         "presets": presets_of(shown),
         "minimum": wording.short_amount(shown.minimum_recharge_yuan),
         "channels": [{"value": channel, "name": channel_name(channel)} for channel in offered],
@@ -207,8 +208,9 @@ def order_screen(progress: OrderProgress, *, app: str, now: datetime) -> dict[st
         "power_advice": power_advice if progress.state == OrderState.CREDITED else "",
         "qr_image": qr_image(qr_text) if qr_text else "",
         "qr_link": qr_text if app == "" and _opens_an_app(qr_text) else "",
+        "pay_path": reverse("page:pay", args=paths) if progress.by_page else "",
         "cashier": f"{settings.SANDBOX_URL}/cashier/{progress.out_trade_no}?back={here}"
-        if settings.SANDBOX_URL and is_open
+        if settings.SANDBOX_URL and is_open and not progress.by_page
         else "",
     }
 

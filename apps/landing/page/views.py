@@ -51,6 +51,7 @@ def order(request: HttpRequest, token: str) -> HttpResponse:
             caller="page",
             idempotency_key=_key(request, token, amount, channel),
             now=timezone.now(),
+            on_phone=payer.is_on_phone(request),
         )
     except Refused as refusal:
         return _meter_screen(request, token, found, refusal)

@@ -57,6 +57,12 @@ def short_amount(amount_yuan: Decimal) -> str:
     return f"{whole:f}" if whole == amount_yuan else f"{amount_yuan:.2f}"
 
 
+def left_over(amount_yuan: Decimal) -> str:
+    """Return a remainder as exactly as the books have it, up to six places, without the zeros behind."""
+    whole, _point, places = f"{amount_yuan:.6f}".partition(".")
+    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
+
+
 def grouped(number: str) -> str:
     """Return an order number in its date and groups of five, for reading it aloud."""
     dated, code = number[:7], number[7:]

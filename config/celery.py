@@ -10,7 +10,7 @@ from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
-app = Celery("rentmeter")
+app = Celery("rentmeter", task_cls="apps.common.queue:PatientTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_queues = [Queue(name) for name in ("money", "delivery", "readings", "alerts")]
 app.conf.task_default_queue = "alerts"

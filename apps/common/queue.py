@@ -8,11 +8,12 @@ publishes from a bounded queue, and what does not fit is dropped.
 import logging
 import queue
 import threading
+import time
 from typing import Any
 from uuid import UUID
 
 from celery import Celery, Task, current_app
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from apps.common.scoping import landlord_scope
 
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 # Urgency, most urgent first; whoever rings names the queue.
 QUEUES = ("money", "delivery", "readings", "alerts")
 
+# A crashed PostgreSQL replays its log within seconds; after that a person has to look, and the sweepers go on.
+DATABASE_BACK_WITHIN_S = 30.0
+_LOOK_AGAIN_S = 0.25
 _BACKLOG = 1_000
 _waiting: "queue.Queue[tuple[str, str, dict[str, Any]]]" = queue.Queue(maxsize=_BACKLOG)
 _thread: threading.Thread | None = None
@@ -63,14 +67,47 @@ def _publish_forever() -> None:
             _waiting.task_done()
 
 
-class LandlordTask(Task):
+def database_is_away(error: BaseException) -> bool:
+    """Say whether this failure took the thread's connection with it, or found none: PostgreSQL is restarting."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    held = connection.connection
+    return held is None or bool(held.closed)
+
+
+class PatientTask(Task):
+    """Every task of ours: it waits for a database that restarts, and begins anew, as it may run twice.
+
+    Failing at once would be worse than waiting: the worker would eat its queue, and with it what a gateway says
+    once in half a minute, within the second that PostgreSQL needs to come back.
+    """
+
+    abstract = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        until = time.monotonic() + DATABASE_BACK_WITHIN_S
+        while True:
+            try:
+                return self.act(*args, **kwargs)
+            except (OperationalError, InterfaceError) as error:
+                if not database_is_away(error) or time.monotonic() > until:
+                    raise
+                log.warning("%s waits for the database", self.name)
+            connection.close()
+            time.sleep(_LOOK_AGAIN_S)
+
+    def act(self, *args: Any, **kwargs: Any) -> Any:
+        return self.run(*args, **kwargs)
+
+
+class LandlordTask(PatientTask):
     """A task that works for one landlord: `landlord_id` is demanded and its scope is open around the body."""
 
     abstract = True
 
-    def __call__(self, *args: Any, landlord_id: str, **kwargs: Any) -> Any:
+    def act(self, *args: Any, landlord_id: str, **kwargs: Any) -> Any:
         with landlord_scope(UUID(landlord_id)):
-            return super().__call__(*args, **kwargs)
+            return super().act(*args, **kwargs)
 
 
 def broker_app() -> Celery:

@@ -9,7 +9,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from apps.accounts import doors
-from apps.common.queue import LandlordTask
+from apps.common.queue import LandlordTask, database_is_away
 from apps.common.scoping import landlord_scope
 from apps.meters import deciding as d
 from apps.meters.post import ValkeyPost
@@ -114,7 +114,9 @@ def letters_answered(*, answers: list[dict[str, Any]], **_: Any) -> None:
                     replies=answer["replies"],
                     now=timezone.now(),
                 )
-        except Exception:
+        except Exception as error:
+            if database_is_away(error):
+                raise
             failures += 1
             log.exception("the answer to command %s could not be taken in", answer["command"])
     if failures:

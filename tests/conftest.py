@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.standing import Ground, standing
+
 ROOT = Path(__file__).resolve().parent.parent
 
 _servers: Any = None
@@ -111,8 +113,30 @@ def _make_months_of_the_tests(blocker: Any) -> None:
         make_months_ahead(NOON)
 
 
+@pytest.fixture(scope="session")
+def _standing(django_db_setup: None, django_db_blocker: Any) -> Iterator[Ground]:
+    ground = Ground()
+    yield ground
+    with django_db_blocker.unblock():
+        ground.take_down()
+
+
 @pytest.fixture
-def street(db: None) -> Any:
+def ground(request: pytest.FixtureRequest, _standing: Ground, django_db_blocker: Any) -> Ground:
+    """Whatever this test's fixtures stand on, standing."""
+    has_commits = {"transactional_db", "live_server"} & set(request.fixturenames)
+    with django_db_blocker.unblock():
+        _standing.stand([] if has_commits else request.fixturenames)
+    return _standing
+
+
+@pytest.fixture
+def _django_db_helper(ground: Ground, _django_db_helper: None) -> None:
+    """Before the test's own savepoint is set: the plugin's fixture, on the ground that stands."""
+
+
+@standing
+def street() -> Any:
     """Both landlords with their meters, leases and people (inside the test's own transaction)."""
     from tests.people import build_street
 

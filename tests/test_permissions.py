@@ -37,6 +37,7 @@ from apps.meters.states import Errand
 from apps.readings.models import DailyReading, Reading
 from tests.people import House, Street
 from tests.routes import DESKS, KINDS, LANDLORDS_DESK, PAGE, REST, ROUTES, Route
+from tests.standing import standing
 
 CANARY = "CANARY"
 
@@ -204,7 +205,7 @@ def _furnish(house: House, mark: str) -> dict[str, str]:
     }
 
 
-@pytest.fixture
+@standing
 def town(street: Street) -> Town:
     li = street.li
     values = _furnish(li, CANARY)

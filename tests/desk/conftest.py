@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from tests.desk import scene
 from tests.people import Street
+from tests.standing import standing
 
 
 @pytest.fixture
@@ -18,9 +19,10 @@ def now() -> datetime:
     return timezone.now()
 
 
-@pytest.fixture
-def furnished(street: Street, now: datetime) -> Street:
+@standing
+def furnished(street: Street) -> Street:
     """Li and Wang each have one of everything; whatever is Wang's carries a canary."""
+    now = timezone.now()
     scene.furnish(street.li, "LI", now=now)
     scene.furnish(street.wang, "WANG", now=now)
     return street

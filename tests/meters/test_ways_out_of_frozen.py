@@ -65,6 +65,8 @@ _W = WhyNot
         ),
         # torn the other way: count and record without the energy
         (_probe(4, "160.00", "10.00"), (_W.CONTRADICTS_ITSELF, _W.TAKEN, _W.SETTLE_FIRST, _OK)),
+        # torn: count and energy, but the record shows the purchase before
+        (_probe(4, "170.00", "20.00"), (_W.CONTRADICTS_ITSELF, _W.TAKEN, _W.SETTLE_FIRST, _OK)),
         # another device, or one set back
         (_probe(0, "0.00", None), (_W.CONTRADICTS_ITSELF, _W.CONTRADICTS_ITSELF, _W.SETTLE_FIRST, _OK)),
     ],

@@ -149,6 +149,7 @@ class Device:
         self.meter.flash_order = flash_order
         self._opening = (state.purchase_count, self.meter.purchased_kwh)
         self.blocked_until = 0.0
+        self.is_away = False
         self.connection: Connection | None = None
         self._power_on()
         self._generation = 0
@@ -172,7 +173,7 @@ class Device:
     # The module
 
     def dial(self, generation: int, to: GatewayProcess | None = None) -> None:
-        if generation != self._generation or self.connection is not None:
+        if generation != self._generation or self.connection is not None or self.is_away:
             return
         gateway = to or self._dice.choice(self._gateways)
         if self._time.now < self.blocked_until or not gateway.is_alive:
@@ -185,6 +186,13 @@ class Device:
         self._trace("dial", self.serial, gateway.name)
         connection.meter_writes(self.cellular.opening())
         self._time.after(self.profile.heartbeat_s, self._beat, connection)
+
+    def take_away(self) -> None:
+        """The device is unscrewed and never dials again."""
+        if self.connection is not None:
+            self.connection.meter_hangs_up(silently=True)
+        self._hang_up()
+        self.is_away = True
 
     def connection_ended(self, connection: Connection) -> None:
         if connection is self.connection:

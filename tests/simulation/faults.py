@@ -5,6 +5,10 @@ from collections import Counter
 from enum import Enum
 
 
+class WorkerDied(BaseException):
+    """The process is gone in the middle of what it did."""
+
+
 class Fault(Enum):
     """A kind of fault: what happens, and its greatest rate (a chance per occasion, or events per minute)."""
 
@@ -47,6 +51,9 @@ class Fault(Enum):
     OVER_LIMIT = ("a credit would pass the hoarding limit", 1.0)
     FOREIGN_PURCHASE = ("somebody else credits the meter", 0.2)
     ENERGY_RESET = ("a meter's counted energy is set to zero, and its next body begins", 0.25)
+    DEVICE_SWAP = ("another device is hung in the room, and the account goes on with it", 0.3)
+    RESOLVED = ("a frozen meter is set going again by a person", 1.0)
+    EPOCH_IN_CREDIT = ("a person lets another body begin while a credit is open", 1.0)
     PURSE_INIT = ("a meter's purse is made as new before its first credit", 0.6)
     # people
     PHONE_CARRIES = ("a phone carries the credit's frame too", 0.4)
@@ -61,6 +68,7 @@ class Fault(Enum):
     PLATFORM_SILENT = ("the payment platform does not answer, whatever it did", 0.1)
     TWO_AT_ONCE = ("two orders for one meter are paid in the same moment", 0.4)
     CANCEL_LATE = ("a credit is cancelled after its bytes were stored", 0.5)
+    REFUND_RACES = ("money is asked back while the credit's bytes are under way", 1.0)
 
     def __init__(self, words: str, most: float) -> None:
         self.words = words
@@ -70,7 +78,7 @@ class Fault(Enum):
 PER_MINUTE = (
     Fault.HALF_OPEN, Fault.PARTITION, Fault.SWIZZLE_CLOG, Fault.MOVE, Fault.BROKER_AWAY, Fault.BROKER_EMPTIED,
     Fault.GATEWAY_KILLED, Fault.SWEEPER_STOPPED, Fault.POWER_CUT, Fault.FOREIGN_PURCHASE, Fault.ENERGY_RESET,
-    Fault.PHONE_REPLAYS, Fault.PHONE_ALTERS, Fault.PHONE_TELLS, Fault.PHONE_LIES,
+    Fault.PHONE_REPLAYS, Fault.PHONE_ALTERS, Fault.PHONE_TELLS, Fault.PHONE_LIES, Fault.DEVICE_SWAP,
 )  # fmt: skip
 
 

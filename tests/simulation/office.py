@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from apps.meters import deciding as d
-from apps.meters.memory_store import MemoryStore
+from apps.meters.deciding.ways_out import Plan, plan
 from apps.meters.services.delivery import take_turn
 from apps.meters.services.presence import GATEWAY_SILENT
-from apps.meters.states import CommandKind, Outcome
+from apps.meters.states import CommandKind, Outcome, Way
 from tests.simulation.broker import Broker, SimulatedPost
-from tests.simulation.faults import Fault, Faults
+from tests.simulation.faults import Fault, Faults, WorkerDied
 from tests.simulation.gateways import cached_profile
+from tests.simulation.simulated_store import SimulatedStore
 from tests.simulation.virtual_time import VirtualTime
 
 OFFLINE_AFTER = timedelta(seconds=240)
+PROBE_LASTS = timedelta(minutes=10)
 SWEEP_S = 1.0
-
-
-class WorkerDied(BaseException):
-    """The process is gone in the middle of what it did."""
 
 
 @dataclass
@@ -36,72 +33,6 @@ class Presence:
     is_online: bool
     since: datetime
     seen_at: datetime
-
-
-class SimulatedStore(MemoryStore):
-    """The memory store, with the join over presence of the real one, and with places where a worker may die."""
-
-    def __init__(self, faults: Faults, session_of: Callable[[str], d.Session | None]) -> None:
-        super().__init__()
-        self._faults = faults
-        self._session_of = session_of
-        self.on_commit: Callable[[UUID, d.MeterState, d.MeterState, list[d.Effect]], None]
-        self._written: list[tuple[UUID, d.Effect]] = []
-        self._loaded: d.MeterState | None = None
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        self._written = []
-        with super().transaction():
-            yield
-            if self._written and self._faults.hits(Fault.CRASH_BEFORE_COMMIT):
-                raise WorkerDied
-        if self._written and self._loaded is not None:
-            meter_id = self._written[0][0]
-            effects = [effect for _, effect in self._written]
-            self.on_commit(meter_id, self._loaded, self.meters[meter_id], effects)
-
-    def after_commit(self, act: Callable[[], None]) -> None:
-        if self._faults.hits(Fault.CRASH_BEFORE_POST):
-            raise WorkerDied
-        act()
-
-    def load(self, meter_id: UUID) -> d.MeterState:
-        state = super().load(meter_id)
-        self._loaded = state
-        return replace(state, session=self._session_of(state.serial))
-
-    def step(self, meter_id: UUID, effect: d.Step, now: datetime) -> None:
-        super().step(meter_id, effect, now)
-        self._written.append((meter_id, effect))
-
-    def store_frames(self, meter_id: UUID, effect: d.StoreFrames) -> None:
-        super().store_frames(meter_id, effect)
-        self._written.append((meter_id, effect))
-
-    def send(self, meter_id: UUID, effect: d.SendLetter) -> None:
-        super().send(meter_id, effect)
-        self._written.append((meter_id, effect))
-
-    def close_letter(self, meter_id: UUID, effect: d.CloseLetter) -> None:
-        super().close_letter(meter_id, effect)
-        self._written.append((meter_id, effect))
-
-    def learn_count(self, meter_id: UUID, effect: d.LearnCount) -> None:
-        super().learn_count(meter_id, effect)
-        self._written.append((meter_id, effect))
-
-    def freeze(self, meter_id: UUID, effect: d.Freeze) -> None:
-        super().freeze(meter_id, effect)
-        self._written.append((meter_id, effect))
-
-    def begin_body(self, meter_id: UUID, effect: d.BeginBody) -> None:
-        super().begin_body(meter_id, effect)
-        self._written.append((meter_id, effect))
-
-    def tell(self, meter_id: UUID, effect: d.NoteReading | d.Finished) -> None:
-        super().tell(meter_id, effect)
-        self._written.append((meter_id, effect))
 
 
 def _only_frozen(state: d.MeterState) -> bool:
@@ -146,24 +77,64 @@ class Office:
     def open(self, profiles: dict[str, str]) -> None:
         """Take the meters on; `World` gives them their ids."""
         for serial, profile in profiles.items():
-            meter_id = self.meter_ids[serial] = UUID(int=self._dice.getrandbits(128))
-            self.store.meters[meter_id] = d.MeterState(
-                serial=serial,
-                profile=cached_profile(profile),
-                device_epoch=1,
-                count=None,
-                purchased_kwh=None,
-                customer_no="",
-                frozen="",
-                wish_version=0,
-                wished_on=None,
-                session=None,
-                letter=None,
-                commands=(),
-            )
+            self._hang(serial, profile)
+
+    def _hang(self, serial: str, profile: str) -> None:
+        meter_id = self.meter_ids[serial] = UUID(int=self._dice.getrandbits(128))
+        self.store.meters[meter_id] = d.MeterState(
+            serial=serial,
+            profile=cached_profile(profile),
+            device_epoch=1,
+            count=None,
+            purchased_kwh=None,
+            customer_no="",
+            frozen="",
+            wish_version=0,
+            wished_on=None,
+            session=None,
+            letter=None,
+            commands=(),
+        )
+
+    def swap(self, serial: str, spare: str, profile: str) -> bool:
+        """Take a meter out of use and hang another one; refused while credit or reset is open, as the service does."""
+        if any(command.is_credit or command.is_reset for command in self.state(serial).commands):
+            return False
+        self._hang(spare, profile)
+        return True
 
     def close(self) -> None:
         """Nothing is held."""
+
+    # The operator's desk
+
+    def frozen_meters(self) -> list[str]:
+        return [serial for serial in self.meter_ids if self.state(serial).frozen]
+
+    def ways_of(self, serial: str) -> list[Way] | None:
+        probe, state = self._probe(serial), self.state(serial)
+        if probe is None:
+            return None
+        state = replace(state, session=self.session_of(serial))
+        return [way for way in Way if isinstance(plan(state, probe, way), Plan)]
+
+    def _probe(self, serial: str) -> d.Probe | None:
+        """The newest answered probe of this body, if it is fresh: the rule of apps.income.services.freezes."""
+        meter_id = self.meter_ids[serial]
+        at, body, probe = self.store.probes.get(meter_id, (None, 0, None))
+        fresh = at is not None and at >= self._time.utc() - PROBE_LASTS
+        return probe if fresh and body == self.store.meters[meter_id].device_epoch else None
+
+    def resolve(self, serial: str, way: Way) -> None:
+        probe = self._probe(serial)
+        assert probe is not None
+        self.store.probes.pop(self.meter_ids[serial])
+        try:
+            self._turn(self.meter_ids[serial], d.Resolved(self.now(), way, probe))
+        except WorkerDied:
+            self._trace("worker_died", "resolve", "")
+
+    # The end
 
     def is_at_rest(self) -> bool:
         """Whether nothing moves any more, or only what a frozen queue holds."""

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from apps.meters import deciding as d
 from apps.meters import frames
-from apps.meters.states import CommandKind, CommandState
+from apps.meters.states import CommandKind, CommandState, Purpose, Way
 from meter_gateway.protocol.answers import accept, answer_read
 from meter_gateway.protocol.frames import Frame
 from meter_gateway.protocol.profiles import Profile
@@ -35,6 +35,7 @@ class Order:
     energy_kwh: Decimal
     command_id: UUID
     state: str = "OPEN"
+    is_wanted_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class People:
         self.wishes: list[Wish] = []
         self.on_ordered: Callable[[Order], None] = lambda order: None
         self.on_settled: Callable[[Order], None] = lambda order: None
+        self.on_requeued: Callable[[Order, UUID], None] = lambda order, before: None
+        self._lives_in: dict[str, str] = {}
         office.settle = self.settle
         office.unsettled = self.unsettled
 
@@ -79,6 +82,7 @@ class People:
 
     def pay(self, serial: str, *, is_second: bool = False) -> None:
         """Somebody pays; the platform notifies once, twice, late or never, and then a poll finds it."""
+        serial = self.meter_of(serial)
         transaction = f"t{self._paid + 1}"
         energy_kwh = Decimal(self._dice.choice(ENERGIES_KWH))
         self._paid += 1
@@ -100,6 +104,9 @@ class People:
     def notified(self, transaction: str, serial: str, energy_kwh: Decimal) -> None:
         if transaction in self.orders:
             return
+        if self.meter_of(serial) != serial:
+            self._trace("given_back", serial, transaction)
+            return
         command_id = self._queue(serial, CommandKind.CREDIT, energy_kwh=energy_kwh)
         order = Order(transaction, serial, energy_kwh, command_id)
         self.orders[transaction] = self.by_command[command_id] = order
@@ -113,6 +120,10 @@ class People:
         command = self._office.state(order.serial).command(order.command_id)
         if command is not None and command.number is not None:
             self._faults.count(Fault.CANCEL_LATE)
+            letter = self._office.state(order.serial).letter
+            if letter is not None and (letter.command_id, letter.purpose) == (command.id, Purpose.DELIVER):
+                self._faults.count(Fault.REFUND_RACES)
+            order.is_wanted_back = True
         self._trace("cancel_asked", order.serial, transaction)
         self._office.cancel(self._office.meter_ids[order.serial], order.command_id)
 
@@ -121,9 +132,20 @@ class People:
         order, ended = self.by_command.get(command_id), self._office.store.ended.get(command_id)
         if order is None or ended is None or order.state != "OPEN":
             return
+        if ended == CommandState.REJECTED and not order.is_wanted_back:
+            self._requeue(order)
+            return
         order.state = "CREDITED" if ended == CommandState.DONE else "REFUNDED"
         self._trace("settled", order.serial, f"{order.transaction} {order.state}")
         self.on_settled(order)
+
+    def _requeue(self, order: Order) -> None:
+        """A person has found that the meter never took it: its energy waits in a new credit."""
+        before = order.command_id
+        order.command_id = self._queue(order.serial, CommandKind.CREDIT, energy_kwh=order.energy_kwh)
+        self.by_command[order.command_id] = self.by_command.pop(before)
+        self.on_requeued(order, before)
+        self._trace("requeued", order.serial, order.transaction)
 
     def books(self) -> list[str] | None:
         """What is wrong with the books; None here, where there are none."""
@@ -137,6 +159,7 @@ class People:
 
     def wish(self, serial: str, on: bool) -> None:
         """A member switches; on is refused with nothing left, as the service does."""
+        serial = self.meter_of(serial)
         if on and self._devices[serial].meter.remaining_kwh <= 0:
             return
         meter_id = self._office.meter_ids[serial]
@@ -149,6 +172,7 @@ class People:
         self._trace("wish", serial, f"{'on' if on else 'off'} version {version}")
 
     def read(self, serial: str) -> None:
+        serial = self.meter_of(serial)
         state = self._office.state(serial)
         if not any(command.kind == CommandKind.READ for command in state.commands):
             self._queue(serial, CommandKind.READ, life=READ_LIFE)
@@ -162,6 +186,39 @@ class People:
             return False
         self._queue(serial, kind, life=RESET_LIFE)
         return True
+
+    def swap(self, serial: str, spare: Device) -> bool:
+        """Another device is hung in the room; who lives there pays for that one from now on."""
+        if serial in self._lives_in or not self._office.swap(serial, spare.serial, spare.profile.name):
+            return False
+        self._lives_in[serial] = spare.serial
+        return True
+
+    def meter_of(self, serial: str) -> str:
+        """The meter that hangs now where this one was hung first."""
+        return self._lives_in.get(serial, serial)
+
+    # The operator
+
+    def frozen_meters(self) -> list[str]:
+        return self._office.frozen_meters()
+
+    def ways_of(self, serial: str) -> list[Way] | None:
+        return self._office.ways_of(serial)
+
+    def ask_probe(self, serial: str) -> None:
+        if not any(command.kind == CommandKind.PROBE for command in self._office.state(serial).commands):
+            self._queue(serial, CommandKind.PROBE, life=READ_LIFE)
+
+    def resolve(self, serial: str, way: Way) -> bool:
+        """Take a way out; the orders it ends are settled or wait anew in the same breath."""
+        head = self._office.state(serial).head_credit
+        was_open = head is not None and head.number is not None
+        body = self._office.state(serial).device_epoch
+        self._office.resolve(serial, way)
+        if head is not None:
+            self.settle(head.id)
+        return was_open and self._office.state(serial).device_epoch != body
 
     def _queue(
         self,

@@ -28,9 +28,9 @@ from apps.tariffs.services import set_price
 from config.celery import app as celery
 from tests.simulation.broker import Broker
 from tests.simulation.database import empty_database, open_database
-from tests.simulation.faults import Faults
+from tests.simulation.faults import Faults, WorkerDied
 from tests.simulation.platforms import MERCHANT
-from tests.simulation.surroundings import Surroundings, WorkerDied
+from tests.simulation.surroundings import Surroundings
 from tests.simulation.virtual_time import START, VirtualTime
 from tests.simulation.witness import Witness, load_unseen
 

@@ -21,15 +21,11 @@ from apps.common import ids, queue
 from apps.income.services import channels
 from apps.meters import post
 from tests.simulation.broker import Broker
-from tests.simulation.faults import Fault, Faults
+from tests.simulation.faults import Fault, Faults, WorkerDied
 from tests.simulation.platforms import SimulatedPlatform
 
 # A transaction of ours has about this many statements; a death is as likely as in the in-memory form.
 STATEMENTS = 15
-
-
-class WorkerDied(BaseException):
-    """The process is gone in the middle of what it did."""
 
 
 class Mortal:

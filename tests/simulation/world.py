@@ -22,6 +22,7 @@ from tests.simulation.faults import PER_MINUTE, Fault, Faults
 from tests.simulation.gateways import GatewayProcess, cached_profile
 from tests.simulation.links import Connection
 from tests.simulation.office import Office
+from tests.simulation.operator import Operator
 from tests.simulation.people import Order, People
 from tests.simulation.virtual_time import VirtualTime
 
@@ -86,7 +87,8 @@ class World:
         if awake(Fault.CLOCK_SKEW):
             self.faults.count(Fault.CLOCK_SKEW)
         serials = [f"{219_998 + place:012d}" for place in range(meters)]
-        profiles = {serial: dice.choice(PROFILES) for serial in serials}
+        self.spare = f"{219_998 + meters:012d}"
+        profiles = {serial: dice.choice(PROFILES) for serial in [*serials, self.spare]}
         self.office: Any = _office(store)(self.time, dice, self.faults, self.broker, skews[:2], self.trace)
         self.gateways = [
             GatewayProcess(
@@ -102,29 +104,35 @@ class World:
         ]
         self.broker.take_letter = self._letter
         self.devices = {
-            serial: Device(
-                self.time,
-                dice,
-                self.faults,
-                serial=serial,
-                profile=cached_profile(profiles[serial]),
-                gateways=self.gateways,
-                remaining_kwh="985.00"
-                if awake(Fault.OVER_LIMIT) and not place
-                else dice.choice(("0.05", "12.40")),
-                load_kw=dice.choice(("0", "0.5", "6")),
-                flash_order=dice.choice(FLASH_ORDERS[1:])
-                if place == 1 and awake(Fault.TORN_FLASH)
-                else FLASH_ORDERS[0],
-                trace=self.trace,
-            )
-            for place, serial in enumerate(serials)
+            serial: self._device(serial, profiles[serial], place) for place, serial in enumerate(serials)
         }
+        self._spare_profile = profiles[self.spare]
         self.checker = Checker(self.devices)
         self.people: Any = _people(store)(self.time, dice, self.faults, self.office, self.devices, self.trace)
         self.office.on_commit = self._committed
         self.people.on_ordered = self.checker.ordered
         self.people.on_settled = self._settled
+        self.people.on_requeued = self.checker.requeued
+        self.operator = Operator(self.time, dice, self.faults, self.people, self.trace)
+
+    def _device(self, serial: str, profile: str, place: int) -> Device:
+        awake, dice = self.faults.is_awake, self.dice
+        return Device(
+            self.time,
+            dice,
+            self.faults,
+            serial=serial,
+            profile=cached_profile(profile),
+            gateways=self.gateways,
+            remaining_kwh="985.00"
+            if awake(Fault.OVER_LIMIT) and not place
+            else dice.choice(("0.05", "12.40")),
+            load_kw=dice.choice(("0", "0.5", "6")),
+            flash_order=dice.choice(FLASH_ORDERS[1:])
+            if place == 1 and awake(Fault.TORN_FLASH)
+            else FLASH_ORDERS[0],
+            trace=self.trace,
+        )
 
     # The run
 
@@ -172,7 +180,7 @@ class World:
 
     def _step_to_rest(self) -> bool:
         self.checker.look_at_meters()
-        return self.office.is_at_rest()
+        return self.office.is_at_rest() and self.operator.is_idle()
 
     def _plan_people(self, horizon_s: float) -> None:
         for serial in self.devices:
@@ -246,6 +254,8 @@ class World:
                 device.cut_power()
             case Fault.FOREIGN_PURCHASE:
                 done = device.credited_by_somebody_else(FOREIGN_KWH)
+            case Fault.DEVICE_SWAP:
+                done = self._swap(device)
             case Fault.ENERGY_RESET:
                 done = self.people.reset(device.serial, CommandKind.RESET_ENERGY)
             case _:
@@ -254,6 +264,19 @@ class World:
             self.trace(fault.name.lower(), device.serial, "")
             if fault not in (Fault.PHONE_REPLAYS, Fault.PHONE_ALTERS):
                 self.faults.count(fault)
+
+    def _swap(self, device: Device) -> bool:
+        """One room of a world gets another device; the old one is taken away."""
+        if self.spare in self.devices:
+            return False
+        spare = self._device(self.spare, self._spare_profile, len(self.devices))
+        if not self.people.swap(device.serial, spare):
+            spare.take_away()
+            return False
+        device.take_away()
+        self.devices[self.spare] = spare
+        self.checker.hung(spare, instead_of=device)
+        return True
 
     def _swizzle(self) -> None:
         order = list(self.devices.values())

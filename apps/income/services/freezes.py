@@ -139,22 +139,7 @@ def probe_of(meter: Meter, *, now: datetime) -> Command | None:
 
 
 def _said(probe: Command | None) -> d.Probe | None:
-    if probe is None:
-        return None
-    facts: dict[str, str] = probe.result
-
-    def number(name: str) -> Decimal | None:
-        return Decimal(facts[name]) if name in facts else None
-
-    earlier = tuple(number(f"purchase_{nth}_kwh") for nth in range(2, 11) if f"purchase_{nth}_kwh" in facts)
-    opened = facts.get("account_opened")
-    return d.Probe(
-        count=int(facts["count"]),
-        purchased_kwh=Decimal(facts["purchased_kwh"]),
-        last_purchase_kwh=number("last_purchase_kwh"),
-        earlier_kwh=earlier,
-        account_opened=None if opened is None else opened == "True",
-    )
+    return None if probe is None else d.Probe.from_facts(probe.result)
 
 
 def resolve(

@@ -1,9 +1,10 @@
 """What can happen to a meter, and what a decision may ask to be written or sent."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from apps.meters.states import CommandState, Frozen, Outcome, PowerReason, Purpose, Way
@@ -77,6 +78,25 @@ class Probe:
     last_purchase_kwh: Decimal | None
     earlier_kwh: tuple[Decimal | None, ...] = ()
     account_opened: bool | None = None
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, str]) -> Self:
+        """Read the facts that the PROBE command ended with."""
+
+        def energy(name: str) -> Decimal | None:
+            return Decimal(facts[name]) if name in facts else None
+
+        earlier = tuple(
+            energy(f"purchase_{nth}_kwh") for nth in range(2, 11) if f"purchase_{nth}_kwh" in facts
+        )
+        opened = facts.get("account_opened")
+        return cls(
+            count=int(facts["count"]),
+            purchased_kwh=Decimal(facts["purchased_kwh"]),
+            last_purchase_kwh=energy("last_purchase_kwh"),
+            earlier_kwh=earlier,
+            account_opened=None if opened is None else opened == "True",
+        )
 
 
 @dataclass(frozen=True)

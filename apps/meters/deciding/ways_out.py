@@ -111,6 +111,9 @@ def _adopt(state: MeterState, probe: Probe) -> Plan | WhyNot:
     explained = before + (ours if is_ours else _NOTHING)
     if probe.purchased_kwh < explained:
         return WhyNot.CONTRADICTS_ITSELF
+    if probe.count == number and probe.purchased_kwh - before != kept:
+        # Nothing was bought after it, so the sum grew by what the record says, or the record was torn.
+        return WhyNot.CONTRADICTS_ITSELF
     to = CommandState.DONE if is_ours else CommandState.REJECTED
     foreign = probe.purchased_kwh - explained
     count = number if foreign else probe.count

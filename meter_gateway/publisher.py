@@ -38,6 +38,9 @@ class Publisher:
             "meter_gateway", broker=broker_url, set_as_current=False
         )
         self._celery.conf.update(
+            # Named once more for writing: CELERY_BROKER_URL of the environment would win over the plain one,
+            # and letters would go to another broker than the one the bridge listens to.
+            broker_write_url=broker_url,
             task_ignore_result=True,
             task_serializer="json",
             broker_transport_options={

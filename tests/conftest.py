@@ -16,8 +16,13 @@ _servers: Any = None
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the embedded servers once, in the controller; workers inherit their addresses."""
+    """Start the embedded servers once, in the controller; workers inherit their addresses.
+
+    At the broker every worker has a numbered part of its own, so that nobody hears another's doorbells.
+    """
     global _servers
+    if hasattr(config, "workerinput"):
+        _take_own_part_of_the_broker(config.workerinput["workerid"])
     if hasattr(config, "workerinput") or os.environ.get("RENTMETER_TEST_SERVERS"):
         return
     from django.conf import settings
@@ -38,6 +43,13 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.DATABASES["default"].update(database_from(_servers.app_url))
     settings.OWNER_DATABASE_URL = _servers.owner_url
     settings.BROKER_URL = settings.CELERY_BROKER_URL = _servers.broker_url
+
+
+def _take_own_part_of_the_broker(worker: str) -> None:
+    from django.conf import settings
+
+    url = f"{os.environ['BROKER_URL'].rpartition('/')[0]}/{1 + int(worker.removeprefix('gw')) % 15}"
+    os.environ["BROKER_URL"] = settings.BROKER_URL = settings.CELERY_BROKER_URL = url
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

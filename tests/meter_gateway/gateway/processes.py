@@ -210,7 +210,10 @@ class Gateway:
         """Open, prove and grant; the map must know the meter."""
         meter.send(registration_frame(meter.end.serial))
         meter.answer_one()
-        [login] = self.valkey.wait_for_task("meters.meters_logged_in")["logins"]
+        try:
+            [login] = self.valkey.wait_for_task("meters.meters_logged_in")["logins"]
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.figures()}\n{self.log()[-4000:]}") from error
         assert login["serial"] == meter.end.serial
         grant = {"kind": "grant", "serial": login["serial"], "session": login["session"], "epoch": epoch}
         self.valkey.send_letter(self.stream, grant)

@@ -61,8 +61,9 @@ def test_presence_goes_up(valkey, gateway, meter):
     assert seen == [(SERIAL, 1)]
 
 
-def test_a_hello_names_the_stream(valkey):
-    with Gateway(valkey, GATEWAY_NODE="gw9") as gateway:
+def test_a_hello_names_the_stream_and_goes_where_its_letters_come_from(valkey):
+    celerys_own_word = "redis://127.0.0.1:9/0"
+    with Gateway(valkey, GATEWAY_NODE="gw9", CELERY_BROKER_URL=celerys_own_word) as gateway:
         hello = gateway.wait_for_hello()
         assert hello == {
             "gateway": gateway.name,

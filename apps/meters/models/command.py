@@ -90,6 +90,13 @@ class Command(ScopedModel):
             models.Index(
                 fields=["next_at"], condition=~Q(state__in=sorted(FINAL)), name="meters_command_due"
             ),
+            # The clock asks each minute when every meter of the fleet was read last.
+            models.Index(
+                fields=["meter", "-id"],
+                condition=Q(kind="READ"),
+                include=["created_at"],
+                name="meters_command_last_read",
+            ),
         ]
 
     def __str__(self) -> str:

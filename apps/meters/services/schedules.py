@@ -1,10 +1,11 @@
 """Reading by the clock: every online meter once per interval of its model, the fleet spread over the interval."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from uuid import UUID
 
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from apps.common.scoping import everything
 from apps.meters.models import Command, Meter, Presence
@@ -14,6 +15,7 @@ from meter_gateway.protocol.profiles import load_profile
 
 # How often beat calls; what is due is divided by the calls that fit into an interval.
 CALL_EVERY_S = 60
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def meters_to_read(*, now: datetime, call_every_s: int = CALL_EVERY_S) -> list[tuple[UUID, UUID]]:
@@ -33,10 +35,12 @@ def meters_to_read(*, now: datetime, call_every_s: int = CALL_EVERY_S) -> list[t
             last = Command.objects.filter(meter=OuterRef("pk"), kind=CommandKind.READ).order_by("-id")
             of_model = online.filter(profile=profile)
             share = ceil(count * call_every_s / interval.total_seconds())
+            # Never asked is asked long ago: with a test for null the subquery would run once more a meter.
+            asked_at = Coalesce(Subquery(last.values("created_at")[:1]), Value(_NEVER))
             waiting = (
-                of_model.annotate(asked_at=Subquery(last.values("created_at")[:1]))
-                .filter(Q(asked_at=None) | Q(asked_at__lte=now - interval))
-                .order_by(F("asked_at").asc(nulls_first=True), "id")
+                of_model.annotate(asked_at=asked_at)
+                .filter(asked_at__lte=now - interval)
+                .order_by("asked_at", "id")
             )
             due += list(waiting.values_list("landlord_id", "pk")[:share])
     return due

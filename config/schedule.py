@@ -4,6 +4,11 @@ from typing import Any
 
 from celery.schedules import crontab
 
+from config.env import env_int
+
+READ_DUE_EVERY_S = env_int("READ_DUE_EVERY_S", 60)
+CLOSE_DAYS_EVERY_S = env_int("CLOSE_DAYS_EVERY_S", 600)
+
 SCHEDULE: dict[str, dict[str, Any]] = {
     "common.beat_is_alive": {
         "task": "common.beat_is_alive",
@@ -12,13 +17,13 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "meters.read_due_meters": {
         "task": "meters.read_due_meters",
-        "schedule": 60.0,
-        "options": {"queue": "readings", "expires": 60},
+        "schedule": float(READ_DUE_EVERY_S),
+        "options": {"queue": "readings", "expires": READ_DUE_EVERY_S},
     },
     "readings.close_days": {
         "task": "readings.close_days",
-        "schedule": 600.0,
-        "options": {"queue": "readings", "expires": 600},
+        "schedule": float(CLOSE_DAYS_EVERY_S),
+        "options": {"queue": "readings", "expires": CLOSE_DAYS_EVERY_S},
     },
     "income.prove_meters": {
         "task": "income.prove_meters",

@@ -50,6 +50,13 @@ REST = [
         "401 400 400 400 400 400 400 401",
         {"old_password": "wrong", "new_password": "another-long-one"},
     ),
+    _route(
+        "POST",
+        "api/v1/me/phone",
+        "401 400 400 400 400 400 422 401",
+        {"phone": "13812345678", "old_code": "000000", "new_code": "000000"},
+    ),
+    _route("DELETE", "api/v1/me/phone", "401 204 204 204 204 204 204 401"),
     _route("GET", "api/v1/me/sessions", "401 200 200 200 200 200 200 401"),
     # A member's own things: what is another landlord's is missing, and a stranger is no member.
     _route("GET", "api/v1/landlord", "401 403 200 200 200 200 403 401"),
@@ -323,6 +330,7 @@ _LI_METER = "admin/meters/meter/<path:object_id>"
 LANDLORDS_DESK = [
     _route("GET", "admin/", _EVERY_MEMBER),
     _route("GET", "admin/landlord/", _EVERY_MEMBER),
+    _route("GET", "admin/phone/", _EVERY_MEMBER),
     _route("POST", "admin/language/", _AWAY),
     _route("GET", "admin/search/", _EVERY_MEMBER),
     # Who is in already goes home.

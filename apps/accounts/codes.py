@@ -7,9 +7,11 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -41,13 +43,18 @@ class CodeRefused(Refused):
     detail = gettext_lazy("This code is wrong or no longer good; ask for a new one.")
 
 
+def is_phone(name: str) -> bool:
+    """Say whether a login's name is a phone number."""
+    return name.isascii() and bool(_PHONE.fullmatch(name))
+
+
 def checked_phone(phone: str) -> str:
     """Return the phone number without spaces.
 
     :raises PhoneInvalid: if it is not an 11-digit number that starts with 1.
     """
     plain = re.sub(r"[\s-]", "", phone)
-    if not (_PHONE.fullmatch(plain) and plain.isascii()):
+    if not is_phone(plain):
         raise PhoneInvalid(fields={"phone": gettext_lazy("11 digits.")})
     return plain
 
@@ -84,16 +91,35 @@ def use_code(*, phone: str, code: str, now: datetime) -> None:
 
     :raises CodeRefused: if no open code of this phone is this one.
     """
-    phone = checked_phone(phone)
+    use_codes([("code", phone, code)], now=now)
+
+
+def use_codes(proofs: Sequence[tuple[str, str, str]], *, now: datetime) -> None:
+    """Use up one code of each phone, or none: `proofs` are (field, phone, code). Counted as `use_code` does.
+
+    :raises CodeRefused: naming the fields whose code is not an open one of its phone.
+    """
+    proofs = [(field, checked_phone(phone), code.strip()) for field, phone, code in proofs]
+    tried = {field: _take_try(phone, now) for field, phone, _code in proofs}
+    with transaction.atomic():
+        wrong = [
+            field
+            for field, phone, code in proofs
+            if not (
+                tried[field]
+                and PhoneCode.objects.filter(
+                    phone=phone, used_at=None, expires_at__gt=now, code_hash=_hash(phone, code)
+                ).update(used_at=now)
+            )
+        ]
+        transaction.set_rollback(bool(wrong))
+    if wrong:
+        raise CodeRefused(fields=dict.fromkeys(wrong, gettext_lazy("Wrong or expired.")))
+
+
+def _take_try(phone: str, now: datetime) -> bool:
     is_open = PhoneCode.objects.filter(phone=phone, used_at=None, expires_at__gt=now, tries_left__gt=0)
-    tried = is_open.update(tries_left=F("tries_left") - 1)
-    if tried:
-        right = PhoneCode.objects.filter(
-            phone=phone, used_at=None, expires_at__gt=now, code_hash=_hash(phone, code.strip())
-        )
-        if right.update(used_at=now):
-            return
-    raise CodeRefused(fields={"code": gettext_lazy("Wrong or expired.")})
+    return bool(is_open.update(tries_left=F("tries_left") - 1))
 
 
 def _hash(phone: str, code: str) -> str:

@@ -160,6 +160,37 @@ class PhoneCode(models.Model):
         return f"…{self.phone[-4:]}"
 
 
+class PhoneChange(models.Model):
+    """A login's way from one phone to another: asked with codes to both, in force a day later unless called off."""
+
+    class State(models.TextChoices):
+        WAITING = "WAITING"
+        DONE = "DONE"
+        CALLED_OFF = "CALLED_OFF"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="phone_changes")
+    old_phone = models.CharField(max_length=20)
+    new_phone = models.CharField(max_length=20)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    asked_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(state="WAITING"), name="accounts_phonechange_one_waits"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(state="WAITING"), name="accounts_phonechange_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"…{self.old_phone[-4:]} → …{self.new_phone[-4:]}"
+
+
 class Tries(models.Model):
     """How often somebody tried within the span that began at `since`; who she is stands here as a hash only."""
 

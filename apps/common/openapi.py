@@ -31,6 +31,8 @@ ERROR_CODES: dict[str, int] = {
     "landlord_required": 400,
     "payee_name_missing": 400,
     "phone_invalid": 400,
+    "phone_missing": 422,
+    "phone_same": 422,
     "phone_taken": 422,
     "price_invalid": 400,
     "price_starts_in_the_past": 422,

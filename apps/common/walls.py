@@ -23,6 +23,7 @@ UNOWNED = {
     "accounts.PayerIdentity": "a payer's openid belongs to the payer",
     "accounts.AccessToken": "looked up before any scope exists",
     "accounts.PhoneCode": "sent before anybody is known",
+    "accounts.PhoneChange": "a login's own, whoever it works for",
     "accounts.Tries": "counted before anybody is known",
     "accounts.Door": "what a token, a serial or an order number opens",
     "meters.StockedMeter": "the operator's stock: serials are unique across landlords",

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from apps.accounts import doors
@@ -128,6 +129,6 @@ def letters_answered(*, answers: list[dict[str, Any]], **_: Any) -> None:
 def read_due_meters(**_: Any) -> None:
     """Ask the meters whose reading is due, a share of the fleet at a time."""
     now = timezone.now()
-    for landlord_id, meter_id in schedules.meters_to_read(now=now):
+    for landlord_id, meter_id in schedules.meters_to_read(now=now, call_every_s=settings.READ_DUE_EVERY_S):
         with landlord_scope(landlord_id):
             schedules.read_by_the_clock(meter_id=meter_id, now=now)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from apps.common.scoping import everything
 from apps.meters.evidence import Evidence
+from apps.meters.intervals import reading_interval
 from apps.meters.models import Command, Meter, Presence
 from apps.meters.services.commands import ask_freeze
 from apps.meters.states import OPEN, CommandKind, CommandState
@@ -131,7 +132,7 @@ def _cannot_be(meter: Meter, midnight: datetime, total_kwh: Decimal) -> bool:
 
 
 def _nearest_reading(meter: Meter, midnight: datetime) -> Reading | None:
-    reach = timedelta(seconds=load_profile(meter.profile).reading_interval_s)
+    reach = reading_interval(meter.profile)
     near = Reading.objects.filter(
         meter=meter, device_epoch=meter.device_epoch, taken_at__range=(midnight - reach, midnight + reach)
     )

@@ -1,14 +1,15 @@
 """What needs a person's look, worst first. Starts from what the open scope owns."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When
 
+from apps.meters.intervals import reading_interval
 from apps.meters.models import Meter
 from apps.readings.selectors import with_latest
-from meter_gateway.protocol.profiles import load_profile, names
+from meter_gateway.protocol.profiles import names
 
 
 class Look(StrEnum):
@@ -27,7 +28,7 @@ def with_look(meters: QuerySet[Meter], now: datetime) -> QuerySet[Any]:
     """
     stale = Q(read_at=None)
     for profile in names():
-        limit = now - timedelta(seconds=2 * load_profile(profile).reading_interval_s)
+        limit = now - 2 * reading_interval(profile)
         stale |= Q(profile=profile, read_at__lt=limit)
     return with_latest(meters).annotate(
         look=Case(

@@ -1,12 +1,12 @@
 """What a meter said last, and how old that is."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
+from apps.meters.intervals import reading_interval
 from apps.meters.models import Meter
 from apps.readings.models import Reading
-from meter_gateway.protocol.profiles import load_profile
 
 
 def latest(meter: Meter) -> Reading | None:
@@ -40,4 +40,4 @@ def is_stale(profile: str, read_at: datetime | None, now: datetime) -> bool:
     """Say whether two reporting intervals of the model have passed without a reading; never read is stale."""
     if read_at is None:
         return True
-    return now - read_at > timedelta(seconds=2 * load_profile(profile).reading_interval_s)
+    return now - read_at > 2 * reading_interval(profile)

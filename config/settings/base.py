@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 from django.utils.translation import gettext_lazy as _
 
 from config.env import env_bool, env_int, env_json_file, env_str, env_url
+from config.schedule import READ_DUE_EVERY_S as READ_DUE_EVERY_S
 from config.schedule import SCHEDULE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -208,6 +209,8 @@ FIELD_KEYS = env_str("FIELD_KEYS", "")
 SMS_BACKEND = env_str("SMS_BACKEND", "apps.accounts.messaging.ConsoleBackend")
 SMS_OUTBOX = env_str("SMS_OUTBOX", "")
 LETTER_DEADLINE_S = env_int("LETTER_DEADLINE_S", 20)
+# 0: as each model says.
+READING_INTERVAL_S = env_int("READING_INTERVAL_S", 0)
 # What the sweeper does, and how many seconds apart.
 SWEEPS = [
     ("apps.meters.sweeping.sweep", 1),
@@ -219,6 +222,7 @@ SWEEPS = [
     ("apps.readings.sweeping.sweep", 15),
     ("apps.alerts.sweeping.sweep", 10),
     ("apps.accounts.chain.seal", 10),
+    ("apps.accounts.phones.take_effect", 30),
 ]
 OFFLINE_AFTER_S = env_int("OFFLINE_AFTER_S", 240)
 SECURE_PROXY = env_bool("BEHIND_TLS_PROXY")

@@ -180,6 +180,17 @@ class System:
         os.kill(before, signal.SIGKILL)
         wait_for(f"{name} started again", lambda: self.pid(name) != before, 20)
 
+    def be_without(self, name: str, seconds: float) -> None:
+        """kill −9, and so long nobody starts it again: the supervisor is held meanwhile."""
+        before = self.pid(name)
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            os.killpg(before, signal.SIGKILL)
+            time.sleep(seconds)
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+        wait_for(f"{name} started again", lambda: self.pid(name) != before, 60)
+
     def settle(self) -> None:
         """Wait until every meter of the first landlord has dialled in again and is asked nothing."""
         mine = [self.stranger.meter(i) for i in range(8)]

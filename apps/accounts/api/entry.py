@@ -1,4 +1,4 @@
-"""Codes sent to phones, a new landlord's account, a new password.
+"""Codes sent to phones, a new landlord's account, a new password, another phone.
 
 No scope is open in any of these: a message leaves the house, and wrong tries must outlast their refusal.
 """
@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts import codes, messaging, passwords, services, tries
+from apps.accounts import codes, messaging, passwords, phones, services, tries
 from apps.accounts.api import serializers as s
 from apps.accounts.api.views import caller, logged_in, parsed
 from apps.accounts.models import AccessToken
@@ -97,4 +97,34 @@ class PasswordView(APIView):
         user = passwords.change_password(user=user, old=old, code=code, new=new, keep_token_id=kept, now=now)
         if kept is None:
             update_session_auth_hash(request._request, user)
+        return Response(status=204)
+
+
+@own_scopes
+class PhoneView(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @documented(
+        "Change my phone with a code to the old one and one to the new one; in force 24 hours later",
+        name="change_phone",
+        takes=s.PhoneChangeIn,
+        gives=s.PhoneChangeOut,
+        status=202,
+        refuses=(400, 401, 422, 429),
+        of_landlord=False,
+    )
+    def post(self, request: Request) -> Response:
+        given = parsed(s.PhoneChangeIn, request)
+        change = phones.ask_change(user=caller(request), **given, now=timezone.now())
+        return Response(s.PhoneChangeOut(change).data, status=202)
+
+    @documented(
+        "Call off the change of my phone that waits; may run twice",
+        name="call_off_phone",
+        status=204,
+        refuses=(401,),
+        of_landlord=False,
+    )
+    def delete(self, request: Request) -> Response:
+        phones.call_off(user=caller(request), now=timezone.now())
         return Response(status=204)

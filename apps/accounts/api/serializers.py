@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from apps.accounts.models import AccessToken, Landlord, Member, Renter, User
+from apps.accounts.models import AccessToken, Landlord, Member, PhoneChange, Renter, User
 from apps.accounts.roles import Role
 from apps.common.serializing import AmountField
 
@@ -86,12 +86,31 @@ class UserOut(serializers.ModelSerializer):
         fields = ["id", "name", "phone"]
 
 
+class PhoneChangeIn(serializers.Serializer):
+    """`old_code` went to the present phone, `new_code` to the new one; `auth/codes` sends both."""
+
+    phone = serializers.CharField(max_length=20)
+    old_code = serializers.CharField(max_length=10)
+    new_code = serializers.CharField(max_length=10)
+
+
+class PhoneChangeOut(serializers.ModelSerializer):
+    """Until `due_at` the login has its old phone, and the change can be called off."""
+
+    phone = serializers.CharField(source="new_phone")
+
+    class Meta:
+        model = PhoneChange
+        fields = ["phone", "asked_at", "due_at"]
+
+
 class MeOut(serializers.Serializer):
-    """Who one is: a member of landlords, a renter, or both."""
+    """Who one is: a member of landlords, a renter, or both; and the change of phone that waits, if one does."""
 
     user = UserOut()
     memberships = MembershipOut(many=True)
     renter = RenterOut(allow_null=True)
+    phone_change = PhoneChangeOut(allow_null=True)
 
 
 class LoggedInOut(MeOut):

@@ -13,6 +13,7 @@ urlpatterns = [
     path("auth/logout", views.LogoutView.as_view(), name="api_logout"),
     path("me", views.MeView.as_view(), name="api_me"),
     path("me/password", entry.PasswordView.as_view(), name="api_password"),
+    path("me/phone", entry.PhoneView.as_view(), name="api_phone"),
     path("me/sessions", views.SessionsView.as_view(), name="api_sessions"),
     path("landlord", views.LandlordView.as_view(), name="api_landlord"),
     path("members", members.MembersView.as_view(), name="api_members"),

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from apps.accounts import changes, logins, selectors, services
+from apps.accounts import changes, logins, phones, selectors, services
 from apps.accounts.api import serializers as s
 from apps.accounts.api.idempotency import idempotent
 from apps.accounts.models import AccessToken, Landlord, Renter, User
@@ -50,7 +50,12 @@ def landlord_id_of(request: Request) -> UUID:
 def who(user: User) -> dict[str, Any]:
     """Return who this login is, for `MeOut`."""
     renter = Renter.objects.filter(user=user).first()
-    return {"user": user, "memberships": selectors.memberships_of(user), "renter": renter}
+    return {
+        "user": user,
+        "memberships": selectors.memberships_of(user),
+        "renter": renter,
+        "phone_change": phones.open_change(user),
+    }
 
 
 def logged_in(user: User, status: int = 200) -> Response:

@@ -34,6 +34,7 @@ from apps.landing.desk import (
     meters,
     operator_accounts,
     operators,
+    own_phone,
     places,
     records,
     settlements,
@@ -248,8 +249,20 @@ class LandlordSite(DeskSite):
         return request.membership.landlord.name if self.has_permission(request) else str(self.subtitle)
 
     def get_urls(self) -> list[URLPattern]:
-        own = path("landlord/", self.admin_view(self.choose_landlord), name="choose_landlord")
-        return [own, *super().get_urls()]
+        own = [
+            path("landlord/", self.admin_view(self.choose_landlord), name="choose_landlord"),
+            path("phone/", self.admin_view(self.own_phone), name="own_phone"),
+        ]
+        return [*own, *super().get_urls()]
+
+    @own_scopes
+    def own_phone(self, request: Any) -> HttpResponse:
+        """Let a member change the phone of her login; messages leave the house, so no scope is open."""
+        request.current_app = self.name
+        found = own_phone.answer(request, now=timezone.now())
+        if isinstance(found, HttpResponse):
+            return found
+        return TemplateResponse(request, "desk/own_phone.html", {**self.each_context(request), **found})
 
     def welcome(self, request: Any) -> HttpResponse | None:
         """A member of several landlords says which one first; otherwise a link would open on the wrong one."""
@@ -273,7 +286,8 @@ class LandlordSite(DeskSite):
         return TemplateResponse(request, "desk/choose_landlord.html", context)
 
     def account_links(self, request: Any) -> list[dict[str, Any]]:
-        links = super().account_links(request)
+        phone = {"title": _("Change phone"), "link": reverse(f"{self.name}:own_phone")}
+        links = [phone, *super().account_links(request)]
         if "landlord" in request.session:
             links.insert(0, {"title": _("Other landlord"), "link": reverse(f"{self.name}:choose_landlord")})
         return links

@@ -1,6 +1,6 @@
 """Reading by the clock: every online meter once per interval of its model, the fleet spread over the interval."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import ceil
 from uuid import UUID
 
@@ -8,10 +8,10 @@ from django.db.models import Count, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from apps.common.scoping import everything
+from apps.meters.intervals import reading_interval
 from apps.meters.models import Command, Meter, Presence
 from apps.meters.services import commands
 from apps.meters.states import CommandKind
-from meter_gateway.protocol.profiles import load_profile
 
 # How often beat calls; what is due is divided by the calls that fit into an interval.
 CALL_EVERY_S = 60
@@ -31,7 +31,7 @@ def meters_to_read(*, now: datetime, call_every_s: int = CALL_EVERY_S) -> list[t
         )
         counts = online.order_by().values_list("profile").annotate(count=Count("pk"))
         for profile, count in counts:
-            interval = timedelta(seconds=load_profile(profile).reading_interval_s)
+            interval = reading_interval(profile)
             last = Command.objects.filter(meter=OuterRef("pk"), kind=CommandKind.READ).order_by("-id")
             of_model = online.filter(profile=profile)
             share = ceil(count * call_every_s / interval.total_seconds())

@@ -1,0 +1,130 @@
+"""The database, the broker or the gateway is away for an interval: the schedule catches up, and doubles nothing."""
+
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from math import ceil
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.system import System, wait_for
+
+pytestmark = [pytest.mark.system, pytest.mark.thorough]
+
+INTERVAL_S = 15
+DAYS_HUNG = 3
+# Longer than an interval, so that the whole fleet is due when it is back.
+AWAY_S = INTERVAL_S + 3
+
+HANG_LONGER = f"""
+from datetime import timedelta
+from apps.common.scoping import everything
+from apps.meters.models import Meter
+with everything("test: meters that have hung for days"):
+    for meter in Meter.objects.all():
+        Meter.objects.filter(pk=meter.pk).update(claimed_at=meter.claimed_at - timedelta(days={DAYS_HUNG}))
+"""
+ON_RECORD = """
+import json
+from apps.common.scoping import everything
+from apps.meters.models import Command, Meter
+from apps.readings.models import DailyReading, Reading
+with everything("test: what is on record"):
+    asked = Command.objects.filter(kind="READ", requested_by=None)
+    print(json.dumps({
+        "profiles": {str(pk): profile for pk, profile in Meter.objects.filter(archived_at=None).values_list("pk", "profile")},
+        "asked": [[str(pk), at.isoformat()] for pk, at in asked.values_list("meter_id", "created_at")],
+        "readings": [[str(pk), at.isoformat()] for pk, at in Reading.objects.values_list("meter_id", "taken_at")],
+        "days": [[str(pk), str(day)] for pk, day in DailyReading.objects.values_list("meter_id", "date")],
+    }))
+"""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the database holds: meter → when it was asked by the clock, when it was read, its daily records."""
+
+    profiles: dict[str, str]
+    asked: dict[str, list[datetime]]
+    readings: dict[str, list[datetime]]
+    days: list[tuple[str, str]]
+
+    def share(self) -> int:
+        """How many meters one call of the schedule may ask; beat calls every second here."""
+        return sum(ceil(count / INTERVAL_S) for count in Counter(self.profiles.values()).values())
+
+    def unread_since(self, moment: datetime) -> list[str]:
+        return [meter for meter in self.profiles if not any(at > moment for at in self.readings[meter])]
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    running = System(
+        Path(tmp_path_factory.mktemp("schedule")),
+        READING_INTERVAL_S=str(INTERVAL_S),
+        READ_DUE_EVERY_S="1",
+        CLOSE_DAYS_EVERY_S="3",
+        DEMO_METERS_EACH="12",
+    )
+    yield running
+    running.stop()
+
+
+def _shell(system: System, code: str) -> str:
+    ran = system.manage("shell", "-v", "0", "-c", code)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def on_record(system: System) -> Record:
+    found = json.loads(_shell(system, ON_RECORD).splitlines()[-1])
+    by_meter: dict[str, dict[str, list[datetime]]] = {
+        "asked": defaultdict(list),
+        "readings": defaultdict(list),
+    }
+    for what, moments in by_meter.items():
+        for meter, at in sorted(found[what]):
+            moments[meter].append(datetime.fromisoformat(at))
+    days = [(meter, day) for meter, day in found["days"]]
+    return Record(found["profiles"], by_meter["asked"], by_meter["readings"], days)
+
+
+def test_the_schedule_catches_up_without_a_burst_and_without_a_second_record(quick: System) -> None:
+    _shell(quick, HANG_LONGER)
+    for name in ("postgres", "valkey", "gateway"):
+        quick.be_without(name, AWAY_S)
+        back = datetime.now().astimezone()
+        wait_for(f"everybody read after {name}", lambda at=back: not on_record(quick).unread_since(at), 180)
+    record = on_record(quick)
+    freezing = [meter for meter, profile in record.profiles.items() if profile == "dtsy-4g-ble"]
+    wait_for("the days", lambda: len(on_record(quick).days) >= DAYS_HUNG * len(freezing), 60)
+    time.sleep(0.2)
+    record = on_record(quick)
+    _no_burst(record)
+    _nobody_asked_early(record)
+    assert max(Counter(record.days).values()) == 1
+    assert {meter: sum(1 for of, _day in record.days if of == meter) for meter in freezing} == dict.fromkeys(
+        freezing, DAYS_HUNG
+    )
+    assert all(len(set(moments)) == len(moments) for moments in record.readings.values())
+
+
+def _no_burst(record: Record) -> None:
+    """One call asks its share and no more, and in any few seconds there are no more calls than beat makes."""
+    asked = sorted(moment for moments in record.asked.values() for moment in moments)
+    assert max(Counter(asked).values()) <= record.share()
+    for seconds in (5, INTERVAL_S):
+        span = timedelta(seconds=seconds)
+        most = max(sum(1 for at in asked if start <= at < start + span) for start in asked)
+        assert most <= record.share() * (seconds + 2), (seconds, most)
+
+
+def _nobody_asked_early(record: Record) -> None:
+    for meter, moments in record.asked.items():
+        gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
+        assert not gaps or min(gaps) >= INTERVAL_S, (meter, sorted(gaps)[:3])

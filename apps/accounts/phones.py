@@ -65,7 +65,7 @@ def ask_change(*, user: User, phone: str, old_code: str, new_code: str, now: dat
         change = PhoneChange.objects.create(
             user=user, old_phone=user.username, new_phone=phone, asked_at=now, due_at=now + NOTICE
         )
-        _audit("member.phone_asked", change, now)
+        _audit(change, PhoneChange.State.WAITING, now)
     said = _(
         "The phone of your RentMeter login changes from %(old)s to %(new)s in 24 hours. If that was not you, log in "
         "and call it off."
@@ -80,7 +80,7 @@ def call_off(*, user: User, now: datetime) -> bool:
         change = _open(user).first()
         if change is None or not _end(change, PhoneChange.State.CALLED_OFF, now):
             return False
-        _audit("member.phone_called_off", change, now)
+        _audit(change, PhoneChange.State.CALLED_OFF, now)
     return True
 
 
@@ -113,11 +113,11 @@ def _change(change: PhoneChange, now: datetime) -> bool:
             User.objects.filter(pk=change.user_id, username=change.old_phone).update(
                 username=change.new_phone
             )
-            _audit("member.phone", change, now)
+            _audit(change, PhoneChange.State.DONE, now)
     except IntegrityError:
         with transaction.atomic():
             if _end(change, PhoneChange.State.CALLED_OFF, now):
-                _audit("member.phone_called_off", change, now)
+                _audit(change, PhoneChange.State.CALLED_OFF, now)
         return False
     return True
 
@@ -142,12 +142,21 @@ def _end(change: PhoneChange, state: PhoneChange.State, now: datetime) -> bool:
     return rows.update(state=state, ended_at=now) == 1
 
 
-def _audit(act: str, change: PhoneChange, now: datetime) -> None:
+def _audit(change: PhoneChange, state: PhoneChange.State, now: datetime) -> None:
     """One line with each landlord she works for."""
     old, new = messaging.masked_phone(change.old_phone), messaging.masked_phone(change.new_phone)
     for member in memberships_of(change.user):
         with landlord_scope(member.landlord_id):
-            audit.record(act, on=member, by_id=change.user_id, now=now, phone=new, was=old)
+            audit.record(
+                {"WAITING": "member.phone_asked", "DONE": "member.phone"}.get(
+                    state, "member.phone_called_off"
+                ),
+                on=member,
+                by_id=change.user_id,
+                now=now,
+                phone=new,
+                was=old,
+            )
 
 
 def _tell(change: PhoneChange, said: str) -> None:

@@ -182,11 +182,11 @@ class System:
 
     def be_without(self, name: str, seconds: float) -> None:
         """kill −9, and so long nobody starts it again: the supervisor is held meanwhile."""
-        before = self.pid(name)
+        before, back_at = self.pid(name), time.monotonic() + seconds
         self.process.send_signal(signal.SIGSTOP)
         try:
             os.killpg(before, signal.SIGKILL)
-            time.sleep(seconds)
+            wait_for("the time away", lambda: time.monotonic() >= back_at, seconds + 60)
         finally:
             self.process.send_signal(signal.SIGCONT)
         wait_for(f"{name} started again", lambda: self.pid(name) != before, 60)

@@ -1,6 +1,8 @@
 """How every test runs: on real servers, as the application's own login, with two landlords in the house."""
 
+import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,15 +65,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep all journeys on one worker: they share one running system, and two would fight over two cores.
 
-    The markers of `--dist loadgroup` do not reach the scheduler with this pytest (its node ids are fixed).
+    And all that is seen through a browser: one Chromium is started, not one a worker. The markers of
+    `--dist loadgroup` do not reach the scheduler with this pytest (its node ids are fixed).
     """
     from xdist.scheduler import LoadScopeScheduling
 
-    class JourneysTogether(LoadScopeScheduling):
+    class OneOfEach(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "journeys" if nodeid.startswith("tests/journeys/") else nodeid
+            if nodeid.startswith("tests/journeys/"):
+                return "journeys"
+            return (
+                "browser" if nodeid.startswith(("tests/browser/", "tests/desk/test_live_line.py")) else nodeid
+            )
 
-    return JourneysTogether(config, log)
+    return OneOfEach(config, log)
 
 
 @contextmanager
@@ -95,12 +102,12 @@ def _owner_login() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def django_db_setup(
     _owner_login: dict[str, Any], django_db_setup: None, django_db_blocker: Any
-) -> Iterator[None]:
+) -> Iterator[Any]:
     """The database exists: from here on we are the application, until it is dropped."""
     from django.db import connection
     from django.test import TransactionTestCase
 
-    from tests.cleaning import Sweeper
+    from tests.cleaning import Cellar, Sweeper
 
     _owner_login["holder"].__exit__(None, None, None)
     _make_months_of_the_tests(django_db_blocker)
@@ -109,7 +116,7 @@ def django_db_setup(
     sweeper.sweep()
     flush = TransactionTestCase._fixture_teardown
     TransactionTestCase._fixture_teardown = lambda _case: sweeper.sweep()  # type: ignore[method-assign]
-    yield
+    yield Cellar(sweeper)
     TransactionTestCase._fixture_teardown = flush  # type: ignore[method-assign]
     sweeper.close()
     _owner_login["holder"] = _owner()
@@ -156,11 +163,11 @@ def street() -> Any:
 
 
 @pytest.fixture
-def real_street(transactional_db: None) -> Any:
+def real_street(transactional_db: None, django_db_setup: Any) -> Any:
     """The same with real commits, for tests of money, delivery and the edges of a scope."""
     from tests.people import build_street
 
-    return build_street()
+    return django_db_setup.scene("street", build_street)
 
 
 @pytest.fixture
@@ -169,3 +176,45 @@ def quiet_doorbells(monkeypatch: pytest.MonkeyPatch) -> None:
     from apps.common import queue
 
     monkeypatch.setattr(queue, "_put", lambda *_: None)
+
+
+@pytest.fixture(scope="session")
+def merchants(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with Li's and Wang's accounts at the pretend platforms; copy it, for keys take long to make."""
+    from apps.sandbox.merchants import make_merchants
+
+    folder = tmp_path_factory.mktemp("merchants")
+    make_merchants(folder, ["li", "wang"])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sandbox_state(merchants: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pretend platforms keep what they know."""
+    return Path(shutil.copytree(merchants, tmp_path_factory.mktemp("sandbox") / "state"))
+
+
+@pytest.fixture(scope="session")
+def book(sandbox_state: Path) -> dict[str, Any]:
+    """What Li and Wang hold: their numbers and keys at both platforms."""
+    return dict(json.loads((sandbox_state / "merchants.json").read_text("utf-8")))
+
+
+@pytest.fixture(scope="session")
+def sandbox_server(sandbox_state: Path) -> Iterator[Any]:
+    """Both pretend platforms over HTTP, the same for all tests of this process."""
+    from apps.sandbox.server import SandboxServer
+
+    server = SandboxServer(sandbox_state, 0)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """One browser for all tests; each test gets a fresh profile in it."""
+    from tests.browser.chromium import running_chromium
+
+    with running_chromium() as browser:
+        yield browser

@@ -8,29 +8,10 @@ import pytest
 from django.utils import timezone
 
 from apps.income.states import Channel
-from apps.sandbox.merchants import make_merchants
 from apps.sandbox.server import SandboxServer
 from tests.api.phones import Outbox
 from tests.landing.scene import takes_payments
 from tests.people import Street
-
-
-@pytest.fixture(scope="session")
-def sandbox_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("sandbox")
-
-
-@pytest.fixture(scope="session")
-def book(sandbox_state: Path) -> dict[str, Any]:
-    return make_merchants(sandbox_state, ["li", "wang"])
-
-
-@pytest.fixture(scope="session")
-def sandbox_server(sandbox_state: Path, book: dict[str, Any]) -> Iterator[SandboxServer]:
-    server = SandboxServer(sandbox_state, 0)
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -45,11 +26,15 @@ def sandbox(sandbox_server: SandboxServer, book: dict[str, Any], settings: Any) 
 
 
 @pytest.fixture
-def paying_street(real_street: Street, sandbox: str, book: dict[str, Any]) -> Street:
+def paying_street(real_street: Street, sandbox: str, book: dict[str, Any], django_db_setup: Any) -> Street:
     """The street with real commits, where Li and Wang take payments on both channels."""
-    now = timezone.now()
-    takes_payments(real_street.li, book, "li", Channel.WECHAT, Channel.ALIPAY, at=now)
-    takes_payments(real_street.wang, book, "wang", Channel.WECHAT, at=now)
+
+    def take_payments() -> None:
+        now = timezone.now()
+        takes_payments(real_street.li, book, "li", Channel.WECHAT, Channel.ALIPAY, at=now)
+        takes_payments(real_street.wang, book, "wang", Channel.WECHAT, at=now)
+
+    django_db_setup.scene(f"paying_{book['wechat_app']['appid']}", take_payments, on="street")
     return real_street
 
 

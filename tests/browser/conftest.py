@@ -5,14 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.chromium import PHONE, running_chromium
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """One browser for all tests; each test gets a fresh profile in it."""
-    with running_chromium() as browser:
-        yield browser
+from tests.browser.chromium import PHONE
 
 
 @pytest.fixture

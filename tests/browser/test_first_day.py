@@ -20,10 +20,10 @@ from apps.readings.models import Reading
 from tests.browser.chromium import DESK, PHONE, until
 from tests.browser.test_renter_page import _FAINT
 from tests.landing import scene
-from tests.landing.conftest import book, now, sandbox, sandbox_server, sandbox_state
+from tests.landing.conftest import now, sandbox
 from tests.people import PASSWORD, House, Street
 
-__all__ = ["book", "now", "sandbox", "sandbox_server", "sandbox_state"]
+__all__ = ["now", "sandbox"]
 
 pytestmark = pytest.mark.browser
 

@@ -14,10 +14,10 @@ from apps.income.states import Channel
 from apps.meters.models import Command
 from tests.browser.chromium import DESK, PHONE, WECHAT_AGENT, until
 from tests.landing import scene
-from tests.landing.conftest import book, now, sandbox, sandbox_server, sandbox_state
+from tests.landing.conftest import now, sandbox
 from tests.people import House, Street
 
-__all__ = ["book", "now", "sandbox", "sandbox_server", "sandbox_state"]
+__all__ = ["now", "sandbox"]
 
 pytestmark = pytest.mark.browser
 

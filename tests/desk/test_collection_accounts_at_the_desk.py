@@ -11,16 +11,10 @@ from apps.income.models import CollectionAccount, Settlement
 from apps.income.services import accounts
 from apps.income.states import Channel, CheckState
 from apps.income.strategies import Strategy
-from apps.sandbox.merchants import make_merchants
 from tests.people import PASSWORD, Street
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
 WAYS = "/admin/income/collectionaccount/set-up/"
-
-
-@pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return make_merchants(tmp_path_factory.mktemp("merchants"), ["li"])
 
 
 def pasted(book: dict[str, Any], channel: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.common.scoping import landlord_scope
 from apps.income.models import Recharge
 from apps.meters.models import Command, CommandEvent
-from tests.browser.conftest import chromium, open_browser  # noqa: F401
+from tests.browser.conftest import open_browser  # noqa: F401
 from tests.desk import scene
 from tests.people import PASSWORD, Street
 

@@ -1,6 +1,5 @@
 """The pretend platforms beside the street, so that the page's orders are real ones."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,28 +10,8 @@ from django.utils import timezone
 
 from apps.meters.models import StockedMeter
 from apps.meters.services import claiming, registry
-from apps.sandbox.merchants import make_merchants
 from apps.sandbox.server import SandboxServer
 from tests.people import Street
-
-
-@pytest.fixture(scope="session")
-def sandbox_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("sandbox")
-
-
-@pytest.fixture(scope="session")
-def book(sandbox_state: Path) -> dict[str, Any]:
-    """The merchant accounts of Li and Wang."""
-    return make_merchants(sandbox_state, ["li", "wang"])
-
-
-@pytest.fixture(scope="session")
-def sandbox_server(sandbox_state: Path, book: dict[str, Any]) -> Iterator[SandboxServer]:
-    server = SandboxServer(sandbox_state, 0)
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -81,8 +82,8 @@ def beijing_time() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("sandbox")
+def state(merchants: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(merchants, tmp_path_factory.mktemp("sandbox") / "state"))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Two landlords' merchant accounts, the platforms' keys, and the sandbox platforms as a process."""
 
 import itertools
+import shutil
 import subprocess
 import sys
 import time
@@ -25,8 +26,8 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("sandbox")
+def state(merchants: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(merchants, tmp_path_factory.mktemp("sandbox") / "state"))
 
 
 @pytest.fixture(scope="session")

@@ -7,27 +7,30 @@ are held against each other. Status 1 if anything is lost, doubled or late.
 """
 
 import argparse
+import contextlib
 import random
+import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from config.demo.processes import free_port
 from tests.chaos.checker import verdicts
+from tests.chaos.killing import KINDS, Killer
 from tests.chaos.payers import History, Payer, Watcher
-from tests.chaos.proxy import FaultProxy
+from tests.chaos.proxy import FATES, FaultProxy
 from tests.journeys.system import System, wait_for
 
-KINDS = ("postgres", "valkey", "web", "worker", "beat", "sweeper", "gateway", "simulator")
 LANDLORDS = 3
 PAYERS = 6
 WATCHERS = 3
 CONVERGE_WITHIN_S = 30.0
 GIVE_UP_AFTER_S = 240.0
-BETWEEN_KILLS_S = (1.0, 9.0)
+LEAST_FREE_BYTES = 2 * 1024**3
 
 
 def main() -> int:
@@ -80,19 +83,71 @@ def _storm(system: System, proxy: FaultProxy, kills: int, seed: int, kinds: tupl
     proxy.is_healed = False
     for thread in (*payers, *watchers):
         thread.start()
-    killed = _kill(system, kills, random.Random(seed), kinds, history)
+    killer = Killer(system, history, random.Random(seed))
+    progress = Progress(system.var, kills, history, killer, began)
+    killer.storm(kinds, kills, progress.tell)
+    in_storm = sum(order.state == "credited" for order in history.paid())
     proxy.heal()
     for payer in payers:
         payer.go_home()
-    last_kill = time.monotonic()
-    took_s = _converge(history, payers, last_kill)
+    took_s = _converge(history, payers, killer.last_at)
     for watcher in watchers:
         watcher.stop()
     wrong = verdicts(system, history, before)
     if took_s is None or took_s > CONVERGE_WITHIN_S:
         wrong.append(f"not converged within {CONVERGE_WITHIN_S:g} s of the last kill")
-    _report(history, killed, proxy, last_kill - began, took_s, wrong)
+    wrong += [f"a payer gave up: {payer.failed}" for payer in payers if payer.failed]
+    wrong += _shows_nothing(killer, proxy, in_storm)
+    _report(history, killer, proxy, in_storm, killer.last_at - began, took_s, wrong)
     return 1 if wrong else 0
+
+
+@dataclass
+class Progress:
+    """A line a round: how far, how long still, what is on its way, and what grows."""
+
+    var: Path
+    rounds: int
+    history: History
+    killer: Killer
+    began: float
+
+    def tell(self, number: int) -> None:
+        """:raises SystemExit: if the disk is nearly full, before the database says so in a way of its own."""
+        spent_s = time.monotonic() - self.began
+        left_s = spent_s / number * (self.rounds - number)
+        paid, open_ = len(self.history.paid()), len(self.history.unfinished())
+        say(
+            f"round {number:>3}",
+            f"of {self.rounds}: {len(self.killer.killed)} kills in {spent_s:.0f} s, about {left_s:.0f} s to go;"
+            f" {paid} paid orders, {open_} on their way; {_megabytes(self.var)} MB on disk",
+        )
+        if shutil.disk_usage(self.var).free < LEAST_FREE_BYTES:
+            raise SystemExit("chaos: less than 2 GB are free on the disk; make room and begin again")
+
+
+def _megabytes(directory: Path) -> int:
+    total = 0
+    for path in directory.rglob("*"):
+        # What a database deletes meanwhile takes no room.
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size
+    return total // 1024**2
+
+
+def _shows_nothing(killer: Killer, proxy: FaultProxy, in_storm: int) -> list[str]:
+    """Return why this run would have held whatever the system did; none if it was a storm."""
+    sentences = []
+    if 2 * killer.met_open < len(killer.killed):
+        sentences.append(f"only {killer.met_open} of {len(killer.killed)} kills met an order on its way")
+    if not killer.met_delivering:
+        sentences.append("no kill met a credit that was being brought to its meter")
+    if not in_storm:
+        sentences.append("no credit arrived during the storm, so no kill came after one")
+    silent = sorted(set(FATES) - {""} - set(proxy.fired))
+    if silent:
+        sentences.append(f"these link faults never fired: {', '.join(silent)}")
+    return sentences
 
 
 def _all_connected(system: System, expected: int) -> bool:
@@ -100,21 +155,6 @@ def _all_connected(system: System, expected: int) -> bool:
         "GET", f"{system.demo()['simulator_url']}/meters"
     )[1]
     return sum(bool(meter["connected"]) for meter in seen) >= expected
-
-
-def _kill(
-    system: System, kills: int, chance: random.Random, kinds: tuple[str, ...], history: History
-) -> Counter[str]:
-    killed: Counter[str] = Counter()
-    for number in range(kills):
-        for kind in chance.sample(kinds, len(kinds)):
-            time.sleep(chance.uniform(*BETWEEN_KILLS_S))
-            history.write("kill", kind=kind)
-            system.kill(kind)
-            killed[kind] += 1
-        paid, open_ = len(history.paid()), len(history.unfinished())
-        say(f"round {number + 1:>3}", f"{killed.total()} kills, {paid} paid orders, {open_} not yet proved")
-    return killed
 
 
 def _converge(history: History, payers: list[Payer], since: float) -> float | None:
@@ -128,16 +168,25 @@ def _converge(history: History, payers: list[Payer], since: float) -> float | No
 
 def _report(
     history: History,
-    killed: Counter[str],
+    killer: Killer,
     proxy: FaultProxy,
+    in_storm: int,
     took_s: float,
     converged_s: float | None,
     wrong: list[str],
 ) -> None:
     ended = Counter(order.state or "unseen" for order in history.paid())
-    say("kills", f"{killed.total()} in {took_s:.0f} s: {_counts(killed)}")
-    say("link faults", _counts(proxy.fired) or "none")
-    say("paid orders", f"{len(history.paid())}: {_counts(ended)}")
+    kills = len(killer.killed)
+    say(
+        "kills",
+        f"{kills} in {took_s:.0f} s, {killer.in_pairs} pairs at once: {_counts(Counter(killer.killed))}",
+    )
+    say(
+        "kills met",
+        f"{killer.met_open} times orders on their way, {killer.met_delivering} a credit being brought",
+    )
+    say("link faults", f"{proxy.fired.total()}: {_counts(proxy.fired)}")
+    say("paid orders", f"{len(history.paid())}: {_counts(ended)}; {in_storm} arrived during the storm")
     say("converged", "never" if converged_s is None else f"{converged_s:.1f} s after the last kill")
     say("lost", str(sum("lost" in sentence for sentence in wrong)))
     say("doubled", str(sum("doubled" in sentence for sentence in wrong)))

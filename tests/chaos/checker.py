@@ -4,63 +4,69 @@ Three witnesses that share no code: the payers' history, plain SQL over the post
 """
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 import psycopg
 
-from tests.chaos.payers import History
-from tests.journeys.system import Stranger, System, bought
+from tests.chaos.payers import Bought, History
+from tests.journeys.system import System, bought
+
+# By how many purchases and how many kWh a meter's registers grew.
+Grown = tuple[int, Decimal]
 
 
 def verdicts(system: System, history: History, before: dict[str, dict[str, Any]]) -> list[str]:
     """Return every lost or doubled yuan and kilowatt-hour, one sentence each; none is the proof."""
-    ledger = energy_in_ledger(system)
+    register = system.stranger.story.register
+    grown = {serial: bought(then, register(serial)) for serial, then in before.items()}
+    rows = _sql(system, "SELECT out_trade_no, amount_yuan::text FROM income_payment WHERE state = 'PAID'")
+    paid = history.paid()
     return [
-        *_orders(history),
-        *_meters(system.stranger, history, before, ledger),
-        *_payments(system, history),
+        *of_orders(paid),
+        *of_meters(paid, grown, energy_in_ledger(system)),
+        *of_payments(paid, {number: Decimal(amount) for number, amount in rows}),
         *[f"books: {line}" for line in system.books_hold().splitlines()],
     ]
 
 
-def _orders(history: History) -> list[str]:
+def of_orders(paid: Iterable[Bought]) -> list[str]:
     return [
         f"order {order.no} is paid and {order.state or 'unseen'}: lost"
-        for order in history.paid()
+        for order in paid
         if order.state != "credited"
     ]
 
 
-def _meters(
-    stranger: Stranger, history: History, before: dict[str, dict[str, Any]], ledger: dict[str, Decimal]
-) -> list[str]:
+def of_meters(paid: Iterable[Bought], grown: Mapping[str, Grown], ledger: Mapping[str, Decimal]) -> list[str]:
+    """Hold each meter's registers against what its payers bought, and against the ledger."""
     expected: dict[str, list[Decimal]] = defaultdict(list)
-    for order in history.paid():
+    for order in paid:
         if order.state == "credited":
             expected[order.serial].append(Decimal(order.energy_kwh))
     sentences = []
-    for serial, then in before.items():
-        count, energy_kwh = bought(then, stranger.story.register(serial))
+    for serial, (count, energy_kwh) in grown.items():
         mine = expected[serial]
+        wanted_kwh = sum(mine, Decimal("0.00"))
         booked = ledger.get(serial, Decimal(0))
-        if (count, energy_kwh) != (len(mine), sum(mine, Decimal("0.00"))):
-            word = "doubled" if energy_kwh > sum(mine, Decimal("0.00")) else "lost"
+        if (count, energy_kwh) != (len(mine), wanted_kwh):
+            is_more = (energy_kwh, count) > (wanted_kwh, len(mine))
             sentences.append(
                 f"meter ****{serial[-4:]} took {energy_kwh} kWh in {count} purchases, its payers bought"
-                f" {sum(mine)} kWh in {len(mine)}: {word}"
+                f" {wanted_kwh} kWh in {len(mine)}: {'doubled' if is_more else 'lost'}"
             )
         if booked != energy_kwh:
             sentences.append(f"meter ****{serial[-4:]} took {energy_kwh} kWh, the ledger has {booked}")
     return sentences
 
 
-def _payments(system: System, history: History) -> list[str]:
-    rows = _sql(system, "SELECT out_trade_no, amount_yuan::text FROM income_payment WHERE state = 'PAID'")
-    ours = {order.out_trade_no: Decimal(order.amount_yuan) for order in history.paid()}
-    theirs = {number: Decimal(amount) for number, amount in rows}
+def of_payments(paid: Iterable[Bought], theirs: Mapping[str, Decimal]) -> list[str]:
+    """Hold what was paid, by the platforms' numbers, against the payments that the system has."""
+    ours = {order.out_trade_no: Decimal(order.amount_yuan) for order in paid}
     lost = [
-        f"payment {number} of {ours[number]} yuan is not in the system" for number in ours.keys() - theirs
+        f"payment {number} of {ours[number]} yuan is not in the system: lost"
+        for number in ours.keys() - theirs
     ]
     invented = [f"payment {number} was paid by nobody" for number in theirs.keys() - ours.keys()]
     changed = [

@@ -79,7 +79,7 @@ conformance: setup  ## Hold simulated meters and an independent one to every cla
 simulate: setup  ## Exactly-once credit in simulated worlds; SEEDS=n FROM=n; STORE=postgres for the real services
 	@$(VENV)/python -m tests.simulation --seeds $(or $(SEEDS),2000) --from $(or $(FROM),0) --store $(or $(STORE),memory)
 
-chaos: setup  ## kill -9 of each kind of process KILLS=n times while renters pay; SEED=…
+chaos: setup  ## kill -9 of each kind of process KILLS=n (2) times while renters pay, 30 s a round; SEED=…
 	@$(VENV)/python -m tests.chaos --kills $(or $(KILLS),2) $(if $(SEED),--seed $(SEED))
 
 mutants: setup  ## Plant known mistakes in a copy of the tree; the simulation must find each

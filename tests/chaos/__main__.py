@@ -23,7 +23,7 @@ from tests.chaos.checker import verdicts
 from tests.chaos.killing import KINDS, Killer
 from tests.chaos.payers import History, Payer, Watcher
 from tests.chaos.proxy import FATES, FaultProxy
-from tests.journeys.system import System, wait_for
+from tests.journeys.system import START_WITHIN_S, System, wait_for
 
 LANDLORDS = 3
 PAYERS = 6
@@ -73,7 +73,7 @@ def play(var: Path, kills: int, meters: int, seed: int, kinds: tuple[str, ...]) 
 def _storm(system: System, proxy: FaultProxy, kills: int, seed: int, kinds: tuple[str, ...]) -> int:
     stranger = system.stranger
     fleet = stranger.demo["meters"]
-    wait_for("the fleet's dial", lambda: _all_connected(system, len(fleet)), 60)
+    wait_for("the fleet's dial", lambda: _all_connected(system, len(fleet)), START_WITHIN_S)
     before = {meter["serial"]: stranger.register(meter) for meter in fleet}
     history = History(system.var / "history.jsonl")
     payers = [Payer(stranger.demo, fleet[number::PAYERS], history, seed + number) for number in range(PAYERS)]

@@ -67,7 +67,7 @@ def test_the_desk_says_what_is_stuck_since_when_and_what_to_do(
     assert found["Credits waiting for a meter to come online"] == (1, "5 minutes")
     assert found["Letters past their deadline"] == (1, "10 minutes")
     page = ops.get("/ops/").content.decode()
-    assert "compare both records" in page
+    assert "says which one is allowed" in page
     assert "Start one: no meter can be reached." in page
 
 

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from config.demo.story import Phone, Story, StoryFailed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_WITHIN_S = 120.0
+# On a machine that is busy with other things; nothing is proved by how soon it starts.
+START_WITHIN_S = 300.0
 
 Found = TypeVar("Found")
 
@@ -153,10 +154,10 @@ class System:
         wait_for("the demo's start", self._started, START_WITHIN_S)
         self.stranger = Stranger(self.demo())
         mine = [self.stranger.meter(i) for i in range(8)]
-        wait_for("the meters' login", lambda: all(self.stranger.is_online(m) for m in mine), 60)
+        wait_for("the meters' login", lambda: all(self.stranger.is_online(m) for m in mine), START_WITHIN_S)
         for meter in mine:
             self.stranger.rest("POST", f"meters/{meter['id']}/read", token=self.stranger.token())
-        wait_for("the first readings", lambda: all(self.stranger.has_been_read(m) for m in mine), 60)
+        wait_for("the first readings", lambda: all(self.stranger.has_been_read(m) for m in mine), START_WITHIN_S)
 
     def _started(self) -> bool:
         if self.process.poll() is not None:

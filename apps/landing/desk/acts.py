@@ -1,5 +1,6 @@
 """The audit in people's words."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -110,7 +111,14 @@ _EVIDENCE = {
     "known_purchased_kwh": gettext_noop("purchased as we knew it, kWh"),
     "ledger_kwh": gettext_noop("in the ledger, kWh"),
     "difference_kwh": gettext_noop("difference, kWh"),
+    "account_opened": gettext_noop("account opened"),
+    # The commands' results are written as text; what was true then is "True".
+    "True": gettext_noop("yes"),
+    "False": gettext_noop("no"),
 }
+_EARLIER = re.compile(r"purchase_(\d+)_kwh")
+# As one reads evidence: what was counted, what it came to, then the purchases one by one, then the rest.
+_ORDER = ("count", "purchased_kwh", "difference_kwh", "ledger_kwh", "last_purchase_kwh")
 
 
 def known_acts() -> frozenset[str]:
@@ -143,6 +151,25 @@ def _said(key: str, value: str, now: datetime) -> str:
 
 def evidence_name(name: str) -> str:
     """What a fact of the evidence is called; the meter's own word is told apart from ours."""
-    known = _EVIDENCE.get(name.removeprefix("meter_"))
-    said = _(known) if known else name.replace("_", " ")
-    return _("the meter: %(fact)s") % {"fact": said} if name.startswith("meter_") else said
+    fact = name.removeprefix("meter_")
+    earlier = _EARLIER.fullmatch(fact)
+    if earlier is not None:
+        said = _("purchase %(nth)s from the last, kWh") % {"nth": earlier[1]}
+    else:
+        known = _EVIDENCE.get(fact)
+        said = _(known) if known else fact.replace("_", " ")
+    return _("the meter: %(fact)s") % {"fact": said} if name != fact else said
+
+
+def evidence_said(value: Any) -> str:
+    """What a fact of the evidence is, in words where it is only true or false."""
+    return _(_EVIDENCE[str(value)]) if str(value) in ("True", "False") else str(value)
+
+
+def evidence_order(name: str) -> tuple[int, int]:
+    """Where a fact of the evidence stands among the others."""
+    fact = name.removeprefix("meter_").removeprefix("known_")
+    earlier = _EARLIER.fullmatch(fact)
+    if earlier is not None:
+        return len(_ORDER), int(earlier[1])
+    return (_ORDER.index(fact), 0) if fact in _ORDER else (len(_ORDER) + 1, 0)

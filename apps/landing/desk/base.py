@@ -128,7 +128,8 @@ def pretty_facts(facts: dict[str, Any]) -> SafeString:
     """Evidence as a person reads it: one fact a line."""
     if not facts:
         return format_html('<span class="desk-none">{}</span>', words.NOTHING)
-    named = ((capfirst(acts.evidence_name(name)), value) for name, value in facts.items())
+    ordered = sorted(facts.items(), key=lambda fact: acts.evidence_order(fact[0]))
+    named = ((capfirst(acts.evidence_name(name)), acts.evidence_said(value)) for name, value in ordered)
     return format_html(
         '<dl class="desk-facts">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", named)
     )

@@ -17,10 +17,12 @@ from django.templatetags.static import static
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.functional import lazy
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
+from markdown_it import MarkdownIt
 from unfold.sites import UnfoldAdminSite
 
 from apps.accounts import selectors
@@ -334,10 +336,12 @@ class OperatorSite(DeskSite):
         return [*own, *super().get_urls()]
 
     def runbook(self, request: Any) -> HttpResponse:
-        """Show docs/runbook-frozen.md as it is, where it is needed."""
+        """Show docs/runbook-frozen.md where it is needed."""
         request.current_app = self.name
         text = (settings.ROOT / "docs" / "runbook-frozen.md").read_text(encoding="utf-8")
-        context = {**self.each_context(request), "title": _("Runbook"), "text": text}
+        # A file of our own; HTML in it would still be shown as text.
+        page = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+        context = {**self.each_context(request), "title": _("Runbook"), "text": SafeString(page)}
         return TemplateResponse(request, "desk/runbook.html", context)
 
     def proofs(self, request: Any) -> HttpResponse:

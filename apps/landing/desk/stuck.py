@@ -99,7 +99,7 @@ def _frozen(now: datetime) -> Iterable[Stuck]:
             _("Recharges on hold: %(why)s") % {"why": said.text},
             count,
             words.how_long(since, now),
-            said.more,
+            _("Open its ways out and probe it: the meter's own word says which one is allowed."),
             f"{reverse('ops:meters_meter_changelist')}?frozen={reason}",
         )
 

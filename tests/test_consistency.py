@@ -25,6 +25,8 @@ APPS = sorted(path.parent.name for path in (ROOT / "apps").glob("*/__init__.py")
 
 # Seconds are floats because operating systems take them so; no money or energy is near them.
 SECONDS = {
+    ("apps/common/queue.py", "DATABASE_BACK_WITHIN_S"),
+    ("apps/common/queue.py", "_LOOK_AGAIN_S"),
     ("apps/common/broker.py", "_ROLL_CALL_S"),
     ("apps/common/platforms.py", "TIMEOUT_S"),
 }
@@ -36,6 +38,7 @@ FLOATS_ARE_FINE_IN = {
 # Who may look at a clock: what begins an act. Everything behind it is told the time.
 EDGES = {"api", "desk", "join", "page", "management", "tasks.py", "health.py", "middleware.py"}
 CLOCKS_ARE_FINE_IN = {
+    "apps/common/queue.py": "begins every task, and waits for its database",
     "apps/common/alipay_gateway.py": "the platform demands the time of sending, signed",
     "apps/income/platforms/wechat.py": "the platform's SDK is told the time of sending, signed",
     "apps/landing/old_form.py": "a view: a form that is refused begins its own keeping",

@@ -157,7 +157,9 @@ class System:
         wait_for("the meters' login", lambda: all(self.stranger.is_online(m) for m in mine), START_WITHIN_S)
         for meter in mine:
             self.stranger.rest("POST", f"meters/{meter['id']}/read", token=self.stranger.token())
-        wait_for("the first readings", lambda: all(self.stranger.has_been_read(m) for m in mine), START_WITHIN_S)
+        wait_for(
+            "the first readings", lambda: all(self.stranger.has_been_read(m) for m in mine), START_WITHIN_S
+        )
 
     def _started(self) -> bool:
         if self.process.poll() is not None:

@@ -3,16 +3,29 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import transaction
 from django.http import Http404
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import exceptions, status
 from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
 
 from apps.common import scoping
 from apps.common.errors import Refused
+
+
+class BodyTooLarge(Refused):
+    code = "too_large"
+    status = 413
+    detail = gettext_lazy("This is more than can be taken at once; send less.")
+
+
+def refuse_large_body(length: str | None, most_bytes: int) -> None:
+    """Refuse a body by its announced length, before any of it is read. :raises BodyTooLarge:"""
+    if int(length or 0) > most_bytes:
+        raise BodyTooLarge()
 
 
 class NewestFirst(CursorPagination):
@@ -31,6 +44,9 @@ def answer_error(error: Exception, context: Mapping[str, Any]) -> Response | Non
     """
     if scoping.current() is not None:
         transaction.set_rollback(True)
+    if isinstance(error, RequestDataTooBig):
+        # Django has looked at the announced length and read nothing.
+        error = BodyTooLarge()
     if isinstance(error, Refused):
         answer = _answer(error.status, error.code, str(error.detail), error.fields)
         if error.retry_after_s is not None:

@@ -9,7 +9,9 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
+from apps.common.api import BodyTooLarge, refuse_large_body
 from apps.common.scoping import own_scopes
+from apps.income.platforms.base import LARGEST_NOTIFY_BYTES
 from apps.income.services.payments import take_notify
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ class NotifyView(View):
 
     def post(self, request: HttpRequest, account_id: UUID) -> HttpResponse:
         try:
+            refuse_large_body(request.META.get("CONTENT_LENGTH"), LARGEST_NOTIFY_BYTES)
             status, content_type, answer = take_notify(
                 channel=self.channel,
                 account_id=account_id,
@@ -35,6 +38,9 @@ class NotifyView(View):
                 body=request.body,
                 now=timezone.now(),
             )
+        except BodyTooLarge as refusal:
+            log.warning("a notify of account %s was too large to be read", account_id)
+            status, content_type, answer = refusal.status, "application/json", _AGAIN
         except Exception:
             # Answering success here would lose money; a platform repeats for a day.
             log.exception("the notify of account %s could not be taken in", account_id)

@@ -23,7 +23,8 @@ from apps.accounts.idempotency import answer_once
 from apps.accounts.models import User
 from apps.accounts.roles import Act
 from apps.common.addresses import address_of
-from apps.common.errors import NotFound, Refused
+from apps.common.api import refuse_large_body
+from apps.common.errors import NotFound
 from apps.common.openapi import documented
 from apps.common.scoping import landlord_scope, own_scopes
 from apps.landing import carried
@@ -44,11 +45,6 @@ SESSIONS_AN_HOUR = 30
 ANSWERS_AN_HOUR = 600
 LARGEST_BODY_BYTES = 64 * 1024
 _HOUR = timedelta(hours=1)
-
-
-class TooLarge(Refused):
-    code = "too_large"
-    status = 413
 
 
 class MeterPhoneSessionsView(OfOneMeter):
@@ -126,8 +122,7 @@ class PhoneAnswersView(APIView):
         of_landlord=False,
     )
     def post(self, request: Request, session_id: UUID) -> Response:
-        if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_BODY_BYTES:
-            raise TooLarge()
+        refuse_large_body(request.META.get("CONTENT_LENGTH"), LARGEST_BODY_BYTES)
         given, now = parsed(s.AnswersIn, request), timezone.now()
         found = doors.open_one(doors.Kind.PHONE_SESSION, str(session_id))
         if found is None:

@@ -98,7 +98,7 @@ def test_an_amount_that_is_none_is_said_at_its_field_and_nothing_goes_back(
     payment = paid(street.li)
     key = str(li.get(at(payment, "refund")).context["form"]["key"].value())
     answer = li.post(at(payment, "refund"), {"amount_yuan": amount, "reason": "x", "key": key})
-    assert answer.status_code == 200
+    assert answer.status_code == 400
     assert answer.context["form"].errors["amount_yuan"]
     with landlord_scope(street.li.landlord.pk):
         assert not Refund.objects.exists()

@@ -79,7 +79,7 @@ class ActPages(ScopedModelAdmin):
                     self.message_user(request, text, messages.SUCCESS)
                 return redirect(self.address("change", thing))
         meter = self.meter_of(thing)
-        return self.show(
+        answer = self.show(
             request,
             "desk/act.html",
             thing,
@@ -93,6 +93,9 @@ class ActPages(ScopedModelAdmin):
             price=words.price(meter.price_yuan_per_kwh),
             power=words.power(meter.power_on, meter.power_reason),
         )
+        if form.errors:
+            answer.status_code = 400
+        return answer
 
     def find(self, request: HttpRequest, object_id: str, needs: Act) -> Any:
         """Return the thing, or the answer to a missing one, which a foreign one gets too."""

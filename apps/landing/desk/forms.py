@@ -1,10 +1,13 @@
 """What a member fills in. A form asks; the services decide, and their refusals come back to its fields."""
 
+import re
+import unicodedata
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
@@ -13,6 +16,21 @@ from apps.common.errors import Refused
 from apps.income.states import RechargeKind
 from apps.landing.desk.once import new_key
 from apps.tariffs.services import refuse_past_start
+
+
+_PLAIN = re.compile(r"-?[0-9]{1,9}(\.[0-9]+)?")
+
+
+class PlainDecimalField(forms.DecimalField):
+    """A number as people write money, energy and prices, full-width digits too; "1e2" and "NaN" are none."""
+
+    def to_python(self, value: Any) -> Decimal | None:
+        if isinstance(value, str):
+            value = unicodedata.normalize("NFKC", value).strip()
+            if value and not _PLAIN.fullmatch(value):
+                raise ValidationError(self.error_messages["invalid"], code="invalid")
+        number: Decimal | None = super().to_python(value)
+        return number
 
 
 def _decimal_box(**attrs: str) -> forms.TextInput:
@@ -87,7 +105,7 @@ class RechargeForm(ReasonForm):
         initial=RechargeKind.CASH.value,
         widget=UnfoldAdminRadioSelectWidget,
     )
-    amount_yuan = forms.DecimalField(
+    amount_yuan = PlainDecimalField(
         label=_("Amount, yuan"),
         required=False,
         max_digits=12,
@@ -96,7 +114,7 @@ class RechargeForm(ReasonForm):
         widget=_decimal_box(placeholder="50.00"),
         help_text=_("For cash: the money you took. The energy follows from today's price."),
     )
-    energy_kwh = forms.DecimalField(
+    energy_kwh = PlainDecimalField(
         label=_("Energy, kWh"),
         required=False,
         max_digits=12,
@@ -109,7 +127,7 @@ class RechargeForm(ReasonForm):
 
 
 class PriceForm(ActForm):
-    price_yuan_per_kwh = forms.DecimalField(
+    price_yuan_per_kwh = PlainDecimalField(
         label=_("Price, yuan/kWh"),
         max_digits=8,
         decimal_places=4,
@@ -187,7 +205,7 @@ class LeaseEndForm(ActForm):
 
 
 class SettingsForm(ActForm):
-    low_below_kwh = forms.DecimalField(
+    low_below_kwh = PlainDecimalField(
         label=_("Warn below, kWh"),
         max_digits=6,
         decimal_places=2,

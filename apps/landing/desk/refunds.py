@@ -24,14 +24,14 @@ from apps.income.services.refund_reviews import note_given_by_hand, retry_refund
 from apps.income.states import RefundState, RefundWay
 from apps.landing.desk import words
 from apps.landing.desk.act_page import ActPages
-from apps.landing.desk.forms import ActForm, ReasonForm
+from apps.landing.desk.forms import ActForm, PlainDecimalField, ReasonForm
 from apps.landing.desk.meters import as_listed
 from apps.meters.models import Meter
 from apps.meters.post import ValkeyPost
 
 
 class RefundForm(ReasonForm):
-    amount_yuan = forms.DecimalField(
+    amount_yuan = PlainDecimalField(
         label=gettext_lazy("Amount, yuan"),
         min_value=Decimal("0.01"),
         max_digits=12,

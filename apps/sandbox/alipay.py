@@ -3,21 +3,28 @@
 Methods, states and sub-codes as on opendocs.alipay.com. `notify_url` may be plain http on this machine.
 """
 
-import json
 import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from apps.sandbox.alipay_content import trade
+from apps.sandbox.alipay_envelope import (
+    BusinessRefused,
+    GatewayRefused,
+    content_of,
+    failure,
+    parameters_of,
+    signed,
+    success,
+)
 from apps.sandbox.bills import BillRefused, Bills
 from apps.sandbox.books import Books, new_notice, new_transaction_id
 from apps.sandbox.faults import Faults
-from apps.sandbox.http import Answer, Request, json_bytes, redirect
+from apps.sandbox.http import Answer, Request, redirect
 from apps.sandbox.identity import CodeRefused, Identity
 from apps.sandbox.merchants import AlipayMerchant, Merchants
 from apps.sandbox.orders import (
@@ -34,7 +41,7 @@ from apps.sandbox.orders import (
     yuan_from_text,
 )
 from apps.sandbox.sharing import not_permitted
-from apps.sandbox.signatures import alipay_message, rsa_sign, rsa_verifies
+from apps.sandbox.signatures import alipay_message, rsa_verifies
 from apps.sandbox.transfers import TransferRefused, Transfers
 
 _T = TypeVar("_T")
@@ -50,22 +57,6 @@ _REFUSALS = {
     Why.UNPAID: ("ACQ.TRADE_STATUS_ERROR", "交易状态不合法"),
     Why.TOO_MUCH: ("ACQ.REFUND_AMT_NOT_EQUAL_TOTAL", "退款金额超限"),
 }
-
-
-class GatewayRefused(Exception):
-    """The envelope is wrong: answered as `error_response`, before any business."""
-
-    def __init__(self, sub_code: str, sub_msg: str) -> None:
-        super().__init__(sub_code)
-        self.sub_code, self.sub_msg = sub_code, sub_msg
-
-
-class BusinessRefused(Exception):
-    """The business is refused with code 40004, in HTTP 200 and signed."""
-
-    def __init__(self, sub_code: str, sub_msg: str) -> None:
-        super().__init__(sub_code)
-        self.sub_code, self.sub_msg = sub_code, sub_msg
 
 
 @dataclass(frozen=True)
@@ -88,7 +79,7 @@ class Alipay:
         lost = False
         node = "error_response"
         try:
-            parameters = _parameters(request)
+            parameters = parameters_of(request)
             merchant = self._merchant(parameters)
             self._verify(merchant, parameters, now)
             method = parameters["method"]
@@ -98,16 +89,25 @@ class Alipay:
             content, lost = self._act(merchant, method, parameters, request.base_url, now)
         except GatewayRefused as refusal:
             node = "error_response"
-            content = _failure("40002", "Invalid Arguments", refusal.sub_code, refusal.sub_msg)
+            content = failure("40002", "Invalid Arguments", refusal.sub_code, refusal.sub_msg)
         except BusinessRefused as refusal:
-            content = _failure("40004", "Business Failed", refusal.sub_code, refusal.sub_msg)
+            content = failure("40004", "Business Failed", refusal.sub_code, refusal.sub_msg)
         except TransferRefused as refusal:
-            content = _failure("40004", "Business Failed", refusal.code, refusal.message)
+            content = failure("40004", "Business Failed", refusal.code, refusal.message)
         except BillRefused as refusal:
-            content = _failure("40004", "Business Failed", refusal.code, refusal.message)
+            content = failure("40004", "Business Failed", refusal.code, refusal.message)
         except OrderRefused as refusal:
-            content = _failure("40004", "Business Failed", *_REFUSALS[refusal.why])
-        return _signed(merchant, node, content, lost)
+            content = failure("40004", "Business Failed", *_REFUSALS[refusal.why])
+        content, charset = self._odd(content) if merchant is not None else (content, "utf-8")
+        return signed(merchant, node, content, lost, charset)
+
+    def _odd(self, content: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """The same answer as a careless reader loses it, where that was asked for."""
+        if self.faults.take(("brace_answer",), "alipay", ""):
+            content = content | {"note": "}{"}
+        if self.faults.take(("gbk_answer",), "alipay", ""):
+            return content | {"note": "业务成功"}, "gbk"
+        return content, "utf-8"
 
     def _merchant(self, parameters: dict[str, str]) -> AlipayMerchant:
         merchant = self.merchants.alipay.get(parameters.get("app_id", ""))
@@ -146,30 +146,32 @@ class Alipay:
     def _act(
         self, merchant: AlipayMerchant, method: str, parameters: dict[str, str], base_url: str, now: datetime
     ) -> tuple[dict[str, Any], bool]:
+        if self.faults.take(("system_error",), "alipay", ""):
+            return failure("20000", "Service Currently Unavailable", "isp.unknow-error", "系统繁忙"), False
         if method == "alipay.system.oauth.token":
             return self._token(merchant, parameters), False
-        content = _biz_content(parameters)
+        content = content_of(parameters)
         match method:
             case "alipay.trade.create":
                 order = self._order(merchant, parameters, content, "JSAPI", now)
                 answer = {"out_trade_no": order.out_trade_no, "trade_no": order.transaction_id}
-                return _success(answer), self._loses_answer(order)
+                return success(answer), self._loses_answer(order)
             case "alipay.trade.precreate":
                 order = self._order(merchant, parameters, content, "QR", now)
                 code = f"{base_url}/cashier/{order.out_trade_no}?merchant={merchant.number}"
-                return _success({"out_trade_no": order.out_trade_no, "qr_code": code}), self._loses_answer(
+                return success({"out_trade_no": order.out_trade_no, "qr_code": code}), self._loses_answer(
                     order
                 )
             case "alipay.fund.trans.uni.transfer":
                 answer = self.transfers.alipay_transfer(merchant, content, now)
                 lost = self.faults.take(("lose_transfer_answer",), "alipay", answer["out_biz_no"])
-                return _success(answer), lost is not None
+                return success(answer), lost is not None
             case "alipay.fund.trans.common.query":
-                return _success(self.transfers.alipay_query(merchant, content, now)), False
+                return success(self.transfers.alipay_query(merchant, content, now)), False
             case "alipay.trade.order.settle" | "alipay.trade.royalty.relation.bind":
                 raise not_permitted("alipay")
             case "alipay.trade.query":
-                return _success(trade(self._named(merchant, content, now))), False
+                return success(trade(self._named(merchant, content, now))), False
             case "alipay.trade.close":
                 order = self._named(merchant, content, now)
                 try:
@@ -178,7 +180,7 @@ class Alipay:
                     if refusal.why is Why.PAID:
                         raise OrderRefused(Why.UNPAID) from refusal
                     raise
-                return _success({"out_trade_no": order.out_trade_no, "trade_no": order.transaction_id}), False
+                return success({"out_trade_no": order.out_trade_no, "trade_no": order.transaction_id}), False
             case "alipay.trade.refund":
                 answer = self._refund(merchant, content, now)
                 lost = self.faults.take(("lose_refund_answer",), "alipay", answer["out_trade_no"])
@@ -187,7 +189,7 @@ class Alipay:
                 return self._seen_refund(merchant, content, now), False
             case "alipay.data.dataservice.bill.downloadurl.query":
                 url = self.bills.asked_by_alipay(merchant.app_id, merchant.seller_id, content, base_url)
-                return _success({"bill_download_url": url}), False
+                return success({"bill_download_url": url}), False
         raise GatewayRefused("isv.invalid-method", "不存在的方法名")
 
     def _loses_answer(self, order: Order) -> bool:
@@ -252,7 +254,7 @@ class Alipay:
     def _wap_pay(
         self, merchant: AlipayMerchant, parameters: dict[str, str], base_url: str, now: datetime
     ) -> Answer:
-        order = self._order(merchant, parameters, _biz_content(parameters), "WAP", now)
+        order = self._order(merchant, parameters, content_of(parameters), "WAP", now)
         return redirect(f"{base_url}/cashier/{order.out_trade_no}?{urlencode({'merchant': merchant.number})}")
 
     def _refund(self, merchant: AlipayMerchant, content: dict[str, Any], now: datetime) -> dict[str, Any]:
@@ -266,6 +268,8 @@ class Alipay:
             _demand(bool(content.get("out_request_no")), "out_request_no")
         if self.faults.take(("refund_balance_low",), "alipay", order.out_trade_no):
             raise BusinessRefused("ACQ.SELLER_BALANCE_NOT_ENOUGH", "卖家余额不足")
+        if self.faults.take(("trade_finished",), "alipay", order.out_trade_no):
+            raise BusinessRefused("ACQ.TRADE_HAS_FINISHED", "交易已完结")
         wished = Refund("alipay", merchant.number, order.out_trade_no, str(number), amount_yuan, "", "", now)
         # A partial refund is told to the order's own notify_url; a full one is not.
         partial = order.refunded_yuan + amount_yuan < order.amount_yuan and bool(order.notify_url)
@@ -278,7 +282,7 @@ class Alipay:
             raise
         if first:
             self.refund_noted()
-        return _success(
+        return success(
             {
                 "trade_no": after.transaction_id,
                 "out_trade_no": after.out_trade_no,
@@ -296,8 +300,8 @@ class Alipay:
         number = str(content.get("out_request_no", ""))
         refund = self.books.find_refund("alipay", merchant.number, number, order.out_trade_no)
         if refund is None:
-            return _success({})
-        return _success(
+            return success({})
+        return success(
             {
                 "trade_no": order.transaction_id,
                 "out_trade_no": order.out_trade_no,
@@ -325,30 +329,6 @@ class Alipay:
             "re_expires_in": lives_s * 2,
             "open_id": open_id,
         }
-
-
-def _parameters(request: Request) -> dict[str, str]:
-    """Query and form together; a parameter given twice has no single signed meaning and is refused."""
-    text = urlsplit(request.target).query
-    if request.method == "POST" and request.body:
-        text = "&".join(filter(None, [text, request.body.decode("utf-8", "replace")]))
-    try:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)
-    except ValueError:
-        raise GatewayRefused("isv.invalid-charset", "字符集错误") from None
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise GatewayRefused("isv.invalid-parameter", "参数重复")
-    return dict(pairs)
-
-
-def _biz_content(parameters: dict[str, str]) -> dict[str, Any]:
-    try:
-        content = json.loads(parameters.get("biz_content", ""), parse_float=Decimal)
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise GatewayRefused("isv.invalid-parameter", "biz_content 不是JSON对象")
-    return content
 
 
 def _expiry(content: dict[str, Any], now: datetime, default: timedelta) -> datetime:
@@ -379,21 +359,3 @@ def _needed(value: _T | None, name: str) -> _T:
 def _demand(fulfilled: bool, name: str) -> None:
     if not fulfilled:
         raise BusinessRefused("ACQ.INVALID_PARAMETER", f"参数无效：{name}")
-
-
-def _success(content: dict[str, Any]) -> dict[str, Any]:
-    return {"code": "10000", "msg": "Success", **content}
-
-
-def _failure(code: str, msg: str, sub_code: str, sub_msg: str) -> dict[str, Any]:
-    return {"code": code, "msg": msg, "sub_code": sub_code, "sub_msg": sub_msg}
-
-
-def _signed(merchant: AlipayMerchant | None, node: str, content: dict[str, Any], lost: bool) -> Answer:
-    """The node's bytes are put into the answer as they were signed; an app nobody knows gets no signature."""
-    signed = json_bytes(content)
-    body = b'{"' + node.encode() + b'":' + signed
-    if merchant is not None:
-        sign = rsa_sign(merchant.platform_key, signed)
-        body += f',"alipay_cert_sn":"{merchant.alipay_cert_sn}","sign":"{sign}"'.encode()
-    return Answer(200, body + b"}", {"Content-Type": "application/json;charset=utf-8"}, lost=lost)

@@ -1,18 +1,17 @@
 """What the pretend Alipay says: trades, the payer's way back, signed notifies."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from apps.sandbox.forging import alipay_posted, alipay_words, signed_at
 from apps.sandbox.http import json_bytes
 from apps.sandbox.merchants import AlipayMerchant
-from apps.sandbox.orders import FEN, Order, Refund, State, beijing
+from apps.sandbox.orders import Order, Refund, State, beijing
 from apps.sandbox.signatures import NOTIFY_WITHOUT, alipay_message, rsa_sign
-
-STALE = timedelta(minutes=6)
 
 
 def trade(order: Order) -> dict[str, Any]:
@@ -77,8 +76,7 @@ def notify(
 
     :param forged: one of the forging faults, or empty for the truth.
     """
-    amount_yuan = order.amount_yuan + (FEN if forged == "wrong_amount" else Decimal(0))
-    amount = str(amount_yuan)
+    amount = str(order.amount_yuan)
     parameters = {
         "app_id": merchant.app_id,
         "auth_app_id": merchant.app_id,
@@ -91,7 +89,7 @@ def notify(
         "gmt_payment": beijing(order.paid_at or order.created_at),
         "invoice_amount": amount,
         "notify_id": notice_id,
-        "notify_time": beijing(now - STALE if forged == "old_timestamp" else now),
+        "notify_time": beijing(signed_at(forged, now)),
         "notify_type": "trade_status_sync",
         "out_trade_no": order.out_trade_no,
         "passback_params": order.attach,
@@ -109,14 +107,13 @@ def notify(
         parameters["refund_fee"] = str(order.refunded_yuan)
         parameters["gmt_refund"] = beijing(refund.made_at) + ".000"
         parameters["out_biz_no"] = refund.out_request_no
-    parameters = {name: value for name, value in parameters.items() if value}
+    parameters = alipay_words(forged, {name: value for name, value in parameters.items() if value})
     message = alipay_message(parameters, without=NOTIFY_WITHOUT)
     key = merchant.platform_key
     if forged in ("unknown_serial", "signtest") and stranger is not None:
         key = stranger
-    parameters["sign"] = rsa_sign(key, message + b" " if forged == "bad_signature" else message)
-    if forged == "flip_byte":
-        number = parameters["trade_no"]
-        parameters["trade_no"] = number[:-1] + chr(ord(number[-1]) ^ 1)
+    wrong = forged in ("bad_signature", "broken_seal")
+    parameters["sign"] = rsa_sign(key, message + b" " if wrong else message)
     headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
-    return headers, urlencode(parameters).encode()
+    body = urlencode(alipay_posted(forged, parameters)).encode()
+    return headers, {"empty_body": b"", "not_a_notify": b"%%%"}.get(forged, body)

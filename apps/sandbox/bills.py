@@ -65,24 +65,8 @@ class Bills:
         self._files: dict[str, tuple[datetime, bytes]] = {}
 
     def order(self, wish: Mapping[str, Any]) -> Edit:
-        """Put an edit into force. :raises EditUnknown: for an unknown kind, channel, number or amount."""
-        kind, channel, amount = wish.get("kind"), wish.get("channel"), wish.get("amount_yuan", "0.01")
-        count = wish.get("count", 1)
-        if kind not in (*OF_LINES, *OF_FILES):
-            raise EditUnknown(f"kind must be one of: {', '.join((*OF_LINES, *OF_FILES))}")
-        if channel not in ("wechat", "alipay"):
-            raise EditUnknown("channel must be wechat or alipay")
-        if not isinstance(wish.get("merchant"), str) or not wish["merchant"]:
-            raise EditUnknown("merchant must be an mchid or an app_id")
-        numbers = [wish.get(name, "") for name in ("out_trade_no", "out_request_no")]
-        if not all(number == "" or is_number("alipay", number) for number in numbers):
-            raise EditUnknown("a number is up to 64 of 0-9 A-Z a-z _")
-        if kind in OF_LINES and not numbers[0]:
-            raise EditUnknown("out_trade_no is missing")
-        amount_yuan = yuan_from_text(amount)
-        if amount_yuan is None or not isinstance(count, int) or not 1 <= count <= 100:
-            raise EditUnknown("amount_yuan is yuan with two decimals, count from 1 to 100")
-        edit = Edit(kind, channel, wish["merchant"], numbers[0], numbers[1], amount_yuan, count)
+        """Put an edit into force. :raises EditUnknown: as `edit_of`."""
+        edit = edit_of(wish)
         with self._lock:
             self._edits.append(edit)
         return edit
@@ -212,6 +196,27 @@ class Bills:
 
     def _host(self, base_url: str, channel: Channel, merchant: str) -> str:
         return "http://127.0.0.2:9" if self.played("other_address", channel, merchant) else base_url
+
+
+def edit_of(wish: Mapping[str, Any]) -> Edit:
+    """Return the lie that is wished for. :raises EditUnknown: for an unknown kind, channel, number or amount."""
+    kind, channel, amount = wish.get("kind"), wish.get("channel"), wish.get("amount_yuan", "0.01")
+    count = wish.get("count", 1)
+    if kind not in (*OF_LINES, *OF_FILES):
+        raise EditUnknown(f"kind must be one of: {', '.join((*OF_LINES, *OF_FILES))}")
+    if channel not in ("wechat", "alipay"):
+        raise EditUnknown("channel must be wechat or alipay")
+    if not isinstance(wish.get("merchant"), str) or not wish["merchant"]:
+        raise EditUnknown("merchant must be an mchid or an app_id")
+    numbers = [wish.get(name, "") for name in ("out_trade_no", "out_request_no")]
+    if not all(number == "" or is_number("alipay", number) for number in numbers):
+        raise EditUnknown("a number is up to 64 of 0-9 A-Z a-z _")
+    if kind in OF_LINES and not numbers[0]:
+        raise EditUnknown("out_trade_no is missing")
+    amount_yuan = yuan_from_text(amount)
+    if amount_yuan is None or not isinstance(count, int) or not 1 <= count <= 100:
+        raise EditUnknown("amount_yuan is yuan with two decimals, count from 1 to 100")
+    return Edit(kind, channel, wish["merchant"], numbers[0], numbers[1], amount_yuan, count)
 
 
 def _day(text: str) -> date | None:

@@ -35,7 +35,10 @@ CREATE TABLE IF NOT EXISTS codes (
 CREATE TABLE IF NOT EXISTS payers (
     app_id TEXT, openid TEXT, payer TEXT, PRIMARY KEY (app_id, openid)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS marks (kind TEXT, number TEXT, PRIMARY KEY (kind, number)) STRICT;
 """
+ABNORMAL = "refund_abnormal"
+"""The mark of a refund whose payer can take no money any more."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,15 @@ class Books:
                 _key(order),
             )
 
-    def pay(self, order: Order, payer_id: str, notice: Notice | None, now: datetime) -> tuple[Order, bool]:
+    def pay(
+        self,
+        order: Order,
+        payer_id: str,
+        notice: Notice | None,
+        now: datetime,
+        *,
+        though_closed: bool = False,
+    ) -> tuple[Order, bool]:
         """Take the money and note that the merchant is to be told; a second time changes nothing.
 
         :returns: the order and whether this call was the one that paid it.
@@ -148,7 +159,7 @@ class Books:
         """
         with self.transaction() as db:
             known = _order(db, order.channel, order.merchant, order.out_trade_no, now)
-            if known is None or known.state is State.CLOSED:
+            if known is None or (known.state is State.CLOSED and not though_closed):
                 raise OrderRefused(Why.CLOSED if known else Why.UNKNOWN)
             if known.is_paid:
                 return known, False
@@ -243,6 +254,16 @@ class Books:
                 assert order is not None
                 back.append((refund, order))
             return [_read(row) for row in orders], back
+
+    def mark(self, kind: str, number: str) -> None:
+        """Remember something of a number for ever."""
+        with self.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO marks VALUES (?, ?)", (kind, number))
+
+    def is_marked(self, kind: str, number: str) -> bool:
+        with self.transaction() as db:
+            found = db.execute("SELECT 1 FROM marks WHERE kind = ? AND number = ?", (kind, number))
+            return found.fetchone() is not None
 
     def claim_notices(self, now: datetime, lease: timedelta) -> list[Notice]:
         """Notifies to be posted now; each is due again after `lease` should this process die meanwhile."""

@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from apps.sandbox import alipay_content, wechat_content
-from apps.sandbox.books import Books, Notice
+from apps.sandbox.books import ABNORMAL, Books, Notice
 from apps.sandbox.certificates import new_key
 from apps.sandbox.faults import FORGING, Faults
+from apps.sandbox.forging import GENUINE
 from apps.sandbox.merchants import Merchants
 from apps.sandbox.orders import Order, Refund
 
@@ -116,7 +117,9 @@ class Courier:
 
     def _after(self, notice: Notice, forged: str, accepted: bool, log: list[dict[str, Any]]) -> Notice:
         """A forged notify never counts as told, except one whose signature was right."""
-        genuine = forged in ("", "wrong_amount") or (forged == "old_timestamp" and notice.channel == "alipay")
+        genuine = forged in (*GENUINE, "wrong_amount") or (
+            forged == "old_timestamp" and notice.channel == "alipay"
+        )
         attempts = notice.attempts + 1
         written = json.dumps(log[-50:], ensure_ascii=False)
         if accepted and genuine:
@@ -161,6 +164,7 @@ class Courier:
                 now,
                 forged=forged,
                 stranger=self._stranger,
+                is_abnormal=refund is not None and self.books.is_marked(ABNORMAL, refund.out_request_no),
             )
         app = self.merchants.alipay[notice.merchant]
         return alipay_content.notify(

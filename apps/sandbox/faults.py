@@ -5,8 +5,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from apps.sandbox.forging import ENVELOPES, WORDS
+
 # Kinds that change one posted notify; the right one follows by the ordinary schedule.
-FORGING = ("wrong_amount", "bad_signature", "flip_byte", "old_timestamp", "unknown_serial", "signtest")
+FORGING = (*WORDS, *ENVELOPES)
 # Kinds decided when the payment happens.
 SCHEDULING = ("delay_notify", "lose_notify")
 # Kinds of the merchant's own money going out, and of what it may do for others.
@@ -21,7 +23,22 @@ TRANSFERRING = (
     # What a merchant from before the public-key mode gets: the platform's certificates, sealed.
     "serve_certificates",
 )
-KINDS = (*SCHEDULING, "repeat_notify", *FORGING, "lose_answer", "lose_refund_answer", *TRANSFERRING)
+# Kinds of what the platform does or answers when it is asked.
+ANSWERING = (
+    "lose_answer",
+    "lose_refund_answer",
+    # Nobody knows: 20000 at Alipay, SYSTEM_ERROR at WeChat, and nothing was done.
+    "system_error",
+    # Right answers that a careless reader loses: `}{` in a value, and Chinese in GBK. Alipay's only.
+    "brace_answer",
+    "gbk_answer",
+    # The payer's card is gone (WeChat); the trade is past its refunds (Alipay).
+    "refund_abnormal",
+    "trade_finished",
+    # The payer had her thumb on the button when the merchant closed the order.
+    "pay_after_close",
+)
+KINDS = (*SCHEDULING, "repeat_notify", *FORGING, *ANSWERING, *TRANSFERRING)
 
 MOST = 10_000
 
@@ -58,22 +75,8 @@ class Faults:
         self._waiting: list[Fault] = []
 
     def order(self, wish: Mapping[str, Any]) -> Fault:
-        """Put a fault in the queue.
-
-        :raises FaultUnknown: for an unknown kind or numbers out of range.
-        """
-        fault = Fault(
-            kind=_text(wish, "kind"),
-            count=_number(wish, "count", 1),
-            seconds=_number(wish, "seconds", 5),
-            times=_number(wish, "times", 3),
-            channel=_text(wish, "channel"),
-            out_trade_no=_text(wish, "out_trade_no"),
-        )
-        if fault.kind not in KINDS:
-            raise FaultUnknown(f"kind must be one of: {', '.join(KINDS)}")
-        if fault.channel not in ("", "wechat", "alipay"):
-            raise FaultUnknown("channel must be wechat or alipay")
+        """Put a fault in the queue. :raises FaultUnknown: as `fault_of`."""
+        fault = fault_of(wish)
         with self._lock:
             self._waiting.append(fault)
         return fault
@@ -99,6 +102,23 @@ class Faults:
         """Behave again."""
         with self._lock:
             self._waiting.clear()
+
+
+def fault_of(wish: Mapping[str, Any]) -> Fault:
+    """Return the fault that is wished for. :raises FaultUnknown: for an unknown kind or numbers out of range."""
+    fault = Fault(
+        kind=_text(wish, "kind"),
+        count=_number(wish, "count", 1),
+        seconds=_number(wish, "seconds", 5),
+        times=_number(wish, "times", 3),
+        channel=_text(wish, "channel"),
+        out_trade_no=_text(wish, "out_trade_no"),
+    )
+    if fault.kind not in KINDS:
+        raise FaultUnknown(f"kind must be one of: {', '.join(KINDS)}")
+    if fault.channel not in ("", "wechat", "alipay"):
+        raise FaultUnknown("channel must be wechat or alipay")
+    return fault
 
 
 def _text(wish: Mapping[str, Any], name: str) -> str:

@@ -1,10 +1,11 @@
 """The pages for people: Chinese first, English underneath, readable at 375 px, nothing from another host."""
 
+import json
 from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote, urlencode
 
-from apps.sandbox.faults import KINDS, Fault
+from apps.sandbox.faults import ANSWERING, ENVELOPES, SCHEDULING, TRANSFERRING, WORDS, Fault
 from apps.sandbox.orders import BEIJING, Order, State
 
 _STYLE = """
@@ -23,8 +24,10 @@ small{display:block;color:#5b6675;font-size:13px;font-weight:400}
 button,.button{display:block;width:100%;min-height:48px;border:0;border-radius:10px;color:#fff;font:inherit;
 font-weight:600;cursor:pointer;text-align:center;text-decoration:none;padding:8px}
 button small,.button small{color:inherit;opacity:.9}.plain{background:#46536a}
-button:focus-visible,.button:focus-visible,select:focus-visible,input:focus-visible{outline:3px solid #f5a524}
+button:focus-visible,.button:focus-visible,select:focus-visible,textarea:focus-visible,
+input:focus-visible{outline:3px solid #f5a524}
 form{margin:10px 0 0}label{display:block;margin:8px 0 4px}
+textarea{width:100%;font:14px/1.4 ui-monospace,monospace;border:1px solid #aab3bf;border-radius:8px;padding:8px}
 select,input{width:100%;min-height:44px;background:#fff;
 border:1px solid #aab3bf;border-radius:8px;padding:6px 10px;font:inherit}
 """
@@ -55,7 +58,41 @@ _FAULTS = {
     "revoke_authorisation": "授权被撤回",
     "refund_balance_low": "退款余额不足",
     "serve_certificates": "提供平台证书",
+    "lower_amount": "金额少一分",
+    "wrong_currency": "币种不符",
+    "wrong_app": "应用编号不符",
+    "wrong_merchant": "商户号不符",
+    "unknown_order": "订单号不存在",
+    "not_paid": "通知说未支付",
+    "coupon": "用了平台优惠券",
+    "future_timestamp": "时间戳在未来",
+    "missing_header": "缺少签名",
+    "empty_body": "内容为空",
+    "huge_body": "内容超大",
+    "not_a_notify": "内容不是通知",
+    "rewritten_body": "内容被重新排版",
+    "broken_seal": "密文损坏",
+    "system_error": "平台系统错误",
+    "brace_answer": "应答值中有 }{",
+    "gbk_answer": "应答用 GBK 编码",
+    "refund_abnormal": "退款异常（银行卡失效）",
+    "trade_finished": "交易已完结，不能退款",
+    "pay_after_close": "订单关闭后仍付款",
 }
+
+
+_GROUPS = (
+    ("通知的送达 · delivery of notifies", (*SCHEDULING, "repeat_notify")),
+    ("通知的内容 · words of a notify", WORDS),
+    ("通知的外壳 · envelope of a notify", ENVELOPES),
+    ("平台的应答 · answers", ANSWERING),
+    ("资金与授权 · money and authority", TRANSFERRING),
+)
+_EXAMPLE = escape(
+    json.dumps(
+        [{"kind": "lose_notify", "count": 2}, {"kind": "repeat_notify", "count": 1, "times": 15}], indent=1
+    )
+)
 
 
 def overview(rows: Sequence[tuple[Order, str]], faults: Sequence[Fault]) -> str:
@@ -63,7 +100,7 @@ def overview(rows: Sequence[tuple[Order, str]], faults: Sequence[Fault]) -> str:
     cards = "".join(_card(order, owner) for order, owner in rows)
     if not cards:
         cards = '<p class="card">还没有订单<small>No orders yet</small></p>'
-    options = "".join(f'<option value="{kind}">{_FAULTS[kind]} · {kind}</option>' for kind in KINDS)
+    options = "".join(_options(name, kinds) for name, kinds in _GROUPS)
     waiting = "".join(f"<li>{_FAULTS[fault.kind]} · {fault.kind} × {fault.count}</li>" for fault in faults)
     clear = (
         f'<ul>{waiting}</ul><form method="post" action="/faults"><input type="hidden" name="clear" value="1">'
@@ -80,8 +117,18 @@ def overview(rows: Sequence[tuple[Order, str]], faults: Sequence[Fault]) -> str:
 <label for="kind">种类<small>Kind</small></label><select id="kind" name="kind">{options}</select>
 <label for="count">次数<small>How often</small></label>
 <input id="count" name="count" type="number" min="1" max="100" value="1" required>
-<p></p><button class="plain">加入<small>Add</small></button></form></div>""",
+<p></p><button class="plain">加入<small>Add</small></button></form></div>
+<h2>剧本<small>A script: many faults at once, in JSON</small></h2>
+<form class="card" method="post" action="/script">
+<label for="script">步骤<small>Steps, played in this order</small></label>
+<textarea id="script" name="script" rows="6" spellcheck="false" required>{_EXAMPLE}</textarea>
+<p></p><button class="plain">执行剧本<small>Play the script</small></button></form>""",
     )
+
+
+def _options(name: str, kinds: Sequence[str]) -> str:
+    options = "".join(f'<option value="{kind}">{_FAULTS[kind]} · {kind}</option>' for kind in kinds)
+    return f'<optgroup label="{name}">{options}</optgroup>'
 
 
 def payer(order: Order, owner: str, back: str) -> str:

@@ -19,6 +19,7 @@ from apps.sandbox.faults import Faults
 from apps.sandbox.http import Answer, Request, json_answer
 from apps.sandbox.identity import Identity
 from apps.sandbox.merchants import load_merchants
+from apps.sandbox.script import Script
 from apps.sandbox.transfers import Transfers
 from apps.sandbox.wechat import WeChatPay
 
@@ -67,7 +68,8 @@ class SandboxServer:
         wechat = WeChatPay(merchants, books, identity, faults, clock, courier.hurry, transfers, bills)
         alipay = Alipay(merchants, books, identity, faults, clock, courier.hurry, transfers, bills)
         cashier = Cashier(merchants, books, identity, faults, courier, clock)
-        self._http.route = Routes(wechat, alipay, identity, cashier, transfers, bills, clock).answer
+        script = Script(faults, bills)
+        self._http.route = Routes(wechat, alipay, identity, cashier, transfers, bills, script, clock).answer
         self._http.url = self.url
         self._thread: threading.Thread | None = None
 
@@ -98,10 +100,12 @@ class Routes:
         cashier: Cashier,
         transfers: Transfers,
         bills: Bills,
+        script: Script,
         clock: Callable[[], datetime],
     ) -> None:
         self._wechat, self._alipay, self._identity, self._cashier = wechat, alipay, identity, cashier
         self._transfers, self._clock, self._bill_desk = transfers, clock, BillDesk(bills)
+        self._script = script
 
     def answer(self, request: Request) -> Answer:
         """Answer anything; an unknown path is a plain 404."""
@@ -128,6 +132,8 @@ class Routes:
                 return self._cashier.order(request, number)
             case "POST", ["orders", number, "pay"]:
                 return self._cashier.pay(request, number)
+            case (("GET" | "POST" | "DELETE"), ["script"]):
+                return self._script.answer(request)
             case "GET", ["faults"]:
                 return self._cashier.show_faults(request)
             case (("POST" | "DELETE"), ["faults"]):

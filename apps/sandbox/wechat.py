@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from apps.sandbox.bills import BillRefused, Bills
-from apps.sandbox.books import Books, new_notice, new_transaction_id
+from apps.sandbox.books import ABNORMAL, Books, new_notice, new_transaction_id
 from apps.sandbox.faults import Faults
 from apps.sandbox.http import Answer, Request, json_bytes
 from apps.sandbox.identity import Identity
@@ -132,6 +132,8 @@ class WeChatPay:
 
     def _act(self, merchant: WeChatMerchant, request: Request, now: datetime) -> tuple[int, Any, bool]:
         parts = urlsplit(request.target).path.removeprefix("/v3/").split("/")
+        if self.faults.take(("system_error",), "wechat", ""):
+            raise Refused(500, "SYSTEM_ERROR", "系统异常，请用相同参数重新调用")
         match request.method, parts:
             case "POST", ["pay", "transactions", ("jsapi" | "native") as kind]:
                 content = self._order(merchant, kind, _fields(request), request.base_url, now)
@@ -309,15 +311,21 @@ class WeChatPay:
         notice = new_notice(order, url, now, REFUND_TAKES, refund_no=wished.out_request_no) if url else None
         refund, after, first = self.books.refund(wished, notice, now)
         if first:
+            if self.faults.take((ABNORMAL,), "wechat", order.out_trade_no):
+                self.books.mark(ABNORMAL, refund.out_request_no)
             self.refund_noted()
-        return refund_content(refund, after, now)
+        return self._told(refund, after, now)
+
+    def _told(self, refund: Refund, order: Order, now: datetime) -> dict[str, Any]:
+        is_abnormal = self.books.is_marked(ABNORMAL, refund.out_request_no)
+        return refund_content(refund, order, now, is_abnormal=is_abnormal)
 
     def _seen_refund(self, merchant: WeChatMerchant, number: str, now: datetime) -> dict[str, Any]:
         refund = self.books.find_refund("wechat", merchant.mchid, number)
         order = self.books.find("wechat", merchant.mchid, refund.out_trade_no, now) if refund else None
         if refund is None or order is None:
             raise Refused(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
-        return refund_content(refund, order, now)
+        return self._told(refund, order, now)
 
 
 def _fields(request: Request) -> dict[str, Any]:

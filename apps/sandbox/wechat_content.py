@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from apps.sandbox.certificates import certificate_pem, root_certificate
+from apps.sandbox.forging import body_to_sign, posted, signed_at, wechat_words
 from apps.sandbox.http import json_bytes
 from apps.sandbox.merchants import WeChatMerchant
 from apps.sandbox.orders import Order, Refund, State, fen, rfc3339
@@ -17,7 +18,6 @@ from apps.sandbox.signatures import gcm_encrypt, rsa_sign, wechat_answer_message
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
 REFUND_TAKES = timedelta(seconds=1)
 PROBE = "WECHATPAY/SIGNTEST/"
-STALE = timedelta(minutes=6)
 
 _STATE_TEXT = {
     State.NOTPAY: "订单未支付",
@@ -46,9 +46,9 @@ def parties(merchant: WeChatMerchant) -> dict[str, str]:
     return {"sp_appid": merchant.appid, "sp_mchid": merchant.sp_mchid, "sub_mchid": merchant.mchid}
 
 
-def transaction(order: Order, merchant: WeChatMerchant, *, extra_fen: int = 0) -> dict[str, Any]:
-    """An order as a query shows it and a notify carries it; `extra_fen` falsifies the amount."""
-    total = fen(order.amount_yuan) + extra_fen
+def transaction(order: Order, merchant: WeChatMerchant) -> dict[str, Any]:
+    """An order as a query shows it and a notify carries it."""
+    total = fen(order.amount_yuan)
     content: dict[str, Any] = {
         **parties(merchant),
         "out_trade_no": order.out_trade_no,
@@ -69,8 +69,10 @@ def transaction(order: Order, merchant: WeChatMerchant, *, extra_fen: int = 0) -
     return content
 
 
-def refund_content(refund: Refund, order: Order, now: datetime) -> dict[str, Any]:
-    """A refund as the platform answers it: PROCESSING at first, SUCCESS a moment later."""
+def refund_content(
+    refund: Refund, order: Order, now: datetime, *, is_abnormal: bool = False
+) -> dict[str, Any]:
+    """A refund as the platform answers it: PROCESSING at first, a moment later SUCCESS, ABNORMAL for a closed card."""
     done_at = refund.made_at + REFUND_TAKES
     content: dict[str, Any] = {
         "refund_id": refund.refund_id,
@@ -93,7 +95,9 @@ def refund_content(refund: Refund, order: Order, now: datetime) -> dict[str, Any
             "currency": "CNY",
         },
     }
-    if now >= done_at:
+    if now >= done_at and is_abnormal:
+        content["status"] = "ABNORMAL"
+    elif now >= done_at:
         content["success_time"] = rfc3339(done_at)
     return content
 
@@ -108,6 +112,7 @@ def notify(
     *,
     forged: str = "",
     stranger: RSAPrivateKey | None = None,
+    is_abnormal: bool = False,
 ) -> tuple[dict[str, str], bytes]:
     """Headers and raw body of one posting, signed anew each time as on the real platform.
 
@@ -115,12 +120,13 @@ def notify(
     """
     if refund is None:
         event, summary, kind = "TRANSACTION.SUCCESS", "支付成功", "transaction"
-        content = transaction(
-            replace(order, state=State.SUCCESS), merchant, extra_fen=1 if forged == "wrong_amount" else 0
-        )
+        content = wechat_words(forged, transaction(replace(order, state=State.SUCCESS), merchant))
     else:
         event, summary, kind = "REFUND.SUCCESS", "退款成功", "refund"
-        content = refund_content(refund, order, max(now, refund.made_at + REFUND_TAKES))
+        if is_abnormal:
+            event, summary = "REFUND.ABNORMAL", "退款异常"
+        done_at = max(now, refund.made_at + REFUND_TAKES)
+        content = refund_content(refund, order, done_at, is_abnormal=is_abnormal)
         who = {name: value for name, value in parties(merchant).items() if name.endswith("mchid")}
         content = who | {"refund_status": content.pop("status")} | content
     nonce = secrets.token_hex(6)
@@ -140,7 +146,8 @@ def notify(
             },
         }
     )
-    headers = signature_headers(merchant, body, now - STALE if forged == "old_timestamp" else now)
+    body = body_to_sign(forged, body)
+    headers = signature_headers(merchant, body, signed_at(forged, now))
     headers |= {"Content-Type": "application/json", "User-Agent": "Mozilla/4.0"}
     headers["Request-ID"] = secrets.token_hex(16).upper()
     match forged:
@@ -155,10 +162,7 @@ def notify(
             headers |= signature_headers(
                 replace(merchant, platform_key=stranger, platform_key_id=key_id), body, now
             )
-        case "flip_byte":
-            place = body.index(b'"ciphertext":"') + 24
-            body = body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
-    return headers, body
+    return posted(forged, headers, body)
 
 
 def sealed_certificates(merchant: WeChatMerchant, now: datetime) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from wechatpayv3 import WeChatPay
 
+import apps.sandbox
+from apps.sandbox.faults import KINDS
 from tests.sandbox.shop import Shop
 from tests.sandbox.test_wechat import order
 
@@ -70,6 +73,15 @@ def test_a_fault_is_asked_for_with_the_form(url: str) -> None:
     assert "signtest × 2" in page.text
     cleared = requests.post(f"{url}/faults", data={"clear": "1"}, timeout=5)
     assert "signtest × 2" not in cleared.text
+
+
+def test_every_fault_has_its_name_on_the_page_and_in_the_readme(url: str) -> None:
+    page = requests.get(url, timeout=5)
+    assert page.status_code == 200
+    manual = (Path(apps.sandbox.__file__).parent / "README.md").read_text("utf-8")
+    for kind in KINDS:
+        assert f'<option value="{kind}">' in page.text
+        assert f"`{kind}`" in manual
 
 
 def test_pages_need_no_other_host_and_fit_a_phone(url: str) -> None:

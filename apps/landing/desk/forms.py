@@ -17,7 +17,6 @@ from apps.income.states import RechargeKind
 from apps.landing.desk.once import new_key
 from apps.tariffs.services import refuse_past_start
 
-
 _PLAIN = re.compile(r"-?[0-9]{1,9}(\.[0-9]+)?")
 
 

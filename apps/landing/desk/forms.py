@@ -23,13 +23,12 @@ _PLAIN = re.compile(r"-?[0-9]{1,9}(\.[0-9]+)?")
 class PlainDecimalField(forms.DecimalField):
     """A number as people write money, energy and prices, full-width digits too; "1e2" and "NaN" are none."""
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Any:
         if isinstance(value, str):
             value = unicodedata.normalize("NFKC", value).strip()
             if value and not _PLAIN.fullmatch(value):
                 raise ValidationError(self.error_messages["invalid"], code="invalid")
-        number: Decimal | None = super().to_python(value)
-        return number
+        return super().to_python(value)
 
 
 def _decimal_box(**attrs: str) -> forms.TextInput:

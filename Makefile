@@ -8,7 +8,7 @@ VENV := .venv/bin
 # The first Python of these that can make a virtual environment; PYTHON=… names another one.
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 
-.PHONY: conformance test-thorough help setup demo test check screenshots week bench simulate mutants mutation fuzz notify-fuzz storm chaos lock fix
+.PHONY: conformance protocol test-thorough help setup demo test check screenshots week bench simulate mutants mutation fuzz notify-fuzz storm chaos lock fix
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1 ·/p' Makefile
@@ -40,6 +40,9 @@ N := 100000
 
 fuzz: setup  ## Throw N (100000) inputs at the meter protocol; SEED=… repeats a run
 	@$(VENV)/python -m tests.fuzz $(N) $(SEED)
+
+protocol: setup  ## The wire core's own tests: every branch, in under two seconds
+	@$(VENV)/python -m tests.meter_gateway.protocol_budget
 
 test-thorough: setup  ## What takes too long for every run: each person at each page, days of a fleet
 	@$(VENV)/python -m pytest -m thorough $(ARGS)

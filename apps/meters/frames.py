@@ -6,14 +6,13 @@ from zoneinfo import ZoneInfo
 
 from apps.meters.states import CommandKind
 from meter_gateway.protocol.clearing import clear_meter_request
-from meter_gateway.protocol.credits import credit_frame
+from meter_gateway.protocol.credits import clear_purse_frame, credit_frame
 from meter_gateway.protocol.frames import Frame
 from meter_gateway.protocol.parameters import write_request
 from meter_gateway.protocol.prepaid import open_account_request
 from meter_gateway.protocol.profiles import Profile
 from meter_gateway.protocol.reads import read_request
 from meter_gateway.protocol.relay import RelayAction, relay_request
-from meter_gateway.protocol.security import purse_init_request
 
 DATE_DI, TIME_DI = "04000101", "04000102"
 
@@ -72,13 +71,15 @@ def probe_reads(profile: Profile, serial: str) -> tuple[str, ...]:
     return proof_reads(profile, serial) + reads(serial, earlier)
 
 
-def freeze_dis(freeze_date: date, today: date) -> tuple[str, str] | None:
+def freeze_dis(profile: Profile, freeze_date: date, today: date) -> tuple[str, str] | None:
     """Return the identifiers (time, forward energy) of the midnight that closes `freeze_date`; both dates local.
 
-    None for a day that has not closed, or is past the 62 midnights a meter keeps (05060001…3E).
+    None for a day that has not closed, or is past the midnights the model keeps (05060001…3E are 62).
     """
     days_back = (today - freeze_date).days
-    return (f"050600{days_back:02X}", f"050601{days_back:02X}") if 1 <= days_back <= 62 else None
+    if not 1 <= days_back <= profile.freeze_days:
+        return None
+    return f"050600{days_back:02X}", f"050601{days_back:02X}"
 
 
 def recharge(profile: Profile, serial: str, *, energy_kwh: Decimal, number: int, customer_no: str) -> str:
@@ -140,9 +141,11 @@ def clock_writes(profile: Profile, serial: str, now: datetime) -> tuple[str, ...
 
 
 def reset(profile: Profile, serial: str, kind: CommandKind) -> str:
-    """Return the one frame of a reset: everything counted to zero (1AH), or a purse with nothing in it (070103FF)."""
+    """Return the one frame of a reset: everything counted to zero (1AH), or a purse with nothing in it (070103FF, or
+    the maker's own write).
+    """
     if kind == CommandKind.INIT_PURSE:
-        return _hex(purse_init_request(serial, profile, Decimal(0)))
+        return _hex(clear_purse_frame(profile, serial))
     return _hex(clear_meter_request(serial, profile.auth))
 
 

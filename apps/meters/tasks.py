@@ -66,6 +66,8 @@ def _go_on(found: doors.Found, *, post: ValkeyPost, now: datetime) -> None:
         if state.count is None:
             # Nothing of this meter is known yet: its landlord need not wait for the clock.
             schedules.read_by_the_clock(meter_id=found.object_id, now=now)
+        elif state.profile.sleeps:
+            schedules.read_on_waking(meter_id=found.object_id, now=now)
 
 
 @shared_task(name="meters.meters_gone")
@@ -76,10 +78,18 @@ def meters_gone(*, gateway: str, sessions: list[dict[str, Any]], **_: Any) -> No
 
 @shared_task(name="meters.meters_seen")
 def meters_seen(*, gateway: str, seen: list[dict[str, Any]], **_: Any) -> None:
-    """Note who said something; a session that was not on record goes on like one that has just logged in."""
+    """Note who said something; a session that was not on record goes on like one that has just logged in.
+
+    So does a meter whose module sleeps, for it hears nothing but now; a reading that is due is asked for.
+    """
     post, now = ValkeyPost(), timezone.now()
     for found in presence.meters_were_seen(post=post, gateway=gateway, seen=seen, now=now):
         _go_on(found, post=post, now=now)
+    for landlord_id, meter_id in schedules.awake(entry["serial"] for entry in seen):
+        with landlord_scope(landlord_id):
+            schedules.read_on_waking(meter_id=meter_id, now=now)
+            event = d.LoggedIn(now=now)
+            delivery.take_turn(store=PostgresStore(), post=post, meter_id=meter_id, event=event)
 
 
 @shared_task(name="meters.clock_drifted")

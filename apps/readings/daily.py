@@ -4,19 +4,23 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.db.models import Count
+
 from apps.common.scoping import everything
 from apps.meters.evidence import Evidence
 from apps.meters.intervals import reading_interval
 from apps.meters.models import Command, Meter, Presence
 from apps.meters.services.commands import ask_freeze
 from apps.meters.states import OPEN, CommandKind, CommandState
-from apps.readings.days import closed_days, closing_midnight, nearest
+from apps.readings.days import closed_days, closing_midnight, local_date, nearest
 from apps.readings.energy import jumped, most_kwh
 from apps.readings.models import DailyReading, Reading
-from meter_gateway.protocol.profiles import load_profile
+from meter_gateway.protocol.profiles import Profile, load_profile
 
-# A week away is caught up with; what is older stays a gap, although the meter may know it.
+# So long a reading beside the midnight may stand in. What is older only the meter itself can tell.
 DAYS_BACK = 7
+# A meter that comes back after weeks is asked for so many midnights at a time, newest first: no burst on its line.
+ASKED_AT_ONCE = 7
 # So long a meter that is away may come back and give its own midnight before the nearest reading stands in for it.
 PATIENCE = timedelta(hours=12)
 # An answered freeze becomes a record within seconds; the sweeper finds it if its doorbell was lost.
@@ -25,43 +29,55 @@ _MAY_BE_ASKED_AGAIN = frozenset({CommandState.EXPIRED, CommandState.CANCELLED})
 
 
 def meters_with_open_days(*, now: datetime) -> list[tuple[UUID, UUID]]:
-    """Return (landlord, meter) of the meters in use that lack a record of a day that has ended."""
-    since = (now - timedelta(days=DAYS_BACK + 1)).date()
+    """Return (landlord, meter) of the meters in use that lack a record of a day that has ended.
+
+    Old days only of those that are online: nobody else could tell them.
+    """
     with everything("schedule: meters whose days are to be closed"):
+        online = set(Presence.objects.filter(is_online=True).values_list("serial", flat=True))
         rows = Meter.objects.filter(archived_at=None).values_list(
-            "landlord_id", "pk", "claimed_at", "room__site__time_zone"
+            "landlord_id", "pk", "claimed_at", "room__site__time_zone", "profile", "serial"
         )
-        kept = DailyReading.objects.filter(date__gte=since).values_list("meter_id", "date")
-        there: dict[UUID, set[date]] = {}
-        for meter_id, day in kept:
-            there.setdefault(meter_id, set()).add(day)
-        return [
-            (landlord_id, meter_id)
-            for landlord_id, meter_id, claimed_at, zone in rows
-            if not there.get(meter_id, set()).issuperset(
-                closed_days(since=claimed_at, now=now, zone=zone, at_most=DAYS_BACK)
-            )
-        ]
+        kept: dict[tuple[str, int], dict[UUID, int]] = {}
+        found = []
+        for landlord_id, meter_id, claimed_at, zone, profile, serial in rows:
+            back = _days_back(load_profile(profile)) if serial in online else DAYS_BACK
+            if (zone, back) not in kept:
+                kept[zone, back] = _days_kept(local_date(now, zone), back)
+            ended = closed_days(since=claimed_at, now=now, zone=zone, at_most=back)
+            if kept[zone, back].get(meter_id, 0) < len(ended):
+                found.append((landlord_id, meter_id))
+        return found
+
+
+def _days_kept(today: date, back: int) -> dict[UUID, int]:
+    days = DailyReading.objects.filter(date__gte=today - timedelta(days=back), date__lt=today)
+    return dict(days.order_by().values_list("meter_id").annotate(days=Count("pk")))
+
+
+def _days_back(profile: Profile) -> int:
+    """As far as the meter itself remembers."""
+    return profile.freeze_days if profile.freeze_di else DAYS_BACK
 
 
 def close_days(*, meter_id: UUID, now: datetime) -> int:
     """Close the meter's ended days that have no record yet; returns how many were closed. May run twice.
 
-    A model with midnight freezes is asked for them while it is online, again where it did not answer in time; the
-    nearest reading stands in once the meter has said that it has none, or was away for long after that midnight.
-    Late data fills its own day whenever it comes.
+    A model with midnight freezes is asked for them while it is online, as far back as it keeps them and a few at
+    a time, again where it did not answer in time. Within a week the nearest reading stands in once the meter has
+    said that it has none, or was away for long after that midnight. Late data fills its own day whenever it comes.
     """
     meter = Meter.objects.select_related("room__site").filter(pk=meter_id, archived_at=None).first()
     if meter is None:
         return 0
-    zone = meter.room.site.time_zone
-    days = closed_days(since=meter.claimed_at, now=now, zone=zone, at_most=DAYS_BACK)
+    zone, profile = meter.room.site.time_zone, load_profile(meter.profile)
+    days = closed_days(since=meter.claimed_at, now=now, zone=zone, at_most=_days_back(profile))
     there = set(DailyReading.objects.filter(meter=meter, date__in=days).values_list("date", flat=True))
     missing = [day for day in days if day not in there]
     if not missing:
         return 0
     asked: dict[date | None, Command] = {}
-    if load_profile(meter.profile).freeze_di:
+    if profile.freeze_di:
         freezes = Command.objects.filter(
             meter=meter,
             kind=CommandKind.READ_FREEZE,
@@ -70,27 +86,42 @@ def close_days(*, meter_id: UUID, now: datetime) -> int:
         )
         asked = {command.freeze_date: command for command in freezes.order_by("id")}
         is_online = Presence.objects.filter(serial=meter.serial, is_online=True).exists()
-        missing = [day for day in missing if not _freeze_is_due(meter, day, asked.get(day), is_online, now)]
+        missing = [day for day in missing if not _freeze_is_due(meter, day, asked, is_online, now)]
     closed = 0
     for day in missing:
-        if _close_with_the_nearest(meter, day, zone):
+        if day in days[:DAYS_BACK] and _close_with_the_nearest(meter, day, zone):
             closed += 1
-        elif day in asked and is_online and asked[day].state in _MAY_BE_ASKED_AGAIN:
-            ask_freeze(meter=meter, freeze_date=day, now=now)
+        elif day in asked and is_online and asked[day].state in _MAY_BE_ASKED_AGAIN and _may_ask(asked):
+            _ask(meter, day, asked, now)
     return closed
 
 
-def _freeze_is_due(meter: Meter, day: date, asked: Command | None, is_online: bool, now: datetime) -> bool:
-    """Say whether the meter's own midnight may still come; asks for it if nobody has."""
-    if asked is not None:
+Asked = dict[date | None, Command]
+
+
+def _may_ask(asked: Asked) -> bool:
+    return sum(command.state in OPEN for command in asked.values()) < ASKED_AT_ONCE
+
+
+def _ask(meter: Meter, day: date, asked: Asked, now: datetime) -> None:
+    command = ask_freeze(meter=meter, freeze_date=day, now=now)
+    if command is not None:
+        asked[day] = command
+
+
+def _freeze_is_due(meter: Meter, day: date, asked: Asked, is_online: bool, now: datetime) -> bool:
+    """Say whether the meter's own midnight may still come; asks for it if nobody has and the line is not full."""
+    if day in asked:
+        command = asked[day]
         just_answered = (
-            asked.state == CommandState.DONE
-            and asked.final_at is not None
-            and now - asked.final_at < _PULLED_WITHIN
+            command.state == CommandState.DONE
+            and command.final_at is not None
+            and now - command.final_at < _PULLED_WITHIN
         )
-        return asked.state in OPEN or just_answered
+        return command.state in OPEN or just_answered
     if is_online:
-        ask_freeze(meter=meter, freeze_date=day, now=now)
+        if _may_ask(asked):
+            _ask(meter, day, asked, now)
         return True
     return now < closing_midnight(day, meter.room.site.time_zone) + PATIENCE
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 
 from meter_gateway.conformance.bench import Bench
 from meter_gateway.conformance.clause import Chapter, Failed, NotApplicable, Talk
 from meter_gateway.conformance.crediting import ENERGY_KWH
 from meter_gateway.conformance.linking import wrong
+from meter_gateway.protocol.credits import clear_purse_frame
 from meter_gateway.protocol.frames import ANY_ADDRESS, Frame
-from meter_gateway.protocol.parameters import write_raw_request
 from meter_gateway.protocol.relay import RelayAction
 from meter_gateway.protocol.replies import ReadReply, parse_reply
-from meter_gateway.protocol.security import purse_init_request
 from meter_gateway.protocol.stream import FrameSeen
 from meter_gateway.protocol.supply_report import SupplyReport
 
 PURSE = Chapter("purse")
 RELAY = Chapter("relay")
 
-CLEAR_BALANCE_DI = "000A0300"
 _RELAY = "DL/T 645-2007, function 1CH"
 _ALONE = "product document: the meter trips and closes by itself"
 _NO_ACTION = 0x77
@@ -212,14 +209,9 @@ def _reports(bench: Bench, *, is_open: bool) -> Talk[None]:
 
 def _empty(bench: Bench) -> Talk[None]:
     """Nothing remains. What the model offers for that is a purse as new, or its maker's own write."""
-    if bench.profile.credit_layout != "write":
-        bench.needs("init_purse")
+    bench.needs("init_purse")
     yield from bench.spare_contact()
-    if bench.profile.credit_layout == "write":
-        question = write_raw_request(bench.serial, CLEAR_BALANCE_DI, bench.profile.auth, b"")
-    else:
-        question = purse_init_request(bench.serial, bench.profile, Decimal(0))
-    yield from bench.accepted(question, "a purse as new")
+    yield from bench.accepted(clear_purse_frame(bench.profile, bench.serial), "a purse as new")
 
 
 def _fill(bench: Bench) -> Talk[None]:

@@ -15,6 +15,18 @@ from meter_gateway.protocol.relay import StatusWord3, decode_moment, encode_mome
 from meter_gateway.protocol.status_words import StatusWord
 from meter_gateway.protocol.supply_report import SupplyReport
 
+
+@dataclass(frozen=True, slots=True)
+class MaxDemand:
+    """The highest mean power of any interval since it was cleared, and the minute that interval ended.
+
+    ``at`` is naive, the meter's own zone; None while there was no such interval.
+    """
+
+    power_kw: Decimal
+    at: datetime | None
+
+
 Value = (
     Decimal
     | int
@@ -25,7 +37,9 @@ Value = (
     | StatusWord
     | StatusWord3
     | SupplyReport
+    | MaxDemand
     | tuple[Decimal | None, ...]
+    | tuple[MaxDemand, ...]
     | tuple[StatusWord | StatusWord3, ...]
     | None
 )
@@ -235,6 +249,45 @@ class Second:
 
     def picture(self, length: int) -> str:
         return "YYMMDDhhmmss"
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """0101ttnn and 0102ttnn, a maximum demand: ``45 23 01 30 14 23 11 26`` is 1.2345 kW at 14:30.
+
+    ::
+
+        power (3)   XX.XXXX kW | mm hh DD MM YY (5)
+    """
+
+    def decode(self, data: bytes) -> MaxDemand:
+        return MaxDemand(bcd.decode_decimal(data[:3], 4), decode_moment(b"\x00" + data[3:]))
+
+    def encode(self, value: MaxDemand, length: int) -> bytes:
+        at = encode_moment(value.at)[1:] if value.at else bytes(5)
+        return bcd.encode_decimal(value.power_kw, 3, 4) + at
+
+    def picture(self, length: int) -> str:
+        return "XX.XXXX YYMMDDhhmm"
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """0101FFnn and 0102FFnn: maximum demands one after another, named by ``parts``; 8 bytes each."""
+
+    parts: tuple[str, ...]
+
+    def decode(self, data: bytes) -> tuple[MaxDemand, ...]:
+        return tuple(Peak().decode(data[at : at + 8]) for at in range(0, len(data), 8))
+
+    def encode(self, value: tuple[MaxDemand, ...], length: int) -> bytes:
+        data = b"".join(Peak().encode(item, 8) for item in value)
+        if len(data) != length:
+            raise bcd.ValueDoesNotFit(f"{len(value)} demands do not make {length} bytes")
+        return data
+
+    def picture(self, length: int) -> str:
+        return f"{len(self.parts)} x {Peak().picture(8)}"
 
 
 @dataclass(frozen=True, slots=True)

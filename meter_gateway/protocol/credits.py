@@ -28,7 +28,7 @@ from meter_gateway.protocol.prepaid import (
     wire_amount,
 )
 from meter_gateway.protocol.profiles import Profile
-from meter_gateway.protocol.security import VOID_DI
+from meter_gateway.protocol.security import PURSE_INIT_DI, VOID_DI, purse_init_request
 
 _NO_MAC = bytes(4)
 _ORDER_LENGTH = 34
@@ -85,6 +85,25 @@ def void_frame(profile: Profile, serial: str, energy_kwh: Decimal, order_no: str
     if profile.void_di != VOID_DI:
         raise RechargeNotPossible(f"{profile.name} gives no energy back")
     return _ordered(profile, serial, VOID_DI, energy_kwh, order_no)
+
+
+def clear_purse_frame(profile: Profile, serial: str) -> Frame:
+    """The frame that leaves nothing in this meter's purse, in its model's dialect.
+
+    Models of function 03H take 070103FF with nothing preset; models recharged by writes the maker's own DI::
+
+        00 03 0A 00 | PA P0 P1 P2 | C0 C1 C2 C3                      L = 0CH, function 14H
+        maker's DI    level password  operator
+
+    Source: :func:`~meter_gateway.protocol.security.purse_init_request`; a public bridge that clears the
+    balance by writing to 000A0300 (that it takes no value is assumed).
+    :raises RechargeNotPossible: the model cannot do that (``clear_di`` is empty), or needs a security module.
+    """
+    if not profile.clear_di:
+        raise RechargeNotPossible(f"{profile.name} never empties its purse")
+    if profile.clear_di == PURSE_INIT_DI:
+        return purse_init_request(serial, profile, Decimal(0))
+    return write_raw_request(serial, profile.clear_di, profile.auth, b"")
 
 
 def parse_credit(profile: Profile, frame: Frame) -> Credit:

@@ -16,7 +16,9 @@ from meter_gateway.protocol.codecs import (
     Day,
     Digits,
     Fixed,
+    MaxDemand,
     Minute,
+    Peak,
     Second,
     TimeOfDay,
     Value,
@@ -143,7 +145,8 @@ def told(di: str, value: Value) -> Values:
 def value_from_text(di: str, texts: list[str]) -> Value:
     """The value of register ``di`` that people write as ``texts``; several for a block, "-" for an absent one.
 
-    Times are ISO 8601 without zone. The inverse of :func:`told`, but for words: they are written as numbers.
+    A demand is its power and its time. Times are ISO 8601 without
+    zone. The inverse of :func:`told`, but for words: they are written as numbers.
 
     :raises UnknownRegister: the identifier is not in the table.
     :raises ValueDoesNotFit: not a value of this register.
@@ -153,6 +156,9 @@ def value_from_text(di: str, texts: list[str]) -> Value:
     try:
         if isinstance(codec, Block):
             return tuple(None if text == "-" else Decimal(text) for text in texts)
+        if isinstance(codec, Peak):
+            power, at = texts
+            return MaxDemand(Decimal(power), None if at == "-" else datetime.fromisoformat(at))
         (text,) = texts
         match codec:
             case Fixed():
@@ -328,6 +334,8 @@ def _shown(value: Any) -> Any:
             return str(value)
         case date() | time():
             return value.isoformat()
+        case MaxDemand():
+            return {"power": str(value.power_kw), "at": _shown(value.at)}
         case StatusWord() | StatusWord3():
             return {"word": f"{value.raw:04X}", "set": sorted(value.names)}
         case tuple():

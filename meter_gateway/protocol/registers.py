@@ -21,6 +21,8 @@ from meter_gateway.protocol.codecs import (
     Digits,
     Fixed,
     Minute,
+    Peak,
+    Peaks,
     Second,
     Status,
     Status3,
@@ -68,7 +70,7 @@ class Register:
     @property
     def parts(self) -> tuple[str, ...]:
         """The names of a block's values in order, empty for a register that holds one value."""
-        return self.codec.parts if isinstance(self.codec, Block) else ()
+        return self.codec.parts if isinstance(self.codec, Block | Peaks) else ()
 
 
 def decode_value(di: str, data: bytes) -> Value:
@@ -133,6 +135,19 @@ def _energies() -> Iterator[Register]:
     for di, phase in (("001500", "a"), ("002900", "b"), ("003D00", "c")):
         for nth, when in settlements:
             yield Register(f"{di}{nth:02X}", f"forward_active_energy_{phase}{when}", 4, "kWh", _HUNDREDTHS)
+
+
+def _demands() -> Iterator[Register]:
+    """``01 gg tt nn``: as energies, each with the time it was reached."""
+    settlements = ((0, ""), *((nth, f"_settlement_{nth}") for nth in SETTLEMENTS))
+    for group, name in (("0101", "forward_active_demand"), ("0102", "reverse_active_demand")):
+        for nth, when in settlements:
+            yield Register(f"{group}00{nth:02X}", f"{name}{when}", 8, "kW", Peak())
+            yield Register(f"{group}FF{nth:02X}", f"{name}_block{when}", 40, "kW", Peaks(_ENERGY_PARTS))
+            for tariff in _TARIFFS:
+                yield Register(
+                    f"{group}{tariff:02X}{nth:02X}", f"{name}_tariff_{tariff}{when}", 8, "kW", Peak()
+                )
 
 
 def _instantaneous() -> Iterator[Register]:
@@ -241,7 +256,15 @@ def _events() -> Iterator[Register]:
 
 
 def _table() -> Mapping[str, Register]:
-    groups = (_energies(), _instantaneous(), _parameters(), _prepaid(), _daily_freezes(), _events())
+    groups = (
+        _energies(),
+        _demands(),
+        _instantaneous(),
+        _parameters(),
+        _prepaid(),
+        _daily_freezes(),
+        _events(),
+    )
     return MappingProxyType({register.di: register for group in groups for register in group})
 
 

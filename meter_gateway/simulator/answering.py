@@ -139,7 +139,7 @@ class Answering:
 
     def _write(self, request: Frame, asked: WriteRequest, now: datetime) -> Frame:
         """Password, then a credit or a cleared purse for models that are recharged so, else a register."""
-        purse_dis = (self._profile.credit_di, writing.CLEAR_BALANCE_DI)
+        purse_dis = (self._profile.credit_di, self._profile.clear_di)
         if self._profile.credit_layout == "write" and asked.di in purse_dis:
             if not writing.may_control(self._meter, self._profile, asked.auth):
                 return refuse(request, "unauthorised")
@@ -162,13 +162,14 @@ class Answering:
         return accept(request) if outcome is CreditOutcome.APPLIED else refuse(request, "other")
 
     def _clear(self, request: Frame, asked: ClearRequest, now: datetime) -> Frame:
-        """19H, 1AH and 1BH; this meter keeps no demand, so there is nothing to do for the first."""
         if not writing.may_control(self._meter, self._profile, asked.auth):
             return refuse(request, "unauthorised")
         if asked.function == Function.CLEAR_METER:
             self._meter.clear(now)
         elif asked.function == Function.CLEAR_EVENTS:
             self._meter.clear_events(now)
+        else:
+            self._meter.clear_demand(now)
         return accept(request)
 
     def _change_password(self, request: Frame, asked: ChangePasswordRequest, now: datetime) -> Frame:

@@ -14,7 +14,7 @@ from meter_gateway.protocol.relay import RelayAction, decode_moment, encode_mome
 from meter_gateway.protocol.security import PURSE_INIT_DI, STATUS_DI, VOID_DI
 from meter_gateway.simulator.clock import SYNC_LIMIT
 from meter_gateway.simulator.flaw import Answered, Asked, Moment
-from meter_gateway.simulator.writing import CLEAR_BALANCE_DI, password_of
+from meter_gateway.simulator.writing import password_of
 
 
 def believes_any_time(question: Frame, moment: Moment) -> Frame | None:
@@ -196,7 +196,7 @@ def voids_again(question: Frame, moment: Moment) -> Frame:
 
 
 def keeps_purchased(question: Frame, answer: Frame | None, moment: Moment) -> Frame | None:
-    if answer and not answer.is_error and question.di in (PURSE_INIT_DI, CLEAR_BALANCE_DI):
+    if answer and not answer.is_error and question.di in (PURSE_INIT_DI, moment.profile.clear_di):
         moment.meter.change(moment.now, purchased_pulses=100 * moment.meter.pulses_per_kwh)
     return answer
 

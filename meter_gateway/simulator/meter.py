@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from meter_gateway.simulator import clock, contact, purse
+from meter_gateway.simulator import clock, contact, peaks, purse
 from meter_gateway.simulator.load import Demand
 from meter_gateway.simulator.purse import HIGHEST_COUNT, Bringing, CreditOutcome
 from meter_gateway.simulator.state import (
@@ -133,16 +133,20 @@ class Meter:
     # What happens to it
 
     def advance(self, now: datetime) -> None:
-        """Count consumption up to `now`, freezing at each midnight of the meter's own clock.
+        """Count consumption up to `now`, freezing at each midnight of the meter's own clock; demand by quarters.
 
         An earlier instant changes nothing. Advancing in one step or in many ends in the same state.
         """
         while now > self.state.as_of:
             instant, midnight = clock.next_midnight(self.state)
-            if instant > now:
+            quarter = peaks.next_end(self.state.as_of)
+            if min(instant, quarter) > now:
                 break
-            self._draw(instant)
-            self._freeze(midnight)
+            self._draw(min(instant, quarter))
+            if quarter <= instant:
+                self.state = peaks.ended(self.state, clock.shown(self.state, quarter))
+            if instant <= quarter:
+                self._freeze(midnight)
         self._draw(now)
 
     def set_demand(self, demand: Demand, now: datetime) -> None:
@@ -231,16 +235,23 @@ class Meter:
         self.commit(now)
 
     def clear(self, now: datetime) -> None:
-        """Function 1AH: energy, freezes and events to zero. Purse, relay, wear and settings stay."""
+        """Function 1AH: energy, demand, freezes and events to zero. Purse, relay, wear and settings stay."""
         self.change(
             now,
             total_pulses=0,
             residue_pulse=Fraction(0),
+            interval_from_pulses=None,
+            peak_pulses=0,
+            peak_at=None,
             freezes=(),
             settlements=(),
             events=NO_EVENTS,
             meter_clears=self.state.meter_clears + 1,
         )
+
+    def clear_demand(self, now: datetime) -> None:
+        """Function 19H: the highest demand to nothing; the interval under way counts from here."""
+        self.change(now, interval_from_pulses=self.state.total_pulses, peak_pulses=0, peak_at=None)
 
     def clear_events(self, now: datetime) -> None:
         """Function 1BH: the events to zero."""
@@ -318,13 +329,13 @@ class Meter:
         return state.as_of + late * _MICROSECOND
 
     def _freeze(self, midnight: datetime) -> None:
-        """The daily freeze, and on the first of a month the settlement."""
+        """The daily freeze, and on the first of a month the settlement, from which demand counts anew."""
         state = self.state
         freezes = (Freeze(midnight, state.total_pulses), *state.freezes)[:FREEZES_KEPT]
-        settlements = state.settlements
         if midnight.day == 1:
-            settlements = (state.total_pulses, *settlements)[:SETTLEMENTS_KEPT]
-        self.state = replace(state, freezes=freezes, settlements=settlements)
+            settlements = (state.total_pulses, *state.settlements)[:SETTLEMENTS_KEPT]
+            state = replace(state, settlements=settlements, peak_pulses=0, peak_at=None)
+        self.state = replace(state, freezes=freezes)
 
     def _take(self, after: MeterState, now: datetime) -> None:
         """A change of the purse on its way to flash; the power may go under it."""

@@ -102,6 +102,7 @@ _SPECIAL: Mapping[str, Callable[[Any], Any]] = {
     "freezes": _list_of(_freeze),
     "settlements": _list_of(int),
     "events": _events,
+    "peak_at": datetime.fromisoformat,
     "passwords": _list_of(_password),
 }
 _READ: Mapping[str, Callable[[Any], Any]] = {

@@ -66,6 +66,7 @@ class MeterState:
     the instant up to which consumption has been counted. Newest records come first. `relay_operations` is
     the wear of the contact and is never cleared. The clock is `clock_ahead_s` before true time at
     `clock_set_at` and gains `clock_drift_s_a_day` from then on. `passwords` holds those that were changed.
+    `peak_pulses` is what the highest interval of demand drew, `peak_at` when it ended on the meter's clock.
     """
 
     serial: str
@@ -95,6 +96,9 @@ class MeterState:
     freezes: tuple[Freeze, ...] = ()
     settlements: tuple[int, ...] = ()
     events: Events = NO_EVENTS
+    interval_from_pulses: int | None = None
+    peak_pulses: int = 0
+    peak_at: datetime | None = None
     meter_clears: int = 0
     event_clears: int = 0
     passwords: tuple[tuple[int, str], ...] = ()

@@ -11,7 +11,7 @@ from meter_gateway.protocol.profiles import Profile
 from meter_gateway.protocol.relay import PrepaidKind, StatusWord3
 from meter_gateway.protocol.status_words import StatusWord
 from meter_gateway.protocol.supply_report import SUPPLY_REPORT_DI, SupplyReport
-from meter_gateway.simulator import records, supply
+from meter_gateway.simulator import peaks, records, supply
 from meter_gateway.simulator.meter import Meter
 from meter_gateway.simulator.records import NOTHING, NoSuchData, one_tariff
 from meter_gateway.simulator.state import counted_kwh
@@ -55,6 +55,8 @@ class Registers:
             return self._supply(di[:4], di[4:6], now)
         if di.startswith("00"):
             return self._energy(di[:4], di[4:6], nth)
+        if di.startswith("01") and nth == 0:
+            return self._demand(di[:4], di[4:6])
         raise NoSuchData(di)
 
     def status_word(self) -> StatusWord3:
@@ -99,6 +101,13 @@ class Registers:
         if tariff not in ("00", "01"):
             raise NoSuchData(group + tariff)
         return total
+
+    def _demand(self, group: str, tariff: str) -> Value:
+        """01ggtt00: what flows back is nothing; tariff 1 is all. The demands of past months are not kept."""
+        highest = peaks.highest(self.meter.state, self.meter.pulses_per_kwh)
+        total = highest if group == "0101" else peaks.NO_DEMAND
+        rest = (peaks.NO_DEMAND,) * 3
+        return (total, total, *rest) if tariff == "FF" else (total, total, *rest)[int(tariff, 16)]
 
     def _phase_energy(self, total: Decimal, phase: int) -> Decimal:
         """Shares of the total; the last phase takes the rest, so that the three make the total."""

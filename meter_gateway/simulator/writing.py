@@ -19,9 +19,6 @@ from meter_gateway.simulator.state import pulses_of
 PARAMETER_LEVEL = 4
 """The level that may set parameters; the profile's own level may do that too."""
 
-CLEAR_BALANCE_DI = "000A0300"
-"""Makers that are recharged by a write clear the purse by one (public bridge)."""
-
 
 def may_control(meter: Meter, profile: Profile, auth: Auth) -> bool:
     """Whether this may switch, clear and credit. The operator code is written down, never checked."""

@@ -139,12 +139,28 @@ def test_what_a_model_cannot_do_is_refused_with_a_sentence_and_leaves_no_command
         for ask in (
             lambda: acts.ask_keep_power(meter=meter, keep=True, reason="works", by_id=who, now=NOON),
             lambda: acts.ask_opening(meter=meter, by_id=who, now=NOON),
-            lambda: _reset(street, kind=CommandKind.INIT_PURSE),
         ):
             with pytest.raises(acts.ModelCannot) as refused:
                 ask()
             assert str(refused.value)
+        Meter.objects.filter(pk=meter.pk).update(profile="ddsy-4g-order")
+        with pytest.raises(acts.ModelCannot):
+            _reset(street, kind=CommandKind.INIT_PURSE)
         assert not Command.objects.filter(meter=meter).exists()
+
+
+def test_a_model_that_takes_any_frame_again_has_its_purse_cleared_after_recharges_too(street: Street) -> None:
+    with landlord_scope(street.li.landlord.pk):
+        Meter.objects.filter(pk=street.li.meter.pk).update(profile="ddsy-4g-write")
+        credit = commands.ask_credit(
+            meter=street.li.meter, energy_kwh=Decimal(10), by_id=None, reason="", now=NOON
+        )
+        assert _refusal(street, kind=CommandKind.INIT_PURSE) == "energy_on_its_way"
+        Command.objects.filter(pk=credit.pk).update(
+            state=CommandState.DONE, number=1, frames=["68"], purchased_before_kwh=Decimal(0)
+        )
+        assert _refusal(street, kind=CommandKind.INIT_PURSE, typed_serial="0") == "confirm_mismatch"
+        assert _reset(street, kind=CommandKind.INIT_PURSE).state == CommandState.QUEUED
 
 
 def test_a_sleepy_model_is_given_longer_for_every_command(street: Street) -> None:

@@ -9,6 +9,9 @@ import pytest
 from apps.meters import deciding as d
 from apps.meters.deciding.resets import SETTLE
 from apps.meters.states import CommandKind, CommandState, Purpose
+from meter_gateway.protocol.frames import Frame
+from meter_gateway.protocol.parameters import parse_write_request
+from meter_gateway.protocol.profiles import load_profile
 from tests.meters.street_of_one import Line, StreetOfOne
 
 RESETS = [CommandKind.RESET_ENERGY, CommandKind.INIT_PURSE]
@@ -55,6 +58,25 @@ def test_the_frame_leaves_once_whatever_becomes_of_its_answer(kind: CommandKind)
         assert happened is (outcome == CommandState.DONE), seed
         assert street.state.count == street.meter.state.purchase_count
     assert outcomes == {CommandState.DONE, CommandState.REJECTED}
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_the_purse_of_a_model_recharged_by_writes_is_cleared_by_its_makers_write_and_only_once(
+    lost: bool,
+) -> None:
+    street = StreetOfOne(profile=load_profile("ddsy-4g-write"))
+    reset = street.want(CommandKind.INIT_PURSE, life_s=600)
+    street.second()
+    street.line.lose_answer = int(lost)
+    street.second()
+    street.line.lose_answer = 0
+    street.run_until_quiet()
+    assert street.store.ended[reset] == CommandState.DONE
+    assert street.meter.remaining_kwh == 0
+    sent = [letter for letter in street.store.letters.values() if letter.purpose is Purpose.RESET]
+    assert [parse_write_request(Frame.decode(bytes.fromhex(x.frames[0][8:]))).di for x in sent] == [
+        "000A0300"
+    ]
 
 
 def test_a_reset_that_was_lost_is_given_up_only_when_no_line_can_bring_it_any_more() -> None:

@@ -8,7 +8,7 @@ from apps.meters.evidence import Evidence
 from apps.meters.models import Command, Presence
 from apps.meters.states import CommandKind, CommandState
 from apps.readings import daily
-from apps.readings.days import closed_days, closing_midnight, nearest, uses
+from apps.readings.days import closed_days, closing_midnight, local_date, nearest, uses
 from apps.readings.models import DailyReading, Reading
 from meter_gateway.protocol.profiles import load_profile
 from tests.people import NOON, Street
@@ -164,6 +164,33 @@ def test_a_freeze_that_lies_too_far_above_the_evening_makes_no_record_and_one_of
         too_far = Evidence(profile, {"05060101": (Decimal("175.91"),)}, None, ())
         assert not daily.keep_freeze(meter=meter, freeze_date=TODAY, evidence=too_far)
         assert [row.date for row in DailyReading.objects.all()] == [TODAY - timedelta(days=1)]
+
+
+def test_a_meter_back_after_weeks_is_asked_for_all_the_midnights_it_keeps_and_a_few_at_a_time(
+    street: Street,
+) -> None:
+    meter, freezes = street.li.meter, Command.objects.filter(kind=CommandKind.READ_FREEZE)
+    now = MORNING + timedelta(days=80)
+    for online, is_visited in ((False, False), (True, True)):
+        _is_online(street, online)
+        with landlord_scope(street.li.landlord.pk):
+            DailyReading.objects.all().delete()
+            for back in range(1, 8):
+                daily._keep(meter, local_day(now, back), Decimal(1), None, now, DailyReading.Source.FREEZE)
+        assert ((street.li.landlord.pk, meter.pk) in daily.meters_with_open_days(now=now)) is is_visited
+    with landlord_scope(street.li.landlord.pk):
+        asked_each_call = []
+        for _call in range(10):
+            daily.close_days(meter_id=meter.pk, now=now)
+            asked_each_call.append(freezes.filter(state=CommandState.QUEUED).count())
+            freezes.update(state=CommandState.DONE, final_at=now - timedelta(hours=1))
+        assert asked_each_call == [7] * 7 + [6, 0, 0]
+        days = set(freezes.values_list("freeze_date", flat=True))
+        assert days == {local_day(now, back) for back in range(8, 63)}
+
+
+def local_day(now: datetime, back: int) -> date:
+    return local_date(now, SHANGHAI) - timedelta(days=back)
 
 
 def test_only_meters_with_a_day_to_close_are_visited(street: Street) -> None:

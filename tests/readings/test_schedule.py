@@ -2,13 +2,16 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
 from apps.common.scoping import landlord_scope
-from apps.meters.models import Command, Meter, Presence
-from apps.meters.services import schedules
+from apps.meters.models import Command, Gateway, Letter, Meter, Presence
+from apps.meters.services import acts, schedules
 from apps.meters.states import CommandKind, CommandState
+from apps.meters.tasks import meters_seen
 from tests.people import NOON, Street
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
@@ -81,6 +84,56 @@ def test_the_same_minute_rung_twice_asks_nobody_twice(meters: list[Meter], stree
             schedules.read_by_the_clock(meter_id=meter.pk, now=NOON)
         open_reads = Command.objects.filter(meter__in=meters[:2], state=CommandState.QUEUED)
         assert open_reads.count() == 2
+
+
+def test_a_meter_whose_module_sleeps_is_read_when_it_wakes_and_not_by_the_clock(
+    meters: list[Meter], street: Street
+) -> None:
+    sleeper, other = meters[:2]
+    with landlord_scope(street.li.landlord.pk):
+        Meter.objects.filter(pk=sleeper.pk).update(profile="dtsy-nb")
+    asked = schedules.meters_to_read(now=NOON, call_every_s=1_800)
+    assert (street.li.landlord.pk, sleeper.pk) not in asked
+    assert schedules.awake([sleeper.serial, other.serial]) == [(street.li.landlord.pk, sleeper.pk)]
+
+    def wakes(now: datetime) -> int:
+        with landlord_scope(street.li.landlord.pk):
+            schedules.read_on_waking(meter_id=sleeper.pk, now=now)
+            reads = Command.objects.filter(meter=sleeper, kind=CommandKind.READ)
+            reads.update(state=CommandState.DONE, final_at=now)
+            return reads.count()
+
+    # Its answers are heard too, and its next heartbeat comes a moment before the half-hour is over.
+    assert [wakes(NOON), wakes(NOON + timedelta(seconds=10)), wakes(NOON + 30 * MINUTE - MINUTE)] == [1, 1, 2]
+
+
+def test_what_waits_for_a_sleeping_meter_is_asked_the_moment_it_speaks(street: Street) -> None:
+    meter, landlord = street.li.meter, street.li.landlord.pk
+    gateway = Gateway.objects.create(name="gw", node="n", stream="s", hello_at=timezone.now())
+    Presence.objects.create(
+        serial=meter.serial,
+        gateway=gateway,
+        session=UUID(int=1),
+        epoch=1,
+        is_online=True,
+        since=NOON,
+        seen_at=NOON,
+    )
+    with landlord_scope(landlord):
+        Meter.objects.filter(pk=meter.pk).update(profile="dtsy-nb")
+        meter.refresh_from_db()
+        lamp = acts.ask_lamp(meter=meter, on=True, by_id=street.li.owner.pk, now=timezone.now())
+        Command.objects.filter(pk=lamp.pk).update(next_at=timezone.now() + timedelta(minutes=5))
+    at = timezone.now().isoformat()
+    meters_seen(
+        gateway="gw",
+        seen=[{"serial": meter.serial, "session": str(UUID(int=1)), "epoch": 1, "at": at}],
+    )
+    with landlord_scope(landlord):
+        lamp.refresh_from_db()
+        letters = Letter.objects.filter(meter=meter)
+        assert [letter.command_id for letter in letters] == [lamp.pk]
+        assert Command.objects.filter(meter=meter, kind=CommandKind.READ).count() == 1
 
 
 def test_a_meter_that_is_not_there_is_not_asked(meters: list[Meter]) -> None:

@@ -19,7 +19,7 @@ class Rung:
 
 @dataclass(frozen=True)
 class LoggedIn:
-    """The meter has a new session; what waited for one, or hung on the old one, goes on at once."""
+    """The meter has a new session, or its module woke; what waited, or hung on an old session, goes on at once."""
 
     now: datetime
 

@@ -22,7 +22,7 @@ def ask(turn: Turn, command: OpenCommand) -> None:
     else:
         assert command.freeze_date is not None
         today = turn.now.astimezone(ZoneInfo(profile.time_zone)).date()
-        dis = frames.freeze_dis(command.freeze_date, today)
+        dis = frames.freeze_dis(profile, command.freeze_date, today)
         if dis is None:
             turn.step(command, CommandState.EXPIRED, "the meter does not keep that midnight")
             return

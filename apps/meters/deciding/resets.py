@@ -19,6 +19,7 @@ from apps.meters.deciding.state import OpenCommand
 from apps.meters.deciding.turn import Turn
 from apps.meters.evidence import Evidence
 from apps.meters.states import CommandKind, CommandState, Purpose
+from meter_gateway.protocol.profiles import Profile
 
 # No line holds bytes back for longer than this and then brings them.
 SETTLE = timedelta(minutes=2)
@@ -43,7 +44,7 @@ def take_answer(turn: Turn, command: OpenCommand, purpose: Purpose, evidence: Ev
             )
         else:
             turn.later(command, "no proof yet", facts=evidence.facts())
-    elif _is_blank(command, evidence):
+    elif _is_blank(turn.state.profile, command, evidence):
         turn.learn_count(evidence)
         turn.step(command, CommandState.DONE, "the meter shows it", facts=evidence.facts())
     elif evidence.refusal:
@@ -91,10 +92,14 @@ def _tells_all(evidence: Evidence) -> bool:
     return None not in told
 
 
-def _is_blank(command: OpenCommand, evidence: Evidence) -> bool:
-    """Whether the registers are those of a meter after this reset; counters never fall otherwise."""
+def _is_blank(profile: Profile, command: OpenCommand, evidence: Evidence) -> bool:
+    """Whether the registers are those of a meter after this reset; counters never fall otherwise.
+
+    A model that does not tell its credits apart by their count promises nothing of the count either.
+    """
     if command.kind == CommandKind.INIT_PURSE:
-        return evidence.count == 0 and evidence.remaining_kwh == 0
+        counts_anew = evidence.count == 0 or profile.dedupe == "none"
+        return counts_anew and evidence.remaining_kwh == 0
     before = Decimal(command.closing["total_kwh"])
     assert evidence.total_kwh is not None
     return evidence.total_kwh < before or evidence.total_kwh == before == 0

@@ -168,7 +168,8 @@ def ask_reset(
     credit slips in between. Audited.
 
     :raises ReasonMissing, SerialMismatch, ModelCannot, ResetUnderWay: as they say.
-    :raises FramesOutstanding: a new purse for a meter of which a credit's bytes were ever stored.
+    :raises FramesOutstanding: a new purse for a meter of which a credit's bytes were ever stored, and whose count
+        is all that keeps them from being taken again.
     :raises CreditUnderWay: while a credit or an opening has not ended. :raises StillNumbered: if that one is frozen.
     """
     assert kind in RESET_KINDS
@@ -181,7 +182,7 @@ def ask_reset(
         raise ResetUnderWay()
     if _open(meter, CREDIT_KINDS) is not None:
         raise StillNumbered() if meter.frozen else CreditUnderWay()
-    if kind == CommandKind.INIT_PURSE and _ever_numbered(meter):
+    if kind == CommandKind.INIT_PURSE and _takes_old_frames_again(meter):
         raise FramesOutstanding()
     command = commands.queue(
         meter,
@@ -205,7 +206,10 @@ def _refuse_unable(meter: Meter, kind: CommandKind) -> None:
         raise ModelCannot()
 
 
-def _ever_numbered(meter: Meter) -> bool:
+def _takes_old_frames_again(meter: Meter) -> bool:
+    # A model that knows no credit from another would take a kept frame with its old purse just as well.
+    if load_profile(meter.profile).dedupe == "none":
+        return False
     return Command.objects.filter(meter=meter, kind=CommandKind.CREDIT, number__isnull=False).exists()
 
 

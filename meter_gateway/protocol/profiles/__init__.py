@@ -26,6 +26,9 @@ MACS = ("zero", "esam")
 
 BEARERS = ("4G", "NB-IoT")
 
+SLEEPING_BEARERS = ("NB-IoT",)
+"""Whose modules hear nothing between two words of their own."""
+
 ABILITIES = ("keep_power", "alarm_lamp", "set_clock", "open_account", "init_purse", "reset_energy")
 """What a model may be able to do beyond reading, switching and taking credits."""
 
@@ -61,7 +64,8 @@ class Profile:
 
     ``credit_step_kwh`` is the smallest energy a recharge can carry, ``credit_unit_kwh`` the energy of one
     unit on the wire (a power of ten), ``credit_di`` where it is written. ``void_di`` is empty for models that
-    give no energy back. The other ``*_di`` fields say what to read to prove an act; ``push_di`` is empty for
+    give no energy back, ``clear_di`` for those whose purse cannot be emptied. ``freeze_days`` is how many
+    midnights the meter keeps. The other ``*_di`` fields say what to read to prove an act; ``push_di`` is empty for
     models that never report unasked. ``relay_bit`` is the bit of ``status_di`` that is 1 while the relay is
     open, ``on_action`` the command that brings the light back. ``abilities`` are those of :data:`ABILITIES`;
     a model with "open_account" takes no recharge before its account was opened. ``parameter_level`` is the
@@ -89,6 +93,7 @@ class Profile:
     credit_step_kwh: Decimal
     needs_customer_no: bool
     void_di: str
+    clear_di: str
 
     total_di: str
     remaining_di: str
@@ -98,6 +103,7 @@ class Profile:
     status_di: str
     customer_di: str
     freeze_di: str
+    freeze_days: int
 
     relay_bit: int
     on_action: RelayAction
@@ -121,6 +127,11 @@ class Profile:
     def parameter_auth(self) -> Auth:
         """What a write of a parameter carries: the same password, at its own level."""
         return replace(self.auth, level=self.parameter_level)
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether its module hears a question only shortly after it has spoken itself."""
+        return self.bearer in SLEEPING_BEARERS
 
     @property
     def credit_places(self) -> int:
@@ -190,6 +201,7 @@ def profile_of(name: str, table: dict[str, Any]) -> Profile:
         credit_step_kwh=Decimal(credit["step_kwh"]),
         needs_customer_no=credit["needs_customer_no"],
         void_di=credit["void_di"],
+        clear_di=credit["clear_di"],
         **readback,
         relay_bit=table["relay"]["bit"],
         on_action=RelayAction[table["relay"]["on_action"]],

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meter_gateway.protocol.bcd import InvalidBcd
-from meter_gateway.protocol.credits import Credit, credit_frame, parse_credit, void_frame
+from meter_gateway.protocol.credits import Credit, clear_purse_frame, credit_frame, parse_credit, void_frame
 from meter_gateway.protocol.frames import Frame, FrameError
+from meter_gateway.protocol.parameters import parse_write_request
 from meter_gateway.protocol.prepaid import RechargeNotPossible, open_account_request, recharge_request
 from meter_gateway.protocol.profiles import Profile, load_profile, names
+from meter_gateway.protocol.security import purse_init_request
 
 from .known import frame_of, sound
 from .strategies import addresses, digits, quick
@@ -54,6 +56,16 @@ def test_the_count_layout_is_the_recharge_it_always_was() -> None:
     assert build(COUNT) == recharge_request(
         METER, COUNT, energy_kwh=TEN, purchase_count=4, customer_no="000000000001"
     )
+
+
+def test_a_purse_is_emptied_in_the_dialect_of_its_model() -> None:
+    assert clear_purse_frame(COUNT, METER) == purse_init_request(METER, COUNT, Decimal(0))
+    written = parse_write_request(clear_purse_frame(WRITE, METER))
+    assert (written.di, written.auth, written.data) == ("000A0300", WRITE.auth, b"")
+    with pytest.raises(RechargeNotPossible):
+        clear_purse_frame(ORDER, METER)
+    for profile in map(load_profile, names()):
+        assert ("init_purse" in profile.abilities) == bool(profile.clear_di)
 
 
 def test_the_order_number_vectors_are_rebuilt_bit_by_bit() -> None:

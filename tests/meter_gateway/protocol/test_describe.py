@@ -12,7 +12,7 @@ from hypothesis import given
 
 from meter_gateway.protocol import answers, clearing, credits, parameters, reads, relay, security, timing
 from meter_gateway.protocol.bcd import ValueDoesNotFit
-from meter_gateway.protocol.codecs import Value
+from meter_gateway.protocol.codecs import MaxDemand, Value
 from meter_gateway.protocol.describe import (
     describe,
     describe_opening,
@@ -42,6 +42,7 @@ AUTH = relay.Auth(2, "123456", "00000001")
 PROFILE = load_profile("dtsy-4g-ble")
 ORDER = load_profile("ddsy-4g-order")
 PASSWORD = parameters.Password(2, "123456")
+PEAK = MaxDemand(Decimal("1.2345"), datetime(2026, 11, 23, 14, 30))  # noqa: DTZ001
 KEYS = ["address", "control", "function", "direction", "error", "di", "values", "checksum_ok", "note"]
 
 
@@ -181,6 +182,11 @@ PURSE = security.PurseStatus(Decimal("22.40"), 4, "000000000001")
         (Frame(METER, 0x83, encode_di("ABABABAA") + b"\x01"), {"raw": "01"}, "accepted"),
         (Frame(METER, 0x98, b"\x02\x56\x34\x12"), {}, "accepted"),
         (Frame(METER, 0x97, b"\x08"), {"raw": "08"}, "accepted"),
+        (
+            answers.answer_read(reads.read_request(METER, "01010000"), PEAK),
+            {"forward_active_demand": {"power": "1.2345", "at": "2026-11-23T14:30:00"}},
+            "",
+        ),
         (Frame(METER, 0x9F, b"\x01"), {"raw": "01"}, "no function of the standard"),
         (Frame(METER, 0x91, encode_di("00440000") + b"\x01"), {"raw": "01"}, "no register 00440000"),
         (
@@ -251,6 +257,8 @@ def test_a_damaged_frame_tells_its_head_and_what_is_wrong() -> None:
         ("02010200", ["-"], None),
         ("0201FF00", ["220.1", "-", "219.9"], (Decimal("220.1"), None, Decimal("219.9"))),
         ("04000401", [METER], METER),
+        ("01010000", ["1.2345", "2026-11-23T14:30"], PEAK),
+        ("01020000", ["0", "-"], MaxDemand(Decimal(0), None)),
         ("04000404", ["220V"], "220V"),
         ("04000101", ["2026-11-23"], date(2026, 11, 23)),
         ("04000102", ["12:34:56"], time(12, 34, 56)),

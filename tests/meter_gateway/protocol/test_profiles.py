@@ -70,6 +70,7 @@ def test_every_profile_is_sound(name: str) -> None:
 def test_a_command_lives_longer_where_devices_sleep() -> None:
     narrow = load_profile("dtsy-nb")
     assert narrow.bearer == "NB-IoT"
+    assert [name for name in names() if load_profile(name).sleeps] == ["dtsy-nb"]
     assert narrow.expiry_factor * 60 > narrow.heartbeat_s
     assert {load_profile(name).expiry_factor for name in names() if name != "dtsy-nb"} == {1}
 

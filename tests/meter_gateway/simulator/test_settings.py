@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from meter_gateway.protocol.clearing import clear_demand_request, clear_events_request, clear_meter_request
+from meter_gateway.protocol.codecs import MaxDemand
 from meter_gateway.protocol.frames import ANY_ADDRESS, Frame
 from meter_gateway.protocol.parameters import (
     Password,
@@ -20,8 +21,12 @@ from meter_gateway.protocol.parameters import (
 from meter_gateway.protocol.relay import Auth, RelayAction, relay_request
 from meter_gateway.protocol.replies import Accepted, Refused, parse_reply
 from meter_gateway.protocol.timing import FreezeTime, broadcast_time, freeze_request
+from meter_gateway.simulator.load import SteadyLoad
+from meter_gateway.simulator.peaks import NO_DEMAND
 from meter_gateway.simulator.port import Port
+from meter_gateway.simulator.snapshot import from_texts, to_texts
 from tests.meter_gateway.simulator.bench import (
+    HOUR,
     NOON,
     PROFILE,
     SERIAL,
@@ -149,7 +154,28 @@ def test_clearing_events_leaves_only_its_own_count() -> None:
     assert outcome(port, clear_events_request(SERIAL, CONTROL)) == "done"
     assert (read(port, "1D000001"), read(port, "1D000101"), read(port, "03300300")) == (0, None, 1)
     assert meter.state.relay_operations == 1
-    assert outcome(port, clear_demand_request(SERIAL, CONTROL)) == "done"
+
+
+def test_the_highest_quarter_of_an_hour_is_kept_until_it_is_cleared_or_the_month_ends() -> None:
+    meter = meter_on_bench(load_kw="2", remaining_kwh="900.00")
+    port = port_on_bench(meter)
+    assert read(port, "01010000") == NO_DEMAND
+    at = NOON + timedelta(minutes=20)
+    meter.set_demand(SteadyLoad(Decimal("3.5")), at)
+    meter.set_demand(SteadyLoad(Decimal(1)), at + timedelta(minutes=10))
+    # 5 of its 15 minutes at 2 kW and 10 at 3.5 kW.
+    peak = MaxDemand(Decimal("3.0000"), LOCAL_NOON + timedelta(minutes=30))
+    assert read(port, "01010000", NOON + HOUR) == peak
+    assert read(port, "0101FF00", NOON + HOUR) == (peak, peak, *(NO_DEMAND,) * 3)
+    assert read(port, "01020000", NOON + HOUR) == NO_DEMAND
+    assert from_texts(to_texts(meter.state)) == meter.state
+    assert outcome(port, clear_demand_request(SERIAL, CONTROL), NOON + HOUR) == "done"
+    assert read(port, "01010000", NOON + HOUR) == NO_DEMAND
+    assert read(port, "01010000", NOON + 2 * HOUR) == MaxDemand(
+        Decimal("1.0000"), LOCAL_NOON + timedelta(minutes=75)
+    )
+    meter.set_demand(SteadyLoad(Decimal(0)), NOON + 2 * HOUR)
+    assert read(port, "01010000", NOON + timedelta(days=9)) == NO_DEMAND
 
 
 def test_what_a_socket_or_a_seal_forbids_is_refused() -> None:

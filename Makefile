@@ -91,8 +91,8 @@ mutants: setup  ## Plant known mistakes in a copy of the tree; the simulation mu
 mutation: setup  ## Change the money rules one operator at a time; 85 % must be noticed; ROUND=pure or payments
 	@$(VENV)/python -m tests.mutation $(ROUND)
 
-bench: setup  ## What the gateway and a payment cost, against floors of the same run
-	@$(VENV)/python -m bench
+bench: setup  ## What gateway, simulator and a payment cost, against floors of the same run; ROWS=gateway for a part
+	@$(VENV)/python -m bench $(ROWS)
 
 fix: setup  ## Let ruff mend style and format
 	@$(VENV)/ruff check --fix

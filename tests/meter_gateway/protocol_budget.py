@@ -1,8 +1,8 @@
 """``make protocol``: the wire core's own tests enter each of its branches, and run in under two seconds.
 
-They need neither Django nor any plugin of pytest, and are run without. The time is pytest's own span, from the start of the
-session to its end, in processor time: on a quiet machine that is the figure pytest prints, and on a busy one the
-others' work is not counted.
+They need neither Django nor any plugin of pytest, and are run without. The time is pytest's own span, from the
+start of the session to its summary, in processor time: on a quiet machine that is the figure pytest prints, and on
+a busy one the work of others is not counted.
 """
 
 from __future__ import annotations

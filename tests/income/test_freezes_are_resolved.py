@@ -1,6 +1,6 @@
 """A frozen meter and each way out of it: with a simulated meter, the database, and books that hold afterwards."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 
@@ -17,6 +17,7 @@ from apps.income.services.recharges import recharge_by_member, settle
 from apps.income.states import RechargeKind, RechargeState
 from apps.meters import deciding as d
 from apps.meters.deciding.ways_out import WhyNot
+from apps.meters.models import Meter
 from apps.meters.services import commands
 from apps.meters.states import Frozen, Way
 from tests.meters.simulated_line import SimulatedLine
@@ -157,6 +158,20 @@ def test_a_meter_whose_counters_fell_begins_another_body(street: Street) -> None
         _resolve(line, Way.EPOCH)
         assert (line.row.device_epoch, line.row.opening_purchased_kwh) == (2, Decimal("12.00"))
         _arrived(line, recharge)
+
+
+def test_a_probe_of_an_earlier_freeze_opens_no_way(street: Street) -> None:
+    with landlord_scope(street.li.landlord.pk):
+        line = _known(street.li)
+        Meter.objects.filter(pk=line.pk).update(frozen=Frozen.FOREIGN_PURCHASE, frozen_at=line.now)
+        _probe(line)
+        _resolve(line, Way.ADOPT)
+        line.now += timedelta(minutes=1)
+        line.meter.put_purchased(line.meter.purchased_kwh + Decimal("0.01"), line.now)
+        Meter.objects.filter(pk=line.pk).update(frozen=Frozen.FOREIGN_PURCHASE, frozen_at=line.now)
+        assert _closed(line, Way.ADOPT) is WhyNot.NO_PROBE
+        _probe(line)
+        assert _closed(line, Way.ADOPT) is WhyNot.IMPORT_FIRST
 
 
 def test_the_shell_lists_refuses_and_resolves_and_a_second_run_does_nothing(street: Street) -> None:

@@ -127,7 +127,7 @@ def probe_of(meter: Meter, *, now: datetime) -> Command | None:
     """Return the newest answered probe of this body since it froze, None if there is none or it is too old."""
     if meter.frozen_at is None:
         return None
-    since = now - PROBE_LASTS
+    since = max(now - PROBE_LASTS, meter.frozen_at)
     answered = Command.objects.filter(
         meter=meter,
         kind=CommandKind.PROBE,
@@ -160,7 +160,7 @@ def resolve(
         store = PostgresStore()
         state = store.load(meter_id)
         meter = Meter.objects.get(pk=meter_id)
-        cause = meter.frozen
+        cause, frozen_at = meter.frozen, meter.frozen_at
         probe = probe_of(meter, now=now)
         told = _said(probe)
         planned = plan(state, told, way)
@@ -170,6 +170,8 @@ def resolve(
         assert told is not None
         head = state.head_credit if planned.head is not None else None
         delivery.take_turn(store=store, post=post, meter_id=meter_id, event=d.Resolved(now, way, told))
+        # What is left unexplained stays frozen on the same evidence, and since the same moment.
+        Meter.objects.filter(pk=meter_id).exclude(frozen="").update(frozen_at=frozen_at)
         meter = Meter.objects.get(pk=meter_id)
         imported = requeued = None
         if way is Way.IMPORT:

@@ -158,7 +158,14 @@ class ScopedManager(models.Manager.from_queryset(ScopedQuerySet)):  # type: igno
     """The only manager of an owned model; also its base manager, so that related rows obey it."""
 
     def get_queryset(self) -> Any:
-        return super().get_queryset().filter(InScope())
+        # Every question begins with this one condition, so it is put together once for each model. Nothing of a scope
+        # is in it: whose rows are meant is decided when a query is compiled.
+        asked = self.__dict__.get("_asked")
+        if asked is None or asked.model is not self.model:
+            asked = self._asked = super().get_queryset().filter(InScope())
+        question = asked.all()
+        question._db, question._hints = self._db, self._hints
+        return question
 
 
 class ScopedModel(models.Model):

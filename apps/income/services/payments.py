@@ -54,12 +54,13 @@ def apply_payment_result(
         payment = (
             # Two payments of one order may arrive at once: the order's row decides which was first.
             Payment.objects.select_for_update(of=("self", "order"))
-            .select_related("account", "order__lease")
+            .select_related("order__lease")
             .filter(account=account, out_trade_no=result.out_trade_no)
             .first()
         )
         if payment is None:
             return Applied.UNKNOWN_ORDER
+        payment.account = account
         if result.state == "PAID":
             return _paid(payment, result, now)
         if result.refund is not None:

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.common.fields import energy_field
+from apps.common.outgoing import OutgoingMessage
 from apps.common.scoping import ScopedModel
 from apps.meters.models import Lease, Meter
 
@@ -62,22 +63,12 @@ class Subscription(ScopedModel):
         return f"…{self.phone[-4:]}"
 
 
-class Message(ScopedModel):
+class Message(OutgoingMessage):
     """One message about one alert to one phone: a row first, sent afterwards, at most once per alert and phone."""
 
-    class State(models.TextChoices):
-        WAITING = "WAITING"
-        SENT = "SENT"
-        FAILED = "FAILED"
-
     alert = models.ForeignKey(Alert, on_delete=models.PROTECT, related_name="messages")
-    phone = models.CharField(max_length=20)
-    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_at = models.DateTimeField()
-    sent_at = models.DateTimeField(null=True)
 
-    class Meta(ScopedModel.Meta):
+    class Meta(OutgoingMessage.Meta):
         abstract = False
         constraints = [
             models.UniqueConstraint(fields=["landlord", "alert", "phone"], name="alerts_message_once")

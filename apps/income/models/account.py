@@ -9,6 +9,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
+from apps.common.outgoing import OutgoingMessage
 from apps.common.scoping import ScopedModel
 from apps.common.sealing import seal, unseal
 from apps.income.states import Channel, CheckState
@@ -138,31 +139,21 @@ class CollectionAccount(ScopedModel):
         return f"{name[0]}{'*' * (len(name) - 1)}" if name else ""
 
 
-class AccountMessage(ScopedModel):
+class AccountMessage(OutgoingMessage):
     """One message to one phone about an account that changed or runs out: a row first, sent afterwards, once."""
 
     class Kind(models.TextChoices):
         CHANGED = "CHANGED", _("changed")
         EXPIRING = "EXPIRING", _("certificate ends soon")
 
-    class State(models.TextChoices):
-        WAITING = "WAITING"
-        SENT = "SENT"
-        FAILED = "FAILED"
-
     account = models.ForeignKey(CollectionAccount, on_delete=models.PROTECT, related_name="messages")
     replaced = models.ForeignKey(
         CollectionAccount, null=True, on_delete=models.PROTECT, related_name="farewells"
     )
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    phone = models.CharField(max_length=20)
     about_at = models.DateTimeField()
-    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_at = models.DateTimeField()
-    sent_at = models.DateTimeField(null=True)
 
-    class Meta(ScopedModel.Meta):
+    class Meta(OutgoingMessage.Meta):
         abstract = False
         constraints = [
             models.UniqueConstraint(

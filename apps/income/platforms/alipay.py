@@ -31,6 +31,7 @@ from apps.income.platforms.base import (
     RefundRequest,
     RefundResult,
     State,
+    without_particulars,
 )
 from apps.income.platforms.bills import Bill
 from apps.income.platforms.orders import checked_instant, checked_notify_url, checked_out_trade_no
@@ -266,18 +267,13 @@ class AlipayPlatform:
         )
 
     def _without_trade(self, out_trade_no: str, state: State, said: str) -> PlatformResult:
-        return PlatformResult(
+        return without_particulars(
             channel=self.channel,
             merchant_id=self.merchant_id,
             app_id=self.app_id,
             out_trade_no=out_trade_no,
-            transaction_id=None,
             state=state,
-            amount_yuan=None,
-            currency=None,
-            paid_at=None,
-            payer_id=None,
-            evidence={"said": said},
+            said=said,
         )
 
 

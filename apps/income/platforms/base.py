@@ -140,6 +140,25 @@ class PlatformResult:
     refund: RefundResult | None = None
 
 
+def without_particulars(
+    *, channel: str, merchant_id: str, app_id: str, out_trade_no: str, state: State, said: str
+) -> PlatformResult:
+    """Return what is known of an order the platform tells nothing more about than `said`, its own word."""
+    return PlatformResult(
+        channel=channel,
+        merchant_id=merchant_id,
+        app_id=app_id,
+        out_trade_no=out_trade_no,
+        transaction_id=None,
+        state=state,
+        amount_yuan=None,
+        currency=None,
+        paid_at=None,
+        payer_id=None,
+        evidence={"said": said},
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRequest:
     """Money back to where it came from, in part or in full.

@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.common.platforms import BEIJING, PlatformAnswerInvalid, masked
 from apps.income.platforms.amounts import yuan_from_fen
-from apps.income.platforms.base import NotifyRefused, PlatformResult, State
+from apps.income.platforms.base import NotifyRefused, PlatformResult, State, without_particulars
 from apps.income.platforms.wechat_parties import Parties
 from apps.income.platforms.wechat_refunds import amount_shown, refund_result
 
@@ -107,18 +107,13 @@ class Reader:
 
     def without_order(self, out_trade_no: str, state: State, said: str) -> PlatformResult:
         """Return what is known of an order the platform tells nothing more about."""
-        return PlatformResult(
+        return without_particulars(
             channel="wechat",
             merchant_id=self.parties.payee,
             app_id=self.parties.payer_app_id,
             out_trade_no=out_trade_no,
-            transaction_id=None,
             state=state,
-            amount_yuan=None,
-            currency=None,
-            paid_at=None,
-            payer_id=None,
-            evidence={"said": said},
+            said=said,
         )
 
     def _check_merchant(self, content: dict[str, Any], out_trade_no: str) -> None:

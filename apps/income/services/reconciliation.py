@@ -1,19 +1,15 @@
 """Hold a bill against our payments, refunds and meters; book what it proves, and write down what differs."""
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import audit
 from apps.common.errors import Conflict, NotFound
-from apps.common.platforms import BEIJING
-from apps.income import postings
 from apps.income.models import (
     BillDay,
     BillRow,
@@ -21,30 +17,17 @@ from apps.income.models import (
     Difference,
     Entry,
     Payment,
-    Recharge,
     Refund,
 )
 from apps.income.platforms.base import Bill, BillLine, LineKind, PlatformResult, RefundResult
-from apps.income.reconciliation import (
-    CreditSeen,
-    Finding,
-    Kind,
-    MeterSeen,
-    PaymentSeen,
-    RefundSeen,
-    hold_together,
-)
+from apps.income.reconciliation import Finding, Kind
 from apps.income.services.fees import set_fee
-from apps.income.services.ledger import balance
+from apps.income.services.on_record import belongs_to, compared, of_merchant, payments_of, refunds_of
 from apps.income.services.payments import Applied, apply_payment_result
 from apps.income.services.refunds import apply_refund_result
-from apps.income.states import HOLDS_MONEY, PaymentState, RechargeState, RefundState, RefundWay
-from apps.meters.models import Command, Meter
+from apps.income.states import PaymentState, RefundState
 from apps.meters.services.commands import ReasonMissing
-from apps.meters.states import CREDIT_KINDS, OPEN, CommandState
 
-# Energy that is younger than this may still be on its way.
-_DELIVERED_WITHIN = timedelta(hours=1)
 _FEN = Decimal("0.01")
 _ZERO = Decimal("0.00")
 _PUT_RIGHT = {Kind.DOUBLE_PAY: "GIVEN_BACK"}
@@ -67,8 +50,8 @@ def reconcile(
     with transaction.atomic():
         bill = BillDay.objects.select_for_update(of=("self",)).get(pk=bill_id)
         _write_rows(bill, told.lines)
-        mended = _mend(account, _compared(account, bill, told, now), told.day, app_id, now)
-        found = _compared(account, bill, told, now, fresh=frozenset(mended))
+        mended = _mend(account, compared(account, bill, told, now), told.day, app_id, now)
+        found = compared(account, bill, told, now, fresh=frozenset(mended))
         _right_fees(account, told.lines, now)
         _write_down(bill, [*mended.values(), *found], now)
         _add_up(account, bill, told, now)
@@ -92,184 +75,6 @@ def _write_rows(bill: BillDay, lines: Iterable[BillLine]) -> None:
         )
         for line in lines
     )
-
-
-def _compared(
-    account: CollectionAccount, bill: BillDay, told: Bill, now: datetime, fresh: frozenset[UUID] = frozenset()
-) -> list[Finding]:
-    """:param fresh: payments booked just now, whose energy is only beginning its way."""
-    payments = _payments(account, told)
-    seen = [_seen(payment, told.day) for payment in payments]
-    belonging = [payment for payment in payments if _belongs(payment, told.day)]
-    return hold_together(
-        merchant_id=account.merchant_id,
-        lines=told.lines,
-        payments=seen,
-        refunds=_refunds(account, bill, told),
-        credits=_credits(belonging),
-        meters=_meters(belonging, told.day),
-        strangers_are_expected=not account.can.funds_direct,
-        too_young=fresh | _young(belonging, now),
-    )
-
-
-def _young(belonging: list[Payment], now: datetime) -> set[UUID]:
-    """Payments that were told, or whose energy set out, only just now."""
-    since = now - _DELIVERED_WITHIN
-    young = Recharge.objects.filter(payment__in=belonging, created_at__gt=since).values_list(
-        "payment_id", flat=True
-    )
-    just_paid = {payment.pk for payment in belonging if payment.paid_at and payment.paid_at > since}
-    return just_paid | {payment_id for payment_id in young if payment_id}
-
-
-def _of_merchant(account: CollectionAccount) -> Q:
-    """Rows of every key set of the same merchant: keys change, the account at the platform does not."""
-    return Q(
-        account__channel=account.channel,
-        account__merchant_id=account.merchant_id,
-        account__strategy=account.strategy,
-    )
-
-
-def _payments(account: CollectionAccount, told: Bill) -> list[Payment]:
-    since, until = _bounds(told.day)
-    numbers = {line.out_trade_no for line in told.lines}
-    asked = Q(out_trade_no__in=numbers) | Q(state=PaymentState.PAID, paid_at__gte=since, paid_at__lt=until)
-    return list(
-        Payment.objects.filter(_of_merchant(account), asked)
-        .select_related("order", "account")
-        .annotate(
-            giving_yuan=Sum("refunds__amount_yuan", filter=Q(refunds__state__in=sorted(HOLDS_MONEY))),
-            paid_for_order=Count(
-                "order__payments",
-                filter=Q(order__payments__state=PaymentState.PAID),
-                distinct=True,
-            ),
-            has_recharge=Count("recharge", distinct=True),
-        )
-        .order_by("id")
-    )
-
-
-def _bounds(day: date) -> tuple[datetime, datetime]:
-    since = datetime(day.year, day.month, day.day, tzinfo=BEIJING)
-    return since, since + timedelta(days=1)
-
-
-def _belongs(payment: Payment, day: date) -> bool:
-    return payment.paid_at is not None and payment.paid_at.astimezone(BEIJING).date() == day
-
-
-def _seen(payment: Any, day: date) -> PaymentSeen:
-    return PaymentSeen(
-        id=payment.pk,
-        out_trade_no=payment.out_trade_no,
-        transaction_id=payment.transaction_id,
-        state=payment.state,
-        amount_yuan=payment.amount_yuan,
-        belongs=_belongs(payment, day),
-        is_second=payment.paid_for_order > 1 and not payment.has_recharge,
-        is_given_back=(payment.giving_yuan or 0) >= payment.amount_yuan,
-    )
-
-
-def _refunds(account: CollectionAccount, bill: BillDay, told: Bill) -> list[RefundSeen]:
-    """Refunds the bill names, and those that ended on its day: the platform's moment lies between asking and ending."""
-    since, until = _bounds(told.day)
-    numbers = {line.out_refund_no for line in told.lines if line.out_refund_no}
-    rows = Refund.objects.filter(
-        Q(out_refund_no__in=numbers)
-        | Q(state=RefundState.DONE, way=RefundWay.CHANNEL, done_at__gte=since, done_at__lt=until),
-        payment__in=Payment.objects.filter(_of_merchant(account)).values("pk"),
-    ).select_related("payment")
-    earlier = _of_merchant_by_bill(account).exclude(pk=bill.pk).filter(state=BillDay.State.TAKEN)
-    on_earlier = set(
-        BillRow.objects.filter(bill__in=earlier.values("pk"), kind=LineKind.REFUND)
-        .values_list("out_refund_no", flat=True)
-        .filter(out_refund_no__in=[row.out_refund_no for row in rows])
-    )
-    compared = set(earlier.values_list("day", flat=True))
-    seen = []
-    for row in rows:
-        first = row.created_at.astimezone(BEIJING).date()
-        asked_days = {first + timedelta(days=n) for n in range(max((told.day - first).days, 0))}
-        ended = row.done_at is not None and since <= row.done_at < until
-        belongs = ended and row.out_refund_no not in on_earlier and asked_days <= compared
-        seen.append(
-            RefundSeen(
-                id=row.pk,
-                payment_id=row.payment_id,
-                out_trade_no=row.payment.out_trade_no,
-                out_refund_no=row.out_refund_no,
-                state=row.state,
-                amount_yuan=row.amount_yuan,
-                belongs=belongs,
-            )
-        )
-    return seen
-
-
-def _of_merchant_by_bill(account: CollectionAccount) -> "QuerySet[BillDay]":
-    return BillDay.objects.filter(_of_merchant(account))
-
-
-def _credits(belonging: list[Payment]) -> list[CreditSeen]:
-    rows = Recharge.objects.filter(payment__in=belonging).select_related("command", "meter")
-    return [
-        CreditSeen(
-            payment_id=row.payment_id,
-            meter_id=row.meter_id,
-            state=row.state,
-            is_proved=row.state == RechargeState.CREDITED or row.command.state == CommandState.DONE,
-            why="FROZEN" if row.meter.frozen else row.command.state,
-        )
-        for row in rows
-        if row.payment_id is not None
-    ]
-
-
-def _meters(belonging: list[Payment], day: date) -> list[MeterSeen]:
-    """Meters whose newest payment, of any account, is one of these: so each difference is told on one bill only."""
-    since, until = _bounds(day)
-    paid_through = {payment.order.meter_id for payment in belonging}
-    newest = dict(
-        Payment.objects.filter(
-            order__meter__in=paid_through, state=PaymentState.PAID, paid_at__lt=until, paid_at__gte=since
-        )
-        .values_list("order__meter")
-        .annotate(Max("paid_at"))
-    )
-    seen = []
-    for payment in belonging:
-        meter = Meter.objects.get(pk=payment.order.meter_id)
-        if newest.get(meter.pk) != payment.paid_at:
-            continue
-        if meter.purchased_kwh is None or meter.opening_purchased_kwh is None or _unproved(meter):
-            continue
-        waiting = Recharge.objects.filter(
-            meter=meter,
-            state=RechargeState.OPEN,
-            command__state=CommandState.DONE,
-            command__device_epoch=meter.device_epoch,
-        ).aggregate(sum=Sum("energy_kwh"))["sum"] or Decimal(0)
-        booked = balance(postings.Asset.KWH, postings.meter_energy(meter.pk, meter.device_epoch)) + waiting
-        seen.append(
-            MeterSeen(
-                meter_id=meter.pk,
-                payment_id=payment.pk,
-                proved_kwh=meter.purchased_kwh - meter.opening_purchased_kwh,
-                booked_kwh=booked.quantize(_FEN),
-            )
-        )
-    return seen
-
-
-def _unproved(meter: Meter) -> bool:
-    """Whether a credit's bytes are stored and its end is not known: until then nobody can compare."""
-    return Command.objects.filter(
-        meter=meter, kind__in=sorted(CREDIT_KINDS), state__in=sorted(OPEN), number__isnull=False
-    ).exists()
 
 
 def _mend(
@@ -332,7 +137,7 @@ def _right_fees(account: CollectionAccount, lines: Iterable[BillLine], now: date
     """Make the fee of a payment what the bill says; one whose money goes back keeps its own account of fees."""
     fees = {line.transaction_id: line.fee_yuan for line in lines if line.kind is LineKind.PAYMENT}
     rows = Payment.objects.select_for_update(of=("self",)).filter(
-        _of_merchant(account), transaction_id__in=fees, state=PaymentState.PAID, fee_yuan__isnull=False
+        of_merchant(account), transaction_id__in=fees, state=PaymentState.PAID, fee_yuan__isnull=False
     )
     for payment in rows.select_related("account"):
         fee_yuan = fees[payment.transaction_id].quantize(_FEN, ROUND_HALF_UP)
@@ -396,8 +201,8 @@ def _key(kind: str, number: str, why: str) -> tuple[str, str, bool]:
 
 
 def _add_up(account: CollectionAccount, bill: BillDay, told: Bill, now: datetime) -> None:
-    payments = {payment.out_trade_no: payment for payment in _payments(account, told)}
-    refunds = {refund.out_refund_no: refund for refund in _refunds(account, bill, told)}
+    payments = {payment.out_trade_no: payment for payment in payments_of(account, told)}
+    refunds = {refund.out_refund_no: refund for refund in refunds_of(account, bill, told)}
     lines = told.lines
     if not account.can.funds_direct:
         lines = tuple(line for line in lines if line.out_trade_no in payments)
@@ -408,7 +213,7 @@ def _add_up(account: CollectionAccount, bill: BillDay, told: Bill, now: datetime
     ours = [
         payment
         for number, payment in payments.items()
-        if payment.state == PaymentState.PAID and (number in named or _belongs(payment, told.day))
+        if payment.state == PaymentState.PAID and (number in named or belongs_to(payment, told.day))
     ]
     ours_back = [
         refund

@@ -51,14 +51,14 @@ def apply_payment_result(
     is one that arrives after its meter was removed or its lease ended: all the money, and no energy.
     """
     with transaction.atomic():
-        payment = (
+        try:
             # Two payments of one order may arrive at once: the order's row decides which was first.
-            Payment.objects.select_for_update(of=("self", "order"))
-            .select_related("order__lease")
-            .filter(account=account, out_trade_no=result.out_trade_no)
-            .first()
-        )
-        if payment is None:
+            payment = (
+                Payment.objects.select_for_update(of=("self", "order"))
+                .select_related("order__lease")
+                .get(account=account, out_trade_no=result.out_trade_no)
+            )
+        except Payment.DoesNotExist:
             return Applied.UNKNOWN_ORDER
         payment.account = account
         if result.state == "PAID":

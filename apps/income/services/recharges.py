@@ -74,7 +74,8 @@ def _lease_of(order: Order, now: datetime) -> Lease | None:
     if order.lease is None:
         return None
     hers = Lease.objects.filter(meter_id=order.meter_id, renter_id=order.lease.renter_id)
-    return hers.filter(starts_at__lte=now).exclude(ends_at__lte=now).first()
+    # At most one, since leases of a meter never overlap.
+    return next(iter(hers.filter(starts_at__lte=now).exclude(ends_at__lte=now)), None)
 
 
 def recharge_from_payment(*, payment: Payment, where: Destination, now: datetime) -> Recharge:

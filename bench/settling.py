@@ -26,7 +26,10 @@ from config.demo.testing import TestServers, start_test_servers
 
 ROOT = Path(__file__).resolve().parent.parent
 RATIO_GOAL = 0.25
+VIEW_RATIO_GOAL = 0.12
 P99_GOAL_MS = 100.0
+# Up to here the machine counts as left alone.
+QUIET_PROCESSORS = 0.25
 METERS = 25
 PAYMENTS = 200
 WARM = 20
@@ -232,8 +235,8 @@ class Timing:
         return self._spent_s * 1000 / len(self._took_s)
 
 
-def throughput(scene: Scene) -> None:
-    """One of each in turn, so that all of them meet the same machine."""
+def throughput(scene: Scene) -> float:
+    """One of each in turn, so that all of them meet the same machine; returns the floor's processor time in ms."""
     from django.db import connection
 
     plain = Plain()
@@ -260,16 +263,41 @@ def throughput(scene: Scene) -> None:
     row("  ratio to the floor", f"{ratio:.2f}", f">= {RATIO_GOAL}", ratio >= RATIO_GOAL)
     row("from the notify's bytes, ms", f"{taken.spent_ms:.1f}")
     row("  ratio to the floor", f"{floor.spent_ms / taken.spent_ms:.2f}")
+    plain.connection.close()
+    return floor.spent_ms
 
 
-def paced(scene: Scene) -> None:
-    """Notifies at an even pace through the very view; each one's time counts from when it was due."""
+class Machine:
+    """What the machine did from here on, in processors kept busy."""
+
+    def __init__(self) -> None:
+        self._began_s, self._busy_s = time.perf_counter(), self._busy()
+
+    @staticmethod
+    def _busy() -> float:
+        told = Path("/proc/stat").read_text("ascii").split("\n", 1)[0].split()
+        user, nice, system, _idle, _waiting, irq, soft_irq = map(int, told[1:8])
+        return (user + nice + system + irq + soft_irq) / os.sysconf("SC_CLK_TCK")
+
+    def others(self, ours_s: float) -> float:
+        """How many processors were busy with something else than these seconds of ours."""
+        return max(self._busy() - self._busy_s - ours_s, 0) / (time.perf_counter() - self._began_s)
+
+
+def paced(scene: Scene, floor_ms: float) -> None:
+    """Notifies at an even pace through the very view; each one's time counts from when it was due.
+
+    One process takes them all, so waiting shows whatever else the machine does. A limit in milliseconds is held
+    against a machine that others leave alone; the processor time of a notify is held against the floor's always.
+    """
     from django.db import connection
     from django.test import Client
 
     path = f"/pay/notify/wechat/{scene.account.pk}/"
     notifies = [scene.notify(no) for no in scene.orders(PACED)]
+    machine, ours_s = Machine(), -time.process_time()
     begins = time.perf_counter() + 0.5
+    backends: set[int] = set()
 
     def deliver(number: int) -> float:
         due = begins + number / PACE_PER_S
@@ -277,16 +305,31 @@ def paced(scene: Scene) -> None:
         headers, body = notifies[number]
         rest = {name: value for name, value in headers.items() if name != "Content-Type"}
         answer = Client().post(path, body, content_type="application/json", headers=rest)
+        took_ms = (time.perf_counter() - due) * 1000
         if answer.status_code != 200:
             raise AssertionError(answer.content)
-        return (time.perf_counter() - due) * 1000
+        backends.add(connection.connection.info.backend_pid)
+        return took_ms
 
     with ThreadPoolExecutor(THREADS) as pool:
         took_ms = sorted(pool.map(deliver, range(PACED)))
+        ours_s += time.process_time() + sum(map(cpu_seconds, backends))
+        others = machine.others(ours_s)
         list(pool.map(lambda _: connection.close(), range(THREADS)))
+    spent_ms = ours_s * 1000 / PACED
+    ratio = floor_ms / spent_ms
+    row("notify through the view, processor time, ms", f"{spent_ms:.1f}")
+    row("  ratio to the floor", f"{ratio:.2f}", f">= {VIEW_RATIO_GOAL}", ratio >= VIEW_RATIO_GOAL)
     p99 = took_ms[int(len(took_ms) * 0.99)]
-    row(f"notify through the view at {PACE_PER_S}/s, median, ms", f"{statistics.median(took_ms):.1f}")
-    row("  99 of 100 within, ms", f"{p99:.1f}", f"<= {P99_GOAL_MS:g}", p99 <= P99_GOAL_MS)
+    row(f"the same at {PACE_PER_S}/s in one process, median, ms", f"{statistics.median(took_ms):.1f}")
+    quiet = others <= QUIET_PROCESSORS
+    goal = f"<= {P99_GOAL_MS:g}" if quiet else ""
+    row("  99 of 100 within, ms", f"{p99:.1f}", goal, p99 <= P99_GOAL_MS or not quiet)
+    row("  processors busy with other work meanwhile", f"{others:.2f}")
+    if not quiet:
+        sys.stdout.write(
+            f"{p99:.1f} ms is not held against {P99_GOAL_MS:g}: others were at work meanwhile.\n"
+        )
 
 
 def books(scene: Scene) -> None:
@@ -334,8 +377,7 @@ def main() -> int:
         for _ in database(servers):
             with tempfile.TemporaryDirectory() as state:
                 scene = Scene(Path(state))
-                throughput(scene)
-                paced(scene)
+                paced(scene, throughput(scene))
                 books(scene)
     finally:
         servers.stop()

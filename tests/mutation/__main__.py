@@ -83,7 +83,8 @@ def _play(one: Round, environment: dict[str, str]) -> bool:
     _copy(one, folder)
     # The first run makes the database or brings it up to date; every mutant then finds it.
     _run([sys.executable, "-m", "pytest", "-n", "0", "-q", "--create-db", *one.tests], folder, environment)
-    program = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", "1", *one.functions]
+    # -P: what is imported is the changed copy, never what stands beside it.
+    program = [sys.executable, "-P", "-m", "mutmut", "run", "--max-children", "1", *one.functions]
     _run(program, folder, environment)
     short = [_tell(folder, path, one.functions) for path in one.files]
     sys.stdout.write(f"{one.name}: {time.monotonic() - started:.0f} s\n")
@@ -120,11 +121,11 @@ def _run(program: list[str], folder: Path, environment: dict[str, str]) -> None:
 
     :raises SystemExit: with the end of that output, if it failed.
     """
-    log = folder / f"{Path(program[0]).name}.log"
+    log = folder / f"{'mutmut' if 'mutmut' in program else 'tests'}.log"
     with log.open("w") as output:
         ended = subprocess.run(program, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
     if ended.returncode:
-        raise SystemExit(f"mutation: {program[0]} failed:\n{log.read_text('utf-8')[-3000:]}")
+        raise SystemExit(f"mutation: {log.stem} failed:\n{log.read_text('utf-8')[-3000:]}")
 
 
 def _tell(folder: Path, path: str, functions: tuple[str, ...]) -> bool:

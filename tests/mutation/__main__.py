@@ -33,7 +33,7 @@ class Round:
     name: str
     files: tuple[str, ...]
     tests: tuple[str, ...]
-    settings: str
+    has_database: bool = False
     functions: tuple[str, ...] = ("*",)
 
 
@@ -42,14 +42,12 @@ ROUNDS = (
         "pure",
         ("apps/tariffs/pricing.py", "apps/income/postings.py", "apps/income/states.py"),
         ("tests/tariffs/test_pricing.py", "tests/income/test_postings.py", "tests/income/test_states.py"),
-        'process_isolation = "fork"',
     ),
     Round(
         "payments",
         ("apps/income/services/payments.py",),
         ("tests/income/test_what_a_result_does.py", "tests/income/test_apply_payment_result.py"),
-        # A worker forked from a process with an open connection would share it.
-        'process_isolation = "forkserver"',
+        True,
         tuple(
             f"apps.income.services.payments.x_{name}__mutmut_*"
             for name in ("apply_payment_result", "_paid", "_disagreement", "_review")
@@ -81,15 +79,44 @@ def _play(one: Round, environment: dict[str, str]) -> bool:
     folder = ROOT / "var" / "mutation" / one.name
     shutil.rmtree(folder, ignore_errors=True)
     _copy(one, folder)
-    # The first run makes the database or brings it up to date; every mutant then finds it.
-    _run([sys.executable, "-m", "pytest", "-n", "0", "-q", "--create-db", *one.tests], folder, environment)
-    # -P: what is imported is the changed copy, never what stands beside it.
-    program = [sys.executable, "-P", "-m", "mutmut", "run", "--max-children", "1", *one.functions]
-    _run(program, folder, environment)
+    if one.has_database:
+        _judge_in_one_session(one, folder, environment)
+    else:
+        # -P: what is imported is the changed copy, never what stands beside it.
+        run = [sys.executable, "-P", "-m", "mutmut", "run", "--max-children", "1", *one.functions]
+        _run("mutmut", run, folder, environment)
     short = [_tell(folder, path, one.functions) for path in one.files]
     sys.stdout.write(f"{one.name}: {time.monotonic() - started:.0f} s\n")
     sys.stdout.flush()
     return any(short)
+
+
+def _judge_in_one_session(one: Round, folder: Path, environment: dict[str, str]) -> None:
+    """Have mutmut write the mutants and one pytest judge them: a database and its street for each would take hours."""
+    _run("planting", [sys.executable, "-m", "tests.mutation.planting"], folder, environment)
+    mutants, fates = folder / "mutants.json", folder / "fates.json"
+    wanted = [name for path in one.files for name in _planted(folder, path, one.functions)]
+    mutants.write_text(json.dumps(wanted), "utf-8")
+    judge = [sys.executable, "-m", "pytest", "-n", "0", "-q", "--create-db", "-p", "tests.mutation.judging"]
+    judge += ["-p", "no:randomly", "-p", "no:cacheprovider", *one.tests]
+    files = {"MUTANTS": str(mutants), "FATES": str(fates)}
+    _run("judging", judge, folder / "mutants", environment | files)
+    found = json.loads(fates.read_text("utf-8"))
+    for path in one.files:
+        meta = folder / "mutants" / f"{path}.meta"
+        known = json.loads(meta.read_text("utf-8"))
+        for name in known["exit_code_by_key"]:
+            if name in found:
+                known["exit_code_by_key"][name] = 0 if found[name] == "survived" else 1
+        meta.write_text(json.dumps(known), "utf-8")
+
+
+def _planted(folder: Path, path: str, functions: tuple[str, ...]) -> dict[str, int | None]:
+    """Return the exit code of each mutant of a file that counts; None where it was not tried."""
+    found = json.loads((folder / "mutants" / f"{path}.meta").read_text("utf-8"))["exit_code_by_key"]
+    return {
+        name: code for name, code in found.items() if any(fnmatch(name, function) for function in functions)
+    }
 
 
 def _copy(one: Round, folder: Path) -> None:
@@ -107,7 +134,6 @@ def _copy(one: Round, folder: Path) -> None:
         f"pytest_add_cli_args_test_selection = {_listed(one.tests)}",
         "do_not_mutate_patterns = ['log\\.\\w+\\(']",
         "use_git_change_detection = false",
-        one.settings,
     ]
     (folder / "pyproject.toml").write_text("\n".join(settings) + "\n", "utf-8")
 
@@ -116,26 +142,21 @@ def _listed(values: Iterable[str]) -> str:
     return json.dumps(list(values))
 
 
-def _run(program: list[str], folder: Path, environment: dict[str, str]) -> None:
+def _run(name: str, program: list[str], folder: Path, environment: dict[str, str]) -> None:
     """Run it in the copy, its output in a file beside it.
 
     :raises SystemExit: with the end of that output, if it failed.
     """
-    log = folder / f"{'mutmut' if 'mutmut' in program else 'tests'}.log"
+    log = folder / f"{name}.log"
     with log.open("w") as output:
         ended = subprocess.run(program, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
     if ended.returncode:
-        raise SystemExit(f"mutation: {log.stem} failed:\n{log.read_text('utf-8')[-3000:]}")
+        raise SystemExit(f"mutation: {name} failed:\n{log.read_text('utf-8')[-3000:]}")
 
 
 def _tell(folder: Path, path: str, functions: tuple[str, ...]) -> bool:
     """Print what became of one file's mutants; say whether too few died."""
-    found = json.loads((folder / "mutants" / f"{path}.meta").read_text("utf-8"))["exit_code_by_key"]
-    fates = {
-        name: status_by_exit_code[code]
-        for name, code in found.items()
-        if any(fnmatch(name, function) for function in functions)
-    }
+    fates = {name: status_by_exit_code[code] for name, code in _planted(folder, path, functions).items()}
     died = sum(fate in DIED for fate in fates.values())
     percent = 100 * died // max(len(fates), 1)
     mark = "ok" if percent >= GOAL_PERCENT else "MISSED"

@@ -22,13 +22,13 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     mutants = json.loads(Path(os.environ["MUTANTS"]).read_text("utf-8"))
     tests = list(session.items)
     for item in tests:
-        if not _passes(item, tests, ""):
-            raise session.Failed(f"{item.nodeid} fails without a mutant")
-    if all(_passes(item, tests, "fail") for item in tests):
-        raise session.Failed("no test reaches what is to be changed")
+        if why := _failure(item, ""):
+            pytest.exit(f"{item.nodeid} fails without a mutant:\n{why}", returncode=1)
+    if not any(_failure(item, "fail") for item in tests):
+        pytest.exit("no test reaches what is to be changed", returncode=1)
     fates: dict[str, str] = {}
     for mutant in mutants:
-        killer = next((item for item in tests if not _passes(item, tests, mutant)), None)
+        killer = next((item for item in tests if _failure(item, mutant)), None)
         fates[mutant] = "survived" if killer is None else f"killed by {killer.nodeid}"
         if killer is not None:
             tests.remove(killer)
@@ -39,14 +39,16 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     return True
 
 
-def _passes(item: pytest.Item, tests: list[pytest.Item], mutant: str) -> bool:
-    """Run one test, and keep what serves the whole session."""
+def _failure(item: pytest.Item, mutant: str) -> str:
+    """Run one test, keep what serves the whole session, and return why it failed; empty if it passed."""
     os.environ["MUTANT_UNDER_TEST"] = mutant
     before = signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(LONGEST_S)
     try:
-        another = tests[0] if tests[0] is not item else tests[-1]
-        return all(report.passed for report in runtestprotocol(item, log=False, nextitem=another))
+        # What follows is the session itself: all but its own fixtures are torn down.
+        following: Any = item.session
+        reports = runtestprotocol(item, log=False, nextitem=following)
+        return next((f"{report.when}: {report.longrepr}" for report in reports if not report.passed), "")
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)

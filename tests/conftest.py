@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.standing import Ground, standing
+
 # The first number Hypothesis draws makes it read the constants of every module of ours that is loaded; on a busy
 # machine that alone is over its limit of a second, and says nothing of a strategy. Nor does a deadline of a rule.
 settings.register_profile("rentmeter", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rentmeter")
-
-from tests.standing import Ground, standing
 
 ROOT = Path(__file__).resolve().parent.parent
 

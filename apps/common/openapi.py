@@ -102,6 +102,7 @@ ERROR_CODES: dict[str, int] = {
     "gone": 410,
     "meter_archived": 410,
     "share_gone": 410,
+    "not_waiting": 409,
     "too_large": 413,
     "unsupported_media_type": 415,
     "idempotency_mismatch": 422,

@@ -12,7 +12,7 @@ refund    WAITING ──► CREATED ──► PROCESSING ──► DONE
              │           └────────────┴──► CLOSED            the platform gave it up: no money moved, another may follow
              │           └────────────┴──► REVIEW ──► DONE   a person looks; asking again keeps the number, or she
              │                                               gives the money back by hand and writes it down
-             └──► CLOSED            the meter proved that it has the energy
+             └──► CLOSED            the meter proved that it has the energy, or a member withdrew it before that
           WAITING: bytes have left, and only the meter can say whether it took them
 
 account   UNVERIFIED ──► PENDING ──► VERIFIED    the platform's own answer to a question about an order nobody made

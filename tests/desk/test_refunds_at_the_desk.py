@@ -112,8 +112,14 @@ def test_energy_in_the_meter_is_not_offered_back_and_energy_that_has_left_waits(
         command = Command.objects.filter(recharge__payment=payment)
         command.update(state="SENT", number=1, frames=["68"], purchased_before_kwh=Decimal("0.00"))
     assert "waits for the meter" in send(li, at(payment, "refund"), amount_yuan="50.00", reason="wrong room")
+    withdraw = at(payment, "refund-withdraw")
+    assert withdraw in li.get(at(payment, "change")).content.decode()
+    page = li.post(withdraw, follow=True).content.decode()
+    assert "Withdrawn: nothing goes back" in page
+    assert withdraw not in page
+    assert "cannot be withdrawn" in li.post(withdraw, follow=True).content.decode()
     with landlord_scope(street.li.landlord.pk):
-        Refund.objects.update(state="CLOSED")
+        assert Refund.objects.get().state == "CLOSED"
         command.update(state="DONE")
     page = li.get(at(payment, "change")).content.decode()
     assert "cannot be taken out again" in page

@@ -6,12 +6,14 @@ from decimal import Decimal
 import pytest
 
 from apps.accounts.doors import Found
+from apps.accounts.models import AuditLine
 from apps.common.scoping import landlord_scope
 from apps.income.models import Order, Payment, Recharge, Refund
 from apps.income.services.cancelling import AlreadyPaid
 from apps.income.services.freezes import resolve
 from apps.income.services.payments import Applied
 from apps.income.services.refund_asking import EnergyDelivered, hear_of_credit
+from apps.income.services.refund_reviews import NotWaiting, withdraw_refund
 from apps.income.services.switching import switch_channel
 from apps.income.states import Channel, RechargeState, RefundState
 from apps.income.sweeping import sweep
@@ -77,6 +79,26 @@ def test_f36_a_refund_that_waits_goes_by_itself_once_the_number_holds_another_pu
     assert scene.books() == []
     # What is left stays owed, and goes when somebody asks for it.
     assert scene.refund(payment).amount_yuan == Decimal("30.00")
+
+
+def test_a_refund_that_waits_may_be_withdrawn_once_and_the_energy_has_its_way(scene: Scene) -> None:
+    payment = scene.paid()
+    scene.command(
+        payment, state=CommandState.SENT, number=1, frames=["68"], purchased_before_kwh=Decimal("0.00")
+    )
+    refund = scene.refund(payment)
+    member = scene.house.owner.pk
+    with landlord_scope(scene.house.landlord.pk):
+        withdraw_refund(refund_id=refund.pk, by_id=member, now=scene.now)
+        with pytest.raises(NotWaiting):
+            withdraw_refund(refund_id=refund.pk, by_id=member, now=scene.now)
+        assert AuditLine.objects.filter(act="refund.withdraw").count() == 1
+    # The meter's word comes too late to free the money, and another refund may be asked for.
+    scene.command(payment, state=CommandState.REJECTED)
+    sweep(scene.later(1))
+    assert (scene.seen(refund).state, scene.gone_back(payment)) == (RefundState.CLOSED, "0.00")
+    assert scene.refund(payment).state == RefundState.CREATED
+    assert scene.books() == []
 
 
 def test_f36_the_meters_word_heard_by_many_at_once_frees_the_money_once(scene: Scene) -> None:

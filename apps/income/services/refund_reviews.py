@@ -1,4 +1,4 @@
-"""Refunds that came to no end of their own: ask the platform again, or give the money back by hand."""
+"""What a member decides of a refund: ask the platform again, give the money back by hand, withdraw what waits."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from apps.common.errors import Conflict, NotFound
 from apps.income import postings
 from apps.income.models import Refund
 from apps.income.services.ledger import book
-from apps.income.services.refunds import SOME_WENT_BACK, ring
+from apps.income.services.refunds import SOME_WENT_BACK, WITHDRAWN, ring
 from apps.income.states import RefundState, RefundWay
 from apps.meters.services.commands import ReasonMissing
 
@@ -19,6 +19,11 @@ from apps.meters.services.commands import ReasonMissing
 class NotInReview(Conflict):
     code = "not_in_review"
     detail = _("This refund is not waiting for a person.")
+
+
+class NotWaiting(Conflict):
+    code = "not_waiting"
+    detail = _("This refund does not wait for the meter any more; it cannot be withdrawn.")
 
 
 class SomeWentBack(Conflict):
@@ -43,6 +48,27 @@ def retry_refund(*, refund_id: UUID, by_id: UUID | None, now: datetime) -> Refun
     refund.refresh_from_db()
     audit.record("refund.retry", on=refund, by_id=by_id, now=now)
     ring(refund)
+    return refund
+
+
+def withdraw_refund(*, refund_id: UUID | None, by_id: UUID, now: datetime) -> Refund:
+    """Take back a refund that still waits for the meter: nothing goes back, and the energy has its way. Audited.
+
+    No money was asked for and the credit was left alone, so only the refund's own row changes, conditionally: the
+    meter's word may free it in the same moment, and then it goes.
+
+    :raises NotFound, NotWaiting: and nothing was written.
+    """
+    with transaction.atomic():
+        rows = Refund.objects.filter(pk=refund_id)
+        if not rows.filter(state=RefundState.WAITING).update(
+            state=RefundState.CLOSED, review_reason=WITHDRAWN, next_at=None
+        ):
+            if rows.exists() or refund_id is None:
+                raise NotWaiting()
+            raise NotFound(_("There is no such refund."))
+        refund = rows.get()
+        audit.record("refund.withdraw", on=refund, by_id=by_id, now=now, amount_yuan=refund.amount_yuan)
     return refund
 
 

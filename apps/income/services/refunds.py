@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 _ASK_AFTER = tuple(timedelta(seconds=s) for s in (5, 60, 120, 300, 900, 3600))
 PAID_TWICE = "the order was paid twice"
 SOME_WENT_BACK = "went back by the platform's word"
+WITHDRAWN = "withdrawn before the meter had spoken"
 METER_HAS_IT = "the meter proved that it has the energy; nothing goes back"
 BY_HAND_AND_BY_CHANNEL = "given back by hand, and the platform says now that it gave it back too"
 # WeChat Pay: so many parts of one payment, and at least a minute between two.

@@ -19,8 +19,9 @@ from apps.common.openapi import documented
 from apps.common.serializing import AmountField
 from apps.income.models import Payment, Refund
 from apps.income.services.refund_asking import ask_refund
-from apps.income.services.refund_reviews import note_given_by_hand, retry_refund
+from apps.income.services.refund_reviews import note_given_by_hand, retry_refund, withdraw_refund
 from apps.income.states import RefundState, RefundWay
+from apps.landing.review_words import refund_review
 from apps.meters.post import ValkeyPost
 
 
@@ -45,6 +46,9 @@ class RefundOut(serializers.ModelSerializer):
     state = serializers.ChoiceField(choices=[(state.value, state.name) for state in RefundState])
     way = serializers.ChoiceField(choices=[(way.value, way.name) for way in RefundWay])
     amount_yuan = AmountField()
+    detail = serializers.SerializerMethodField(
+        help_text="Why it came to no end of its own and what to do, in the caller's language; else empty."
+    )
 
     class Meta:
         model = Refund
@@ -56,9 +60,13 @@ class RefundOut(serializers.ModelSerializer):
             "way",
             "reason",
             "review_reason",
+            "detail",
             "created_at",
             "done_at",
         ]
+
+    def get_detail(self, refund: Refund) -> str:
+        return refund_review(refund.review_reason)
 
 
 class PaymentRefundsView(ListAPIView):
@@ -133,4 +141,20 @@ class RefundByHandView(APIView):
         refund = note_given_by_hand(
             refund_id=refund_id, note=note, by_id=caller(request).pk, now=timezone.now()
         )
+        return Response(RefundOut(refund).data)
+
+
+class WithdrawRefundView(APIView):
+    acts = {"POST": Act.ARRANGE}
+
+    @documented(
+        "Withdraw a refund that waits for the meter: nothing goes back, and the energy has its way",
+        name="withdraw_refund",
+        gives=RefundOut,
+        refuses=(401, 403, 404, 409, 422),
+        has_key=True,
+    )
+    @idempotent
+    def post(self, request: Request, refund_id: UUID) -> Response:
+        refund = withdraw_refund(refund_id=refund_id, by_id=caller(request).pk, now=timezone.now())
         return Response(RefundOut(refund).data)

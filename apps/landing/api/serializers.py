@@ -9,6 +9,7 @@ from apps.common.serializing import AmountField, EnergyField, LedgerAmountField,
 from apps.income.models import Payment, Recharge
 from apps.income.states import Channel, PaymentState, RechargeKind, RechargeState
 from apps.landing.qr import qr_url
+from apps.landing.review_words import payment_review
 from apps.meters.models import Command, CommandEvent, Lease, Meter, Room, Site
 from apps.meters.states import CommandKind, CommandState, PowerReason
 from apps.readings.models import Reading
@@ -237,7 +238,9 @@ class LeaseOut(serializers.ModelSerializer):
 
 
 class PaymentOut(serializers.ModelSerializer):
-    """What the platform did. Energy depends on PAID; `review_reason` says why a person has to look."""
+    """What the platform did. Energy depends on PAID. `review_reason` says why a person has to look, as it was noted,
+    and `review_detail` in the caller's language.
+    """
 
     order_no = serializers.CharField(source="order.no")
     meter = serializers.UUIDField(source="order.meter_id")
@@ -249,6 +252,7 @@ class PaymentOut(serializers.ModelSerializer):
     funds_direct = serializers.BooleanField(
         source="account.can.funds_direct", help_text="false: collected by the operator, then transferred."
     )
+    review_detail = serializers.SerializerMethodField()
 
     class Meta:
         model = Payment
@@ -265,9 +269,13 @@ class PaymentOut(serializers.ModelSerializer):
             "funds_direct",
             "state",
             "review_reason",
+            "review_detail",
             "created_at",
             "paid_at",
         ]
+
+    def get_review_detail(self, payment: Payment) -> str:
+        return payment_review(payment.review_reason)
 
 
 class ChannelIncomeOut(serializers.Serializer):

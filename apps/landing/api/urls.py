@@ -23,7 +23,7 @@ from apps.landing.api.collection_accounts import (
     VerifyAccountView,
 )
 from apps.landing.api.reconciliation import ReconciliationView
-from apps.landing.api.refunds import PaymentRefundsView, RefundByHandView, RetryRefundView
+from apps.landing.api.refunds import PaymentRefundsView, RefundByHandView, RetryRefundView, WithdrawRefundView
 from apps.landing.api.settlements import SettlementsView
 
 urlpatterns = [
@@ -81,6 +81,7 @@ urlpatterns = [
     ),
     path("income/payments", records.PaymentsView.as_view(), name="api_payments"),
     path("refunds/<uuid:refund_id>/retry", RetryRefundView.as_view(), name="api_retry_refund"),
+    path("refunds/<uuid:refund_id>/withdraw", WithdrawRefundView.as_view(), name="api_withdraw_refund"),
     path("refunds/<uuid:refund_id>/by-hand", RefundByHandView.as_view(), name="api_refund_by_hand"),
     path("payments/<uuid:payment_id>/refunds", PaymentRefundsView.as_view(), name="api_payment_refunds"),
     path("income/recharges", records.RechargesView.as_view(), name="api_recharges"),

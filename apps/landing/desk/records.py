@@ -23,6 +23,7 @@ from apps.landing.desk import account_forms, acts, cells, words
 from apps.landing.desk.base import ScopedModelAdmin
 from apps.landing.desk.refunds import RefundPages
 from apps.landing.receipts import receipt_context
+from apps.landing.review_words import payment_review
 from apps.meters.models import Command
 from apps.meters.states import OPEN
 from apps.readings.models import Reading
@@ -217,11 +218,11 @@ class PaymentAdmin(RefundPages):
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_said(self, row: Any) -> SafeString:
         said = words.payment_state(row.state)
-        return cells.said(words.Said(said.text, said.tone, words.review(row.review_reason)))
+        return cells.said(words.Said(said.text, said.tone, payment_review(row.review_reason)))
 
     @admin.display(description=gettext_lazy("why it needs a look"))
     def review(self, row: Any) -> str:
-        return words.review(row.review_reason) or words.NOTHING
+        return payment_review(row.review_reason) or words.NOTHING
 
     @admin.display(description=gettext_lazy("order number"))
     def order_no(self, row: Any) -> str:

@@ -20,12 +20,13 @@ from apps.income.models import Payment, Refund
 from apps.income.refund_selectors import CAN_BE_ASKED, Refundable, refundable_of
 from apps.income.refundable import Possible
 from apps.income.services.refund_asking import ask_refund
-from apps.income.services.refund_reviews import note_given_by_hand, retry_refund
+from apps.income.services.refund_reviews import note_given_by_hand, retry_refund, withdraw_refund
 from apps.income.states import RefundState, RefundWay
 from apps.landing.desk import words
 from apps.landing.desk.act_page import ActPages
 from apps.landing.desk.forms import ActForm, PlainDecimalField, ReasonForm
 from apps.landing.desk.meters import as_listed
+from apps.landing.review_words import refund_review
 from apps.meters.models import Meter
 from apps.meters.post import ValkeyPost
 
@@ -64,6 +65,7 @@ class RefundPages(ActPages):
             "refund": self.refund_view,
             "refund-again": self.refund_again_view,
             "refund-by-hand": self.refund_by_hand_view,
+            "refund-withdraw": self.refund_withdraw_view,
         }
 
     def meter_of(self, thing: Any) -> Any:
@@ -78,12 +80,14 @@ class RefundPages(ActPages):
         rows = Refund.objects.filter(payment=payment).select_related("made_by").order_by("id")
         may = self._may(request, Act.ARRANGE) and self.admin_site.name == "admin"
         is_review = any(row.state == RefundState.REVIEW for row in rows)
+        is_waiting = any(row.state == RefundState.WAITING for row in rows)
         return {
             "refund_words": possible_words(found),
             "refund_figures": _figures(found),
             "refunds": [_shown(row, payment, now) for row in rows],
             "refund_url": self.address("refund", payment) if may and found.possible in CAN_BE_ASKED else "",
             "refund_again_url": self.address("refund_again", payment) if may and is_review else "",
+            "refund_withdraw_url": self.address("refund_withdraw", payment) if may and is_waiting else "",
             "refund_by_hand_url": self.address("refund_by_hand", payment) if may and is_review else "",
         }
 
@@ -168,6 +172,24 @@ class RefundPages(ActPages):
                 self.message_user(request, said, messages.SUCCESS)
         return redirect(self.address("change", payment))
 
+    def refund_withdraw_view(self, request: Any, object_id: str) -> HttpResponse:
+        """Let the energy have its way after all; the button stands on the payment's page."""
+        payment = self._payment(request, object_id)
+        if isinstance(payment, HttpResponse):
+            return payment
+        refund = Refund.objects.filter(payment=payment, state=RefundState.WAITING).first()
+        if request.method == "POST":
+            try:
+                withdraw_refund(
+                    refund_id=refund.pk if refund else None, by_id=request.user.pk, now=timezone.now()
+                )
+            except Refused as refusal:
+                self.message_user(request, str(refusal.detail), messages.ERROR)
+            else:
+                said = _("Withdrawn: nothing goes back, and the energy goes its way to the meter.")
+                self.message_user(request, said, messages.SUCCESS)
+        return redirect(self.address("change", payment))
+
     def _payment(self, request: Any, object_id: str) -> Any:
         if self.admin_site.name != "admin":
             raise PermissionDenied
@@ -223,31 +245,13 @@ def state_words(refund: Refund, payment: Payment) -> tuple[words.Said, str]:
             words.Said(_("given back by hand") if by_hand else _("has gone back"), "good"),
             "",
         ),
-        RefundState.CLOSED: (words.Said(_("given up, no money moved"), "idle"), review_words(refund)),
-        RefundState.REVIEW: (words.Said(_("needs you"), "bad"), review_words(refund)),
+        RefundState.CLOSED: (
+            words.Said(_("given up, no money moved"), "idle"),
+            refund_review(refund.review_reason),
+        ),
+        RefundState.REVIEW: (words.Said(_("needs you"), "bad"), refund_review(refund.review_reason)),
     }
     return said[RefundState(refund.state)]
-
-
-def review_words(refund: Refund) -> str:
-    """Why a refund came to no end of its own, and what to do."""
-    reason = refund.review_reason
-    if reason.startswith("ABNORMAL"):
-        return _(
-            "The payer's bank card takes no money any more. Try again, or settle it with the payer and write it down."
-        )
-    if reason.startswith("the platform refused it: "):
-        code = reason.rpartition(" ")[2]
-        if "BALANCE" in code or code in ("NOT_ENOUGH", "NOTENOUGH"):
-            return _("There is too little money in your merchant account. Fill it up and try again.")
-        return _("The platform refused it (%(code)s). Try again, or give it back by hand.") % {"code": code}
-    known = {
-        "the meter proved that it has the energy; nothing goes back": _(
-            "The meter proved that it has the energy; nothing goes back."
-        ),
-        "the platform gave this refund up; no money moved": _("The platform gave it up; you may ask anew."),
-    }
-    return known.get(reason, reason)
 
 
 def _figures(found: Refundable) -> list[tuple[str, str]]:

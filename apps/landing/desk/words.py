@@ -3,7 +3,6 @@
 Pure but for the language and the time zone in force. Every instant is aware; `now` is the reader's.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -252,27 +251,6 @@ _SAYS_WHY = (
 
 def note(text: str) -> str:
     return _(text) if text in _NOTES else ""
-
-
-_REVIEWS = (
-    gettext_noop("paid to another merchant"),
-    gettext_noop("paid in another currency"),
-    gettext_noop("paid a second time under another platform number"),
-    gettext_noop("the platform named no number of its own"),
-    gettext_noop("a refund we know nothing of was made at the platform"),
-    gettext_noop("paid and given back at the platform before we saw it"),
-    gettext_noop("given back by hand, and the platform says now that it gave it back too"),
-    gettext_noop("the platform's number belongs to another payment"),
-)
-_WRONG_AMOUNT = re.compile(r"paid (?P<paid>\S+) instead of (?P<asked>\S+) yuan")
-
-
-def review(reason: str) -> str:
-    """Why a payment was put aside; what nobody has words for is shown as it was noted."""
-    wrong = _WRONG_AMOUNT.fullmatch(reason)
-    if wrong:
-        return _("paid %(paid)s instead of %(asked)s yuan") % wrong.groupdict()
-    return _(reason) if reason in _REVIEWS else reason
 
 
 @dataclass(frozen=True)

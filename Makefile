@@ -39,6 +39,8 @@ test: setup  ## Run the whole suite; ARGS=… goes to pytest
 N := 100000
 
 fuzz: setup  ## Throw N (100000) inputs at the meter protocol; SEED=… repeats a run
+	@$(VENV)/python -c 'import atheris' 2>/dev/null || \
+		$(VENV)/uv --quiet pip install --only-binary :all: -r requirements/fuzz.txt || true
 	@$(VENV)/python -m tests.fuzz $(N) $(SEED)
 
 protocol: setup  ## The wire core's own tests: every branch, in under two seconds
@@ -99,7 +101,7 @@ fix: setup  ## Let ruff mend style and format
 	@$(VENV)/ruff format
 
 lock: setup  ## Resolve requirements/*.in into *.txt with hashes; ARGS=--upgrade takes newer versions
-	@for name in bootstrap base production dev; do \
+	@for name in bootstrap base production dev fuzz; do \
 		$(VENV)/uv --quiet pip compile --generate-hashes --universal --python-version 3.11 --no-header $(ARGS) \
 			requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done

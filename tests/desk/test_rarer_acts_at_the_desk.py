@@ -47,7 +47,7 @@ def test_a_meters_page_offers_what_its_model_can_and_what_is_not_so_already(
     assert offered(street.zhou) == {"release-keep", "lamp-off", "clock"}
     with landlord_scope(street.li.landlord.pk):
         Meter.objects.update(profile="ddsy-4g-write")
-    assert offered(street.li.owner) == {"lamp-off", "clock", "energy-reset"}
+    assert offered(street.li.owner) == {"lamp-off", "clock", *resets}
 
 
 def test_over_rest_each_act_is_one_command_and_a_refusal_says_why(street: Street) -> None:

@@ -1,8 +1,9 @@
 """``python -m tests.fuzz [N] [SEED]``: N inputs through the stream parser and the codec, on every core.
 
 Prints how many inputs ran, how many broke something (with the first few as hexadecimal digits), the worst
-time for 512 bytes, and how the memory grew. Status 1 if anything broke. With the package ``atheris`` installed
-(requirements/fuzz.in) a tenth as many again, at most 100,000, are guided by coverage.
+time for 512 bytes, and how the memory grew. Status 1 if anything broke. A tenth as many again, at most
+100,000, are guided by coverage, where there is the package ``atheris`` (requirements/fuzz.in; ``make fuzz``
+installs it where it can).
 """
 
 from __future__ import annotations

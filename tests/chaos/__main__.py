@@ -30,6 +30,8 @@ PAYERS = 6
 WATCHERS = 3
 CONVERGE_WITHIN_S = 30.0
 GIVE_UP_AFTER_S = 240.0
+# Kills: in a shorter run on a busy machine chance decides whether each of these was met.
+LONG_RUN = 40
 LEAST_FREE_BYTES = 2 * 1024**3
 
 
@@ -140,6 +142,8 @@ def _shows_nothing(killer: Killer, proxy: FaultProxy, in_storm: int) -> list[str
     sentences = []
     if 2 * killer.met_open < len(killer.killed):
         sentences.append(f"only {killer.met_open} of {len(killer.killed)} kills met an order on its way")
+    if len(killer.killed) < LONG_RUN:
+        return sentences
     if not killer.met_delivering:
         sentences.append("no kill met a credit that was being brought to its meter")
     if not in_storm:

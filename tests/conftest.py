@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,10 @@ settings.register_profile("rentmeter", deadline=None, suppress_health_check=[Hea
 settings.load_profile("rentmeter")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Some shells and images forbid it, and then each of some hundred processes compiles all it imports once more.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _servers: Any = None
 

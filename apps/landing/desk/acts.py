@@ -53,6 +53,7 @@ _ACTS = {
     "price.set": gettext_noop("Price set"),
     "refund.by_hand": gettext_noop("Refund given back by hand"),
     "refund.retry": gettext_noop("Refund tried again"),
+    "refund.withdraw": gettext_noop("Refund withdrawn"),
     "room.add": gettext_noop("Room added"),
     "room.change": gettext_noop("Room changed"),
     "share.accept": gettext_noop("Link taken up by the renter"),

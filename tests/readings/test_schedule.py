@@ -139,3 +139,15 @@ def test_what_waits_for_a_sleeping_meter_is_asked_the_moment_it_speaks(street: S
 def test_a_meter_that_is_not_there_is_not_asked(meters: list[Meter]) -> None:
     Presence.objects.update(is_online=False)
     assert schedules.meters_to_read(now=NOON) == []
+
+
+def test_meters_that_have_not_answered_yet_do_not_keep_the_others_from_their_turn(
+    meters: list[Meter], street: Street
+) -> None:
+    """A model that sleeps for hours leaves its question open for longer than an interval."""
+    with landlord_scope(street.li.landlord.pk):
+        for meter in meters[:2]:
+            schedules.read_by_the_clock(meter_id=meter.pk, now=NOON)
+        Command.objects.update(expires_at=NOON + timedelta(hours=3))
+    asked = [meter_id for _landlord, meter_id in schedules.meters_to_read(now=NOON + timedelta(hours=1))]
+    assert asked == [meter.pk for meter in meters[2:4]]

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from math import ceil
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Subquery, Value
+from django.db.models import Count, Exists, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from apps.common.scoping import everything
 from apps.meters.intervals import reading_interval
 from apps.meters.models import Command, Meter, Presence
 from apps.meters.services import commands
-from apps.meters.states import CommandKind
+from apps.meters.states import OPEN, CommandKind
 from meter_gateway.protocol.profiles import load_profile, names
 
 # How often beat calls; what is due is divided by the calls that fit into an interval.
@@ -37,7 +37,8 @@ def meters_to_read(*, now: datetime, call_every_s: int = CALL_EVERY_S) -> list[t
         counts = online.order_by().values_list("profile").annotate(count=Count("pk"))
         for profile, count in counts:
             interval = reading_interval(profile)
-            last = Command.objects.filter(meter=OuterRef("pk"), kind=CommandKind.READ).order_by("-id")
+            reads = Command.objects.filter(meter=OuterRef("pk"), kind=CommandKind.READ)
+            last = reads.order_by("-id")
             of_model = online.filter(profile=profile)
             share = ceil(count * call_every_s / interval.total_seconds())
             # Never asked is asked long ago: with a test for null the subquery would run once more a meter.
@@ -45,6 +46,8 @@ def meters_to_read(*, now: datetime, call_every_s: int = CALL_EVERY_S) -> list[t
             waiting = (
                 of_model.annotate(asked_at=asked_at)
                 .filter(asked_at__lte=now - interval)
+                # Who has not answered yet would be first again at each call, and keep the others from theirs.
+                .exclude(Exists(reads.filter(state__in=sorted(OPEN))))
                 .order_by("asked_at", "id")
             )
             due += list(waiting.values_list("landlord_id", "pk")[:share])

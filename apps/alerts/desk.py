@@ -62,6 +62,8 @@ def what_happened(alert: Alert) -> str:
         return _("No energy left, the power went off")
     if alert.kind == Alert.Kind.FROZEN:
         return _("Recharges on hold: meter and books differ; the platform looks into it")
+    if alert.kind == Alert.Kind.LEASE_ENDED:
+        return _("The lease is over: settle what is left, or begin the next one")
     return _("Energy runs low")
 
 

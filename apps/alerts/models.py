@@ -12,12 +12,13 @@ from apps.meters.models import Lease, Meter
 
 
 class Alert(ScopedModel):
-    """One crossing of one line by one meter, or its recharges put on hold: raised once, cleared when it is over."""
+    """One crossing of one line by one meter, its recharges put on hold, or its lease over: raised once."""
 
     class Kind(models.TextChoices):
         LOW_BALANCE = "LOW_BALANCE", _("low energy")
         SWITCHED_OFF = "SWITCHED_OFF", _("switched off at zero")
         FROZEN = "FROZEN", _("recharges on hold")
+        LEASE_ENDED = "LEASE_ENDED", _("lease over")
 
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="alerts", verbose_name=_("meter"))
     kind = models.CharField(_("alert"), max_length=16, choices=Kind.choices)

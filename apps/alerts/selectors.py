@@ -97,6 +97,8 @@ def own_alerts(user: User, *, before: UUID | None, most: int) -> list[tuple[Leas
     for lease in own_leases(user):
         with scope_of(lease):
             rows = Alert.objects.filter(meter=lease.meter, raised_at__gte=lease.starts_at)
+            # The reminder of a lease's end is for the landlord, and of the lease before.
+            rows = rows.exclude(kind=Alert.Kind.LEASE_ENDED)
             if lease.ends_at is not None:
                 rows = rows.filter(raised_at__lt=lease.ends_at)
             if before is not None:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from apps.accounts import messaging
+from apps.accounts.models import AuditLine
 from apps.alerts import rules
 from apps.alerts.models import Alert, Message, Subscription
 from apps.common.queue import ring_after_commit
@@ -68,6 +69,27 @@ def look_at_freeze(*, meter_id: UUID, now: datetime) -> None:
         Alert.objects.filter(meter=meter, kind=Alert.Kind.FROZEN, cleared_at=None).update(cleared_at=now)
     else:
         _put_up(meter, Alert.Kind.FROZEN, None, now)
+
+
+def remind_of_end(*, lease_id: UUID, now: datetime) -> Alert | None:
+    """Remind the landlord once that the end she had set for a lease has come; None if there is nothing to say.
+
+    Whoever ends a lease on the spot needs no reminder. It is over with the next lease. May run twice.
+    """
+    lease = Lease.objects.select_related("meter").get(pk=lease_id)
+    if lease.ends_at is None or lease.ends_at > now or lease.meter.archived_at is not None:
+        return None
+    ahead = AuditLine.objects.filter(object_id=lease.pk, act="lease.end", at__lt=lease.ends_at)
+    told = Alert.objects.filter(meter=lease.meter, kind=Alert.Kind.LEASE_ENDED, raised_at__gte=lease.ends_at)
+    if not ahead.exists() or told.exists():
+        return None
+    return _put_up(lease.meter, Alert.Kind.LEASE_ENDED, None, now)
+
+
+def end_reminder(*, meter_id: UUID, now: datetime) -> None:
+    """Clear the reminder of a meter that somebody rents again, or that is gone; may run twice."""
+    rows = Alert.objects.filter(meter_id=meter_id, kind=Alert.Kind.LEASE_ENDED, cleared_at=None)
+    rows.update(cleared_at=now)
 
 
 def _raise(meter: Meter, kind: Alert.Kind, remaining_kwh: object, now: datetime) -> Alert | None:

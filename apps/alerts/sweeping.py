@@ -1,15 +1,18 @@
 """What the sweeper does for alerts: meters on hold, messages whose doorbell was lost or that are to be tried again."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
+from apps.accounts.models import AuditLine
 from apps.alerts import services
 from apps.alerts.models import Alert, Message
 from apps.common.scoping import everything, landlord_scope
-from apps.meters.models import Meter
+from apps.meters.models import Lease, Meter
 
 _BATCH = 100
+# After a standstill of days nobody needs to be reminded any more.
+_LOOKS_BACK = timedelta(days=3)
 
 
 def sweep(now: datetime) -> int:
@@ -31,6 +34,34 @@ def sweep(now: datetime) -> int:
     for landlord_id, meter_id in changed:
         with landlord_scope(landlord_id):
             services.look_at_freeze(meter_id=meter_id, now=now)
+    touched = _leases(now)
     for landlord_id, message_id in due:
         services.send_message(landlord_id=landlord_id, message_id=message_id, now=now)
-    return len(due) + len(changed)
+    return len(due) + len(changed) + touched
+
+
+def _leases(now: datetime) -> int:
+    """Remind of leases whose end has come, and forget the reminders of meters that are rented again."""
+    with everything("sweeper: leases that have ended"):
+        reminders = Alert.objects.filter(kind=Alert.Kind.LEASE_ENDED)
+        told = reminders.filter(meter_id=OuterRef("meter_id"), raised_at__gte=OuterRef("ends_at"))
+        set_ahead = AuditLine.objects.filter(
+            landlord_id=OuterRef("landlord_id"),
+            object_id=OuterRef("pk"),
+            act="lease.end",
+            at__lt=OuterRef("ends_at"),
+        )
+        ended = Lease.objects.filter(Exists(set_ahead), ends_at__lte=now, ends_at__gt=now - _LOOKS_BACK)
+        news = list(ended.exclude(Exists(told)).values_list("landlord_id", "pk")[:_BATCH])
+        rented = Lease.objects.filter(
+            Q(ends_at=None) | Q(ends_at__gt=now), meter_id=OuterRef("meter_id"), starts_at__lte=now
+        )
+        over = reminders.filter(Q(Exists(rented)) | Q(meter__archived_at__isnull=False), cleared_at=None)
+        ends = list(over.values_list("landlord_id", "meter_id")[:_BATCH])
+    for landlord_id, lease_id in news:
+        with landlord_scope(landlord_id):
+            services.remind_of_end(lease_id=lease_id, now=now)
+    for landlord_id, meter_id in ends:
+        with landlord_scope(landlord_id):
+            services.end_reminder(meter_id=meter_id, now=now)
+    return len(news) + len(ends)

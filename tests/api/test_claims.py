@@ -1,5 +1,6 @@
 """Meters come, change and go; whatever holds one back is named."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import override
 
 from apps.accounts.models import AuditLine
+from apps.common.errors import Refused
 from apps.common.scoping import landlord_scope
 from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind
@@ -103,6 +106,36 @@ def test_a_claim_that_does_not_say_which_where_or_how_much_is_refused_by_name(
     stocked, code = _boxed()
     answer = Caller(street.li.owner).post("meters", _body(stocked, code, **more))
     assert (answer.status, list(answer.body["fields"])) == (400, [field])
+
+
+@pytest.mark.parametrize(
+    ("which", "refusal"),
+    [
+        ("wrong", claiming.ClaimRefused),
+        ("used", registry.MeterTaken),
+        ("foreign", registry.MeterTaken),
+        ("archived", registry.MeterTaken),
+    ],
+)
+def test_a_code_that_claims_nothing_says_what_to_do(
+    street: Street, which: str, refusal: type[Refused]
+) -> None:
+    stocked, claim_code = _boxed()
+    token = "nobody-printed-this" if which == "wrong" else stocked.qr_token
+    if which != "wrong":
+        first = street.wang if which == "foreign" else street.li
+        made = Caller(first.owner).post("meters", _body(stocked, claim_code))
+        archived_at = timezone.now() if which == "archived" else None
+        with landlord_scope(first.landlord.pk):
+            Meter.objects.filter(pk=made.body["id"]).update(archived_at=archived_at)
+    before = _meters(street.li)
+    refused = Caller(street.li.owner).post("meters", _body(stocked, claim_code, qr_token=token))
+    assert (refused.status, refused.body["code"]) == (refusal.status, refusal.code)
+    with override("en"):
+        assert re.search("Check both|look among your meters", str(refusal.detail))
+    with override("zh-hans"):
+        assert refused.body["detail"] == str(refusal.detail)
+    assert _meters(street.li) == before
 
 
 def test_wrong_codes_are_counted_although_each_is_refused(real_street: Street) -> None:

@@ -21,7 +21,10 @@ from meter_gateway.protocol.profiles import load_profile
 
 class MeterTaken(Conflict):
     code = "meter_taken"
-    detail = _("This meter belongs to a landlord already.")
+    detail = _(
+        "This meter belongs to a landlord already. If that is you, look among your meters, also the removed ones; if "
+        "not, ask who sold it to you."
+    )
 
 
 class MeterInUse(Conflict):

@@ -35,11 +35,13 @@ from apps.meters.models import Command, Meter
 from apps.readings.models import DailyReading, Reading
 with everything("test: what is on record"):
     asked = Command.objects.filter(kind="READ", requested_by=None)
+    freezes = Command.objects.filter(kind="READ_FREEZE", state="DONE")
     meters = Meter.objects.filter(archived_at=None)
     print(json.dumps({
         "profiles": {str(pk): profile for pk, profile in meters.values_list("pk", "profile")},
         "asked": [[str(pk), at.isoformat()] for pk, at in asked.values_list("meter_id", "created_at")],
         "readings": [[str(pk), at.isoformat()] for pk, at in Reading.objects.values_list("meter_id", "taken_at")],
+        "freezes": [[str(pk), str(day)] for pk, day in freezes.values_list("meter_id", "freeze_date")],
         "days": [[str(pk), str(day)] for pk, day in DailyReading.objects.values_list("meter_id", "date")],
     }))
 """
@@ -53,6 +55,7 @@ class Record:
     asked: dict[str, list[datetime]]
     readings: dict[str, list[datetime]]
     days: list[tuple[str, str]]
+    freezes: list[tuple[str, str]]
 
     def share(self) -> int:
         """How many meters one call of the schedule may ask; beat calls every second here."""
@@ -68,7 +71,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         Path(tmp_path_factory.mktemp("schedule")),
         READING_INTERVAL_S=str(INTERVAL_S),
         READ_DUE_EVERY_S="1",
-        CLOSE_DAYS_EVERY_S="3",
+        CLOSE_DAYS_EVERY_S="5",
     )
     yield running
     running.stop()
@@ -90,7 +93,8 @@ def on_record(system: System) -> Record:
         for meter, at in sorted(found[what]):
             moments[meter].append(datetime.fromisoformat(at))
     days = [(meter, day) for meter, day in found["days"]]
-    return Record(found["profiles"], by_meter["asked"], by_meter["readings"], days)
+    freezes = [(meter, day) for meter, day in found["freezes"]]
+    return Record(found["profiles"], by_meter["asked"], by_meter["readings"], days, freezes)
 
 
 def test_the_schedule_catches_up_without_a_burst_and_without_a_second_record(quick: System) -> None:
@@ -106,6 +110,7 @@ def test_the_schedule_catches_up_without_a_burst_and_without_a_second_record(qui
     _no_burst(record)
     _nobody_asked_early(record)
     assert max(Counter(record.days).values()) == 1
+    assert max(Counter(record.freezes).values()) == 1, "each midnight is asked for once"
     assert {meter: sum(1 for of, _day in record.days if of == meter) for meter in freezing} == dict.fromkeys(
         freezing, DAYS_HUNG
     )

@@ -11,6 +11,7 @@ from apps.readings import daily
 from apps.readings.days import closed_days, closing_midnight, local_date, nearest, uses
 from apps.readings.models import DailyReading, Reading
 from meter_gateway.protocol.profiles import load_profile
+from tests.api.at_once import at_once
 from tests.people import NOON, Street
 
 SHANGHAI = "Asia/Shanghai"
@@ -89,6 +90,22 @@ def test_the_meters_own_freeze_is_asked_for_first_and_once(street: Street) -> No
         record = DailyReading.objects.get()
         assert (record.total_kwh, record.source) == (Decimal("100.20"), DailyReading.Source.FREEZE)
         assert record.taken_at == MIDNIGHT
+
+
+def test_two_who_close_the_same_day_at_once_ask_the_meter_once(
+    real_street: Street, quiet_doorbells: None
+) -> None:
+    """Beat rings again while the round before is still on its way, or the broker hands it over twice."""
+    li, now = real_street.li, NOON + timedelta(days=1)
+    Presence.objects.create(serial=li.meter.serial, is_online=True)
+
+    def close() -> None:
+        with landlord_scope(li.landlord.pk):
+            daily.close_days(meter_id=li.meter.pk, now=now)
+
+    at_once([close] * 4)
+    with landlord_scope(li.landlord.pk):
+        assert Command.objects.filter(kind=CommandKind.READ_FREEZE).count() == 1
 
 
 def test_without_a_freeze_the_nearest_half_hour_stands_in_and_late_data_fills_its_day(street: Street) -> None:

@@ -57,9 +57,11 @@ def ask_freeze(*, meter: Meter, freeze_date: date, now: datetime) -> Command | N
     """Return the read of the midnight that closes a local date, None if the model keeps none.
 
     None too if this body of the meter was asked before and answered, or still may; one that expired is asked anew.
+    Locks the meter's row: two who close the same day ask once.
     """
     if not load_profile(meter.profile).freeze_di:
         return None
+    Meter.objects.select_for_update().get(pk=meter.pk)
     asked = Command.objects.filter(
         meter=meter,
         kind=CommandKind.READ_FREEZE,

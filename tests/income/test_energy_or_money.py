@@ -1,9 +1,11 @@
 """Energy or money, never both: refunds that meet a delivery, and an order that is paid through both channels."""
 
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import OperationalError
 
 from apps.accounts.doors import Found
 from apps.accounts.models import AuditLine
@@ -252,8 +254,16 @@ def test_f28_both_payments_at_once_credit_once_and_give_one_back(scene: Scene) -
         Payment.objects.filter(pk=first.pk).update(state="PENDING", poll_at=scene.now)
     scene.pay(first)
     scene.pay(second)
-    applied = in_threads(2, lambda number: scene.poll((first, second)[number]))
-    assert sorted(one.name for one in applied) == ["PAID", "PAID_TWICE"]
+
+    def polled(number: int) -> Applied:
+        """A platform that answered too late, or a database too busy to let in, is asked again as by the sweeper."""
+        for _turn in range(3):
+            with suppress(OperationalError):
+                if (applied := scene.poll((first, second)[number])) is not Applied.NOTHING:
+                    return applied
+        return scene.poll((first, second)[number])
+
+    assert sorted(one.name for one in in_threads(2, polled)) == ["PAID", "PAID_TWICE"]
     with landlord_scope(scene.house.landlord.pk):
         assert (Recharge.objects.count(), Refund.objects.count()) == (1, 1)
     assert scene.books() == []

@@ -188,7 +188,7 @@ class Alipay:
             case "alipay.trade.fastpay.refund.query":
                 return self._seen_refund(merchant, content, now), False
             case "alipay.data.dataservice.bill.downloadurl.query":
-                url = self.bills.asked_by_alipay(merchant.app_id, merchant.seller_id, content, base_url)
+                url = self.bills.asked_by_alipay(merchant.number, merchant.seller_id, content, base_url)
                 return success({"bill_download_url": url}), False
         raise GatewayRefused("isv.invalid-method", "不存在的方法名")
 

@@ -1,6 +1,7 @@
 """Hold a bill against our payments, refunds and meters; book what it proves, and write down what differs."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
@@ -49,6 +50,8 @@ def reconcile(
     """
     with transaction.atomic():
         bill = BillDay.objects.select_for_update(of=("self",)).get(pk=bill_id)
+        if not account.can.funds_direct:
+            told = _own_part(account, told)
         _write_rows(bill, told.lines)
         mended = _mend(account, compared(account, bill, told, now), told.day, app_id, now)
         found = compared(account, bill, told, now, fresh=frozenset(mended))
@@ -57,6 +60,14 @@ def reconcile(
         _add_up(account, bill, told, now)
         audit.record("bill.compare", on=bill, by_id=None, now=now, day=bill.day, differences=len(found))
     return bill
+
+
+def _own_part(account: CollectionAccount, told: Bill) -> Bill:
+    """Return the lines of the operator's bill that are this landlord's: what others took stands in no book of hers."""
+    numbers = {line.out_trade_no for line in told.lines}
+    payments = Payment.objects.filter(of_merchant(account), out_trade_no__in=numbers)
+    own = set(payments.values_list("out_trade_no", flat=True))
+    return replace(told, lines=tuple(line for line in told.lines if line.out_trade_no in own))
 
 
 def _write_rows(bill: BillDay, lines: Iterable[BillLine]) -> None:
@@ -203,11 +214,8 @@ def _key(kind: str, number: str, why: str) -> tuple[str, str, bool]:
 def _add_up(account: CollectionAccount, bill: BillDay, told: Bill, now: datetime) -> None:
     payments = {payment.out_trade_no: payment for payment in payments_of(account, told)}
     refunds = {refund.out_refund_no: refund for refund in refunds_of(account, bill, told)}
-    lines = told.lines
-    if not account.can.funds_direct:
-        lines = tuple(line for line in lines if line.out_trade_no in payments)
-    paid = [line for line in lines if line.kind is LineKind.PAYMENT]
-    back = [line for line in lines if line.kind is LineKind.REFUND]
+    paid = [line for line in told.lines if line.kind is LineKind.PAYMENT]
+    back = [line for line in told.lines if line.kind is LineKind.REFUND]
     named = {line.out_trade_no for line in paid}
     named_back = {line.out_refund_no for line in back}
     ours = [
@@ -224,7 +232,7 @@ def _add_up(account: CollectionAccount, bill: BillDay, told: Bill, now: datetime
     bill.bill_payments, bill.ours_payments = len(paid), len(ours)
     bill.bill_paid_yuan = sum((line.amount_yuan for line in paid), _ZERO)
     bill.bill_refunded_yuan = sum((line.amount_yuan for line in back), _ZERO)
-    bill.bill_fee_yuan = sum((line.fee_yuan for line in lines), _ZERO)
+    bill.bill_fee_yuan = sum((line.fee_yuan for line in told.lines), _ZERO)
     bill.ours_paid_yuan = sum((payment.amount_yuan for payment in ours), _ZERO)
     bill.ours_refunded_yuan = sum((refund.amount_yuan for refund in ours_back), _ZERO)
     bill.save()

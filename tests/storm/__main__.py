@@ -6,6 +6,7 @@ grown by exactly what was credited to it, and the books hold. Status 1 if anythi
 """
 
 import argparse
+import itertools
 import json
 import random
 import sys
@@ -22,8 +23,11 @@ from typing import Any
 from tests.journeys.system import Answer, Stranger, System, bought
 
 AT_ONCE = 8
-MOST_ORDERS_AT_A_TIME = 200
+MOST_OPEN = 200
+TOLD_EACH = 200
+LOOK_EVERY_S = 1.0
 ANSWER_WITHIN_S = 60.0
+END_WITHIN_S = 520.0
 FINAL = ("credited", "closed", "review", "refunded")
 AMOUNTS = ("10.00", "13.37", "20.00", "50.00", "99.99")
 # What happens to an order, and how often out of 100.
@@ -63,10 +67,17 @@ class Fate:
     out_trade_no: str = ""
     energy_kwh: Decimal = Decimal("0.00")
     begun: bool = False
+    begun_at: float = 0.0
+    look_at: float = 0.0
     state: str = ""
     paid_at: float = 0.0
     took_s: float = 0.0
     trouble: str = ""
+
+    def is_over(self, now: float) -> bool:
+        """Ended, or waited for in vain."""
+        late = self.begun and now > self.begun_at + END_WITHIN_S
+        return bool(self.state in FINAL or self.trouble or late)
 
 
 class Storm:
@@ -100,15 +111,25 @@ class Storm:
             time.sleep(0.2)
 
     def blow(self) -> None:
-        """Play all orders, in waves no longer than the pretend platforms' list."""
+        """Play all orders, a limited number of them open at a time; one that ends makes room for the next."""
+        coming, ended = iter(self.fates), 0
+        waiting: list[Fate] = []
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for start in range(0, len(self.fates), MOST_ORDERS_AT_A_TIME):
-                wave = self.fates[start : start + MOST_ORDERS_AT_A_TIME]
-                placing = pool.map(self._begin, wave)
-                self._wait(wave)
-                list(placing)
-                sys.stdout.write(f"  {start + len(wave)} of {len(self.fates)} ended\n")
-                sys.stdout.flush()
+            while True:
+                for fate in itertools.islice(coming, MOST_OPEN - len(waiting)):
+                    waiting.append(fate)
+                    pool.submit(self._begin, fate)
+                if not waiting:
+                    return
+                self._look(waiting)
+                now = time.monotonic()
+                left = [fate for fate in waiting if not fate.is_over(now)]
+                over = len(waiting) - len(left)
+                if (ended + over) // TOLD_EACH > ended // TOLD_EACH:
+                    sys.stdout.write(f"  {ended + over} of {len(self.fates)} ended\n")
+                    sys.stdout.flush()
+                waiting, ended = left, ended + over
+                time.sleep(0.1)
 
     def _begin(self, fate: Fate) -> None:
         try:
@@ -119,6 +140,7 @@ class Storm:
                 self._pay(fate)
         except Exception as error:  # noqa: BLE001 - one order's trouble is a line of the report, not the storm's end
             fate.trouble = f"{type(error).__name__}: {error}"
+        fate.begun_at = time.monotonic()
         fate.begun = True
 
     def _order(self, fate: Fate) -> None:
@@ -141,18 +163,17 @@ class Storm:
     def _fault(self, kind: str, **narrowed: Any) -> None:
         self.stranger.sandbox("POST", "faults", {"kind": kind, "count": 1, **narrowed})
 
-    def _wait(self, wave: list[Fate]) -> None:
-        waiting = wave
-        deadline = time.monotonic() + 120 + 2.0 * len(wave)
-        while waiting and time.monotonic() < deadline:
-            for fate in [fate for fate in waiting if fate.begun]:
-                seen = self._rest("GET", f"orders/{fate.no}").body
-                fate.state = seen["state"]
-                if fate.state in FINAL:
-                    fate.took_s = time.monotonic() - fate.paid_at
-                    fate.energy_kwh = Decimal(seen["energy_kwh"] or 0)
-            waiting = [fate for fate in waiting if fate.state not in FINAL and not fate.trouble]
-            time.sleep(0.1)
+    def _look(self, waiting: list[Fate]) -> None:
+        """See how the open orders are, each as often as its payer's page would ask."""
+        for fate in waiting:
+            if not fate.begun or fate.trouble or fate.look_at > time.monotonic():
+                continue
+            seen = self._rest("GET", f"orders/{fate.no}").body
+            fate.look_at = time.monotonic() + LOOK_EVERY_S
+            fate.state = seen["state"]
+            if fate.state in FINAL:
+                fate.took_s = time.monotonic() - fate.paid_at
+                fate.energy_kwh = Decimal(seen["energy_kwh"] or 0)
 
     def wrong(self, before: dict[str, Any]) -> list[str]:
         """Return what is not as it should be, one sentence each."""

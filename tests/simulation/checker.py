@@ -289,7 +289,7 @@ class Checker:
             mine = [wish for wish in wishes if wish.serial == serial]
             if mine:
                 newest = max(mine, key=lambda wish: wish.version)
-                if self.commands.get(newest.command_id, ("", ""))[1] == _S.DONE:
+                if newest.on is not None and self.commands.get(newest.command_id, ("", ""))[1] == _S.DONE:
                     self._hold(
                         "I15",
                         meter.state.forced_off != newest.on,

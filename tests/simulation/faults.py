@@ -65,7 +65,11 @@ class Fault(Enum):
     NOTIFY_DOUBLED = ("a payment is notified twice", 0.4)
     NOTIFY_LATE = ("a notify comes minutes late, after the poll", 0.2)
     NOTIFY_LOST = ("a notify never comes; a poll finds the payment", 0.2)
-    PLATFORM_SILENT = ("the payment platform does not answer, whatever it did", 0.1)
+    PLATFORM_SILENT = ("the payment platform does not answer, whatever it did", 0.25)
+    PAID_OTHERWISE = ("another amount arrives than was ordered", 0.15)
+    PAID_TWICE = ("one order is paid on both channels", 0.5)
+    REFUND_REFUSED = ("a platform refuses to give money back", 0.2)
+    NOTIFY_FORGED = ("somebody else says that an order was paid", 0.15)
     TWO_AT_ONCE = ("two orders for one meter are paid in the same moment", 0.4)
     CANCEL_LATE = ("a credit is cancelled after its bytes were stored", 0.5)
     REFUND_RACES = ("money is asked back while the credit's bytes are under way", 1.0)
@@ -83,7 +87,9 @@ PER_MINUTE = (
 
 
 # Happen only where real payments are: in the PostgreSQL mode.
-OF_PEOPLES_MONEY = (Fault.PLATFORM_SILENT,)
+OF_PEOPLES_MONEY = (
+    Fault.PLATFORM_SILENT, Fault.PAID_OTHERWISE, Fault.PAID_TWICE, Fault.REFUND_REFUSED, Fault.NOTIFY_FORGED,
+)  # fmt: skip
 
 
 class Faults:

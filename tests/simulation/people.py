@@ -43,7 +43,8 @@ class Wish:
     command_id: UUID
     serial: str
     version: int
-    on: bool
+    on: bool | None
+    """None for keeping power and for releasing it: where the relay is then, is not said."""
 
 
 class People:

@@ -34,8 +34,8 @@ from tests.simulation.surroundings import Surroundings
 from tests.simulation.virtual_time import START, VirtualTime
 from tests.simulation.witness import Witness, load_unseen
 
-SWEEP_S = 2.0
-LOOK_S = 5.0
+SWEEP_S = 4.0
+LOOK_S = 10.0
 KEYS = {"platform_public_key_id": "k", "platform_public_key_pem": "", "apiv3_key": ""}
 PRICE = Decimal("0.6500")
 Result = TypeVar("Result")
@@ -67,6 +67,7 @@ class RealOffice:
         self.on_commit: Callable[..., None] = lambda *_: None
         self.after_money: Callable[[], None] = lambda: None
         self.sweeper_stands_until = 0.0
+        self.people: Any = None
         self.surroundings = Surroundings(dice, faults, broker, lambda: self._clock)
         self.witness = Witness(lambda *committed: self.on_commit(*committed))
         celery.loader.import_default_modules()
@@ -82,16 +83,15 @@ class RealOffice:
         renter = accounts.register_renter(name="Chen", phone="13900000001", user=None)
         with self.scope():
             site = Site.objects.create(name="Li Court")
-            self.account = open_account(
-                channel=Channel.WECHAT, merchant_id=MERCHANT, credentials=KEYS, by_id=self.owner.pk, now=START
-            )
+            self.accounts = {
+                channel: open_account(
+                    channel=channel, merchant_id=MERCHANT, credentials=KEYS, by_id=self.owner.pk, now=START
+                )
+                for channel in Channel
+            }
             for place, (serial, profile) in enumerate(profiles.items()):
                 room = Room.objects.create(site=site, building="3", name=f"30{place}")
-                stocked = registry.stock_meter(serial=serial, profile=profile)
-                meter = registry.hang_meter(stocked=stocked, room=room, by_id=self.owner.pk, now=START)
-                set_price(
-                    meter=meter, price_yuan_per_kwh=PRICE, active_from=START, by_id=self.owner.pk, now=START
-                )
+                meter = self.hang(serial, profile, room, START)
                 if not place:
                     registry.begin_lease(
                         meter=meter, renter=renter, starts_at=START, by_id=self.owner.pk, now=START
@@ -99,6 +99,13 @@ class RealOffice:
                 self.meter_ids[serial] = meter.pk
         self._time.after(SWEEP_S, self._sweep)
         self._time.after(60, self._beat)
+
+    def hang(self, serial: str, profile: str, room: Room, now: datetime) -> Meter:
+        """Hang a device in a room at the price of the house, inside the landlord's scope."""
+        stocked = registry.stock_meter(serial=serial, profile=profile)
+        meter = registry.hang_meter(stocked=stocked, room=room, by_id=self.owner.pk, now=now)
+        set_price(meter=meter, price_yuan_per_kwh=PRICE, active_from=now, by_id=self.owner.pk, now=now)
+        return meter
 
     def close(self) -> None:
         self.surroundings.tear_down()
@@ -176,16 +183,28 @@ class RealOffice:
             frozen = {serial for serial, s in zip(self.meter_ids, states, strict=True) if s.frozen}
             with self.scope():
                 waiting = Recharge.objects.filter(state="OPEN").exclude(meter__serial__in=frozen)
-                unpaid = Refund.objects.exclude(state=RefundState.DONE)
+                unpaid = Refund.objects.exclude(state__in=[RefundState.DONE, RefundState.CLOSED])
+                unpaid = unpaid.exclude(
+                    state=RefundState.WAITING, payment__recharge__meter__serial__in=frozen
+                )
                 was = was and not waiting.exists() and not unpaid.exists()
+            was = was and not self.people.has_work()
             self._rest = (self._time.now, was)
         return was
+
+    def disturb(self) -> None:
+        """Somebody has just set something going: what was seen of the rest is over."""
+        self._rest = (self._time.now, False)
 
     def frozen(self) -> int:
         return sum(bool(self.state(serial).frozen) for serial in self.meter_ids)
 
-    def make_peace(self) -> None:
-        self.sweeper_stands_until = 0.0
+    def sweep_for_hours(self, hours: float) -> None:
+        """Nothing moves any more but the sweeper, which asks for the last time about orders nobody paid."""
+        for _ in range(int(hours * 60)):
+            self._time.now += 60
+            self.work("sweep", money_sweeping.sweep)
+            self.after_money()
 
 
 def _only_frozen(state: d.MeterState) -> bool:

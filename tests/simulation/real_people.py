@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from apps.accounts.doors import Found
 from apps.common.errors import Refused
 from apps.income.check_books import check_books
-from apps.income.models import Payment, Recharge
-from apps.income.services import cancelling, orders, payments, recharges, refund_asking
-from apps.income.states import Channel, PaymentState, RechargeKind, RechargeState
+from apps.income.models import Payment, Recharge, Refund
+from apps.income.services import cancelling, orders, payments, recharges, switching
+from apps.income.states import Channel, PaymentState, RechargeKind, RechargeState, RefundState, RefundWay
 from apps.meters import frames
 from apps.meters.post import ValkeyPost
 from apps.meters.services import acts, commands, phone
-from apps.meters.states import CommandKind, Errand
+from apps.meters.states import CommandKind, Errand, Way
+from tests.simulation.devices import Device
 from tests.simulation.faults import Fault
 from tests.simulation.people import Order, People, Wish, forged
+from tests.simulation.platforms import Charged
+from tests.simulation.real_desk import RealDesk, owed_yuan
 
 AMOUNTS_YUAN = ("0.01", "2.28", "6.50", "6.50", "10.00", "25.00", "50.00")
 NOTIFY_AGAIN_S = (15, 15, 30, 180)
@@ -31,27 +34,35 @@ class RealPeople(People):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.platform = self._office.surroundings.platform
+        self.platforms = self._office.surroundings.platforms
+        for platform in self.platforms.values():
+            platform.on_refund = self._refund_decided
         self._office.after_money = self.look_at_books
+        self._office.people = self
         self._keys = 0
+        self._by_recharge: dict[UUID, Order] = {}
+        self._phones: list[tuple[UUID, list[phone.Said]]] = []
+        self.desk = RealDesk(self._time, self._dice, self._faults, self._office, self._asked)
 
     # Money
 
     def pay(self, serial: str, *, is_second: bool = False) -> None:
+        serial = self.meter_of(serial)
         self._keys += 1
         amount = Decimal(self._dice.choice(AMOUNTS_YUAN))
-        self._press(serial, amount, f"key-{self._keys}", 3)
+        channel = self._dice.choice(list(Channel))
+        self._press(serial, amount, channel, f"key-{self._keys}", 3)
         if not is_second and self._faults.hits(Fault.TWO_AT_ONCE):
             self.pay(serial, is_second=True)
 
-    def _press(self, serial: str, amount: Decimal, key: str, tries: int) -> None:
+    def _press(self, serial: str, amount: Decimal, channel: Channel, key: str, tries: int) -> None:
         """Open an order; after a server's death or a silent platform the payer presses again, with the same key."""
 
         def open_it(now: datetime) -> orders.Opened:
             return orders.open_order(
                 found=self._office.found(serial),
                 amount_yuan=amount,
-                channel=Channel.WECHAT,
+                channel=channel,
                 payer=None,
                 payer_ip=None,
                 caller="payer",
@@ -62,71 +73,85 @@ class RealPeople(People):
         opened = self._asked("order", open_it)
         if isinstance(opened, orders.Opened):
             self._pay(serial, opened)
+            if self._dice.random() < 0.2:
+                self._asked("order", open_it)
         elif tries and (opened is None or opened.code == "platform_busy"):
-            self._time.after(2, self._press, serial, amount, key, tries - 1)
+            self._time.after(2, self._press, serial, amount, channel, key, tries - 1)
 
     def _pay(self, serial: str, opened: orders.Opened) -> None:
-        number = opened.payment.out_trade_no
-        if self._dice.random() < 0.1:
-            found = orders.Found(self._office.landlord_id, opened.order.pk)
-            self._time.after(
-                self._dice.uniform(0, 5),
-                lambda: self._asked(
-                    "cancel_order", lambda now: cancelling.cancel_order(found=found, now=now)
-                ),
-            )
-            self._time.after(self._dice.uniform(0, 5), self._money_moves, serial, number)
+        number, channel = opened.payment.out_trade_no, Channel(opened.payment.channel)
+        order = Found(self._office.landlord_id, opened.order.pk)
+        chance = self._dice.random()
+        if chance < 0.1:
+            self._time.after(self._dice.uniform(0, 5), self._cancel, order)
+            self._time.after(self._dice.uniform(0, 5), self._money_moves, serial, channel, number)
+        elif chance < 0.2:
+            self._trace("never_paid", serial, "")
+        elif chance < 0.4:
+            self._switch(serial, order, opened)
         else:
-            self._money_moves(serial, number)
+            self._money_moves(serial, channel, number)
 
-    def _money_moves(self, serial: str, number: str) -> None:
-        if not self.platform.pay(number):
-            return
+    def _cancel(self, order: Found) -> None:
+        self._asked("cancel_order", lambda now: cancelling.cancel_order(found=order, now=now))
+        self.look_at_books()
+
+    def _switch(self, serial: str, order: Found, opened: orders.Opened) -> None:
+        """The payer goes to the other channel; whoever still has the first code may pay that one too."""
+        channel = Channel(opened.payment.channel)
+        other = Channel.WECHAT if channel is Channel.ALIPAY else Channel.ALIPAY
+
+        def switch(now: datetime) -> orders.Opened:
+            return switching.switch_channel(found=order, channel=other, payer=None, payer_ip=None, now=now)
+
+        second = self._asked("switch", switch)
+        self.look_at_books()
+        paid = isinstance(second, orders.Opened) and self._money_moves(
+            serial, other, second.payment.out_trade_no
+        )
+        again = paid and self._faults.strikes(Fault.PAID_TWICE)
+        if again and self._money_moves(serial, channel, opened.payment.out_trade_no):
+            self._faults.count(Fault.PAID_TWICE)
+
+    def _money_moves(self, serial: str, channel: Channel, number: str) -> bool:
+        if not self.platforms[channel].pay(number):
+            return False
         self._paid += 1
         self._trace("paid", serial, f"t{self._paid}")
+        if self._faults.hits(Fault.NOTIFY_FORGED):
+            self._notify(channel, number, "", len(NOTIFY_AGAIN_S), signed="by somebody else")
         if self._faults.hits(Fault.NOTIFY_LATE):
-            self._time.after(self._dice.uniform(60, 300), self._notify, number, 0)
+            self._time.after(self._dice.uniform(60, 300), self._notify, channel, number)
         elif not self._faults.hits(Fault.NOTIFY_LOST):
-            self._notify(number, 0)
+            self._notify(channel, number)
         if self._faults.hits(Fault.NOTIFY_DOUBLED):
-            self._time.after(self._dice.uniform(0, 20), self._notify, number, 0)
+            self._time.after(self._dice.uniform(0, 20), self._notify, channel, number)
         if self._faults.is_awake(Fault.CANCEL_LATE) and self._dice.random() < 0.5:
-            self._time.after(self._dice.choice((0, 0.5, 5, 30)), self._refund, number)
+            self._time.after(self._dice.choice((0, 0.5, 5, 30)), self.desk.give_back, number)
+        return True
 
-    def _notify(self, number: str, tries: int) -> None:
+    def _notify(self, channel: str, number: str, refund: str = "", tries: int = 0, signed: str = "") -> None:
         """The platform repeats until it is answered with success."""
-        body = json.dumps({"out_trade_no": number}).encode()
-        account_id = self._office.account.pk
+        body = json.dumps({"out_trade_no": number, "refund": refund}).encode()
+        account_id = self._office.accounts[channel].pk
         answer = self._asked(
             "notify",
             lambda now: payments.take_notify(
-                channel="wechat", account_id=account_id, headers={}, body=body, now=now
+                channel=channel, account_id=account_id, headers={"signed": signed}, body=body, now=now
             ),
         )
         self.look_at_books()
         if (answer is None or answer[0] != 200) and tries < len(NOTIFY_AGAIN_S):
-            self._time.after(NOTIFY_AGAIN_S[tries], self._notify, number, tries + 1)
+            self._time.after(NOTIFY_AGAIN_S[tries], self._notify, channel, number, refund, tries + 1)
 
-    def _refund(self, number: str) -> None:
-        with self._office.scope():
-            row = Payment.objects.select_related("recharge__command").filter(out_trade_no=number).first()
-        if row is None or row.state != PaymentState.PAID:
-            return
-        credit = getattr(row, "recharge", None)
-        if credit is not None and credit.command.number is not None:
-            self._faults.count(Fault.CANCEL_LATE)
-
-        def give_back(now: datetime) -> None:
-            with self._office.scope():
-                refund_asking.ask_refund(
-                    post=ValkeyPost(), payment_id=row.pk, reason="asked", by_id=self._office.owner.pk, now=now
-                )
-
-        self._asked("refund", give_back)
-        self.look_at_books()
+    def _refund_decided(self, channel: str, number: str, refund: str) -> None:
+        if self._dice.random() < 0.4:
+            self._time.after(self._dice.uniform(0, 40), self._notify, channel, number, refund)
 
     def cash(self, serial: str) -> None:
-        """A member takes cash, or gives energy away."""
+        """A member takes cash, for an amount or an energy, or gives energy away."""
+        serial = self.meter_of(serial)
+        by_energy = self._dice.random() < 0.3
         kind = self._dice.choice((RechargeKind.CASH, RechargeKind.GIFT, RechargeKind.CORRECTION))
         is_cash = kind is RechargeKind.CASH
 
@@ -135,8 +160,8 @@ class RealPeople(People):
                 recharges.recharge_by_member(
                     meter=self._office.meter(serial),
                     kind=kind,
-                    amount_yuan=Decimal("20.00") if is_cash else None,
-                    energy_kwh=None if is_cash else Decimal("5.00"),
+                    amount_yuan=Decimal("20.00") if is_cash and not by_energy else None,
+                    energy_kwh=None if is_cash and not by_energy else Decimal("5.00"),
                     reason="by hand",
                     by_id=self._office.owner.pk,
                     now=now,
@@ -146,19 +171,20 @@ class RealPeople(People):
         self.look_at_books()
 
     def look_at_books(self) -> None:
-        """Tell the checker of recharges that are new and of those that ended."""
+        """Tell the checker of recharges that are new, wait in another credit, or ended."""
         with self._office.scope():
-            rows = list(
-                Recharge.objects.order_by("id").values_list(
-                    "command_id", "state", "energy_kwh", "meter__serial"
-                )
-            )
-        for command_id, state, energy_kwh, serial in rows:
-            order = self.by_command.get(command_id)
+            rows = Recharge.objects.exclude(kind=RechargeKind.IMPORT).order_by("id")
+            found = list(rows.values_list("pk", "command_id", "state", "energy_kwh", "meter__serial"))
+        for recharge_id, command_id, state, energy_kwh, serial in found:
+            order = self._by_recharge.get(recharge_id)
             if order is None:
                 order = Order(f"t{len(self.orders) + 1}", serial, energy_kwh, command_id)
-                self.orders[order.transaction] = self.by_command[command_id] = order
+                self.orders[order.transaction] = self._by_recharge[recharge_id] = order
                 self.on_ordered(order)
+            elif order.command_id != command_id:
+                before, order.command_id = order.command_id, command_id
+                self._trace("requeued", serial, order.transaction)
+                self.on_requeued(order, before)
             if order.state == "OPEN" and state in ENDED:
                 order.state = ENDED[RechargeState(state)]
                 self._trace("settled", serial, f"{order.transaction} {order.state}")
@@ -168,52 +194,70 @@ class RealPeople(People):
         return []
 
     def books(self) -> list[str]:
-        """Say what is wrong between our books and the platform's; nothing, one hopes."""
+        """Say what is wrong between our books and the platforms'; nothing, one hopes."""
         with self._office.scope():
             wrong = check_books()
-            ours = {
-                row.out_trade_no: row
-                for row in Payment.objects.select_related("recharge__command", "order__meter")
-            }
-        for number, charged in self.platform.orders.items():
-            if not charged.transaction_id:
-                continue
-            row = ours.get(number)
-            if row is None or (row.state, row.transaction_id) != (PaymentState.PAID, charged.transaction_id):
-                wrong.append(f"payment {number} was made, and is {row.state if row else 'unknown'} here")
-                continue
-            back = sum(charged.given_back.values(), Decimal(0))
-            credit = getattr(row, "recharge", None)
-            state = credit.state if credit is not None else RechargeState.CANCELLED
-            owed = charged.amount_yuan if state == RechargeState.CANCELLED else Decimal(0)
-            if back != owed:
-                wrong.append(f"{back} yuan of {number} went back instead of {owed} ({state})")
-        per_order = Counter(row.order_id for row in ours.values() if row.state == PaymentState.PAID)
-        wrong += [f"order {order} was paid {times} times" for order, times in per_order.items() if times > 1]
+            ours = {row.out_trade_no: row for row in Payment.objects.select_related("recharge")}
+            for platform in self.platforms.values():
+                for number, charged in platform.orders.items():
+                    wrong += _disagreements(number, charged, ours.get(number))
         return wrong
+
+    def has_work(self) -> bool:
+        return bool(self._unseen()) or self.desk.has_work()
+
+    def _unseen(self) -> set[str]:
+        """Orders that were paid and of which nobody has told us yet."""
+        charged = [item for platform in self.platforms.values() for item in platform.orders.items()]
+        paid = {number for number, one in charged if one.transaction_id}
+        with self._office.scope():
+            known = Payment.objects.filter(out_trade_no__in=sorted(paid), state=PaymentState.PAID)
+            return paid - set(known.values_list("out_trade_no", flat=True))
 
     # Members
 
     def wish(self, serial: str, on: bool) -> None:
+        serial = self.meter_of(serial)
         remaining_kwh = self._devices[serial].meter.remaining_kwh
+        keeps = self._dice.random() < 0.3
 
         def ask(now: datetime) -> Any:
             with self._office.scope():
+                meter, by_id = self._office.meter(serial), self._office.owner.pk
+                if keeps:
+                    return acts.ask_keep_power(meter=meter, keep=on, reason="asked", by_id=by_id, now=now)
                 return commands.ask_power(
-                    meter=self._office.meter(serial),
-                    on=on,
-                    reason="asked",
-                    by_id=self._office.owner.pk,
-                    now=now,
-                    remaining_kwh=remaining_kwh,
+                    meter=meter, on=on, reason="asked", by_id=by_id, now=now, remaining_kwh=remaining_kwh
                 )
 
         command = self._asked("wish", ask)
         if command is not None and not isinstance(command, Refused):
-            self.wishes.append(Wish(command.pk, serial, command.wish_version, on))
-            self._trace("wish", serial, f"{'on' if on else 'off'} version {command.wish_version}")
+            wished = None if keeps else on
+            self.wishes.append(Wish(command.pk, serial, command.wish_version, wished))
+            self._trace("wish", serial, f"{'keep ' if keeps else ''}{on} version {command.wish_version}")
+
+    def swap(self, serial: str, spare: Device) -> bool:
+        if serial in self._lives_in:
+            return False
+        if not self.desk.swap(serial, spare, self._devices[serial].meter.remaining_kwh):
+            return False
+        self._lives_in[serial] = spare.serial
+        return True
+
+    def frozen_meters(self) -> list[str]:
+        return self.desk.frozen_meters()
+
+    def ways_of(self, serial: str) -> list[Way] | None:
+        return self.desk.ways_of(serial)
+
+    def ask_probe(self, serial: str) -> None:
+        self.desk.ask_probe(serial)
+
+    def resolve(self, serial: str, way: Way) -> bool:
+        return self.desk.resolve(serial, way)
 
     def read(self, serial: str) -> None:
+        serial = self.meter_of(serial)
         asks = self._dice.choice(("read", "clock", "lamp", "opening", "read"))
 
         def ask(now: datetime) -> Any:
@@ -250,15 +294,17 @@ class RealPeople(People):
     # Phones
 
     def come(self, serial: str, fault: Fault) -> bool:
+        errand = Errand.READ if self._dice.random() < 0.25 else Errand.RECHARGE
+
         def open_session(now: datetime) -> phone.Errands:
             with self._office.scope():
                 return phone.open_session(
                     post=ValkeyPost(),
                     meter=self._office.meter(serial),
-                    errand=Errand.RECHARGE,
+                    errand=errand,
                     command_id=None,
                     by_id=None,
-                    keeps_readings=False,
+                    keeps_readings=errand is Errand.READ,
                     now=now,
                 )
 
@@ -280,20 +326,34 @@ class RealPeople(People):
         else:
             heard = [self._devices[serial].asked_by_phone(bytes.fromhex(frame)) for frame in hexes]
         said = [phone.Said(seq, text) for (seq, _), text in zip(errands.frames, heard, strict=True)]
+        self._phones.append((errands.session.pk, said))
         cut = self._dice.randrange(len(said) + 1)
         after_s = self._dice.uniform(0, 200)
         for part, late_s in ((said[:cut], 0), (said[cut:], self._dice.uniform(0, 30))):
             if part:
                 self._time.after(after_s + late_s, self._tell, serial, fault, errands.session.pk, part)
+        if self._dice.random() < 0.2:
+            nonsense = [phone.Said(99, ""), phone.Said(1, "zz"), phone.Said(1, "68")]
+            self._time.after(after_s, self._told, errands.session.pk, [self._dice.choice(nonsense)])
 
     def _tell(self, serial: str, fault: Fault, session_id: UUID, said: list[phone.Said]) -> None:
-        def tell(now: datetime) -> phone.Errands:
-            with self._office.scope():
-                return phone.take_answers(post=ValkeyPost(), session_id=session_id, said=said, now=now)
-
-        errands = self._asked("phone", tell)
+        errands = self._told(session_id, said)
         if isinstance(errands, phone.Errands) and errands.frames and errands.frames[0][0] > said[-1].seq:
             self._carry(serial, fault, errands)
+
+    def _told(self, session_id: UUID, said: list[phone.Said], after: timedelta = timedelta()) -> Any:
+        def tell(now: datetime) -> phone.Errands:
+            with self._office.scope():
+                return phone.take_answers(
+                    post=ValkeyPost(), session_id=session_id, said=said, now=now + after
+                )
+
+        return self._asked("phone", tell)
+
+    def tell_again(self, after: timedelta) -> None:
+        """Each phone tells all of it once more, long after its session has ended."""
+        for session_id, said in self._phones:
+            self._told(session_id, said, after)
 
     def _asked(self, name: str, act: Any) -> Any:
         """Do it in a process; a refusal is returned, None is a process that died."""
@@ -305,3 +365,25 @@ class RealPeople(People):
                 return refusal
 
         return self._office.work(name, polite)
+
+
+def _disagreements(number: str, charged: Charged, row: Payment | None) -> list[str]:
+    """Hold one order of a platform against our payment: what arrived is in a meter, waits for it, or went back."""
+    if not charged.transaction_id:
+        return []
+    if row is None or (row.state, row.transaction_id) != (PaymentState.PAID, charged.transaction_id):
+        return [f"payment {number} was made, and is {row.state if row else 'unknown'} here"]
+    refunds = list(Refund.objects.filter(payment=row, state=RefundState.DONE))
+    by_channel = {r.out_refund_no: r.amount_yuan for r in refunds if r.way == RefundWay.CHANNEL}
+    wrong = []
+    if by_channel != charged.given_back:
+        wrong.append(f"{number}: the platform gave back {charged.given_back}, here {by_channel}")
+    back_yuan = sum((refund.amount_yuan for refund in refunds), Decimal(0))
+    recharge = getattr(row, "recharge", None)
+    stands = recharge is not None and recharge.state != RechargeState.CANCELLED
+    bought_yuan = recharge.amount_yuan if recharge is not None and stands else Decimal(0)
+    if charged.paid_yuan != back_yuan + bought_yuan + owed_yuan(row.pk):
+        wrong.append(
+            f"{number}: {charged.paid_yuan} arrived, {back_yuan} went back, {bought_yuan} bought energy"
+        )
+    return wrong

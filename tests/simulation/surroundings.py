@@ -126,7 +126,7 @@ class Surroundings:
 
     def __init__(self, dice: random.Random, faults: Faults, broker: Broker, utc: Callable[[], Any]) -> None:
         self.mortal = Mortal(dice, faults)
-        self.platform = SimulatedPlatform(dice, faults)
+        self.platforms = {name: SimulatedPlatform(name, dice, faults) for name in ("wechat", "alipay")}
         self.complaints = Complaints()
         self._ids = SeededIds(random.Random(dice.getrandbits(64)), utc)
         self._valkey = SimulatedValkey(broker, self.mortal)
@@ -144,7 +144,7 @@ class Surroundings:
         self.place(ids, "_uuid7", self._ids)
         self.place(post, "valkey", lambda: self._valkey)
         self.place(queue, "_put", self._ring)
-        self.place(channels, "platform_for", lambda *_, **__: self.platform)
+        self.place(channels, "platform_for", lambda channel, *_, **__: self.platforms[channel])
         connection.ensure_connection()
         connection.execute_wrappers.append(self.mortal.before_statement)
         logging.getLogger("apps").addHandler(self.complaints)

@@ -28,6 +28,8 @@ from tests.simulation.virtual_time import VirtualTime
 
 PROFILES = ("dtsy-4g-ble", "ddsy-4g")
 PEACE_LIMIT_S = 1_500
+LAST_POLL_HOURS = 0.6
+SESSION_OVER = timedelta(hours=25)
 WEEK = timedelta(days=7)
 FOREIGN_KWH = Decimal("7.77")
 
@@ -149,6 +151,8 @@ class World:
             self._make_peace()
             self.time.run_until(horizon_s + PEACE_LIMIT_S, self._step_to_rest)
             rest_after_s = self.time.now - horizon_s
+            if self.store == "postgres":
+                self._let_hours_pass()
             frozen = self.office.frozen()
             states = {serial: self.office.state(serial) for serial in self.devices}
             self.checker.at_rest(states, self.people.wishes)
@@ -182,14 +186,32 @@ class World:
         self.checker.look_at_meters()
         return self.office.is_at_rest() and self.operator.is_idle()
 
+    def _let_hours_pass(self) -> None:
+        """Until the last poll of an order nobody paid; then the phones tell everything once more."""
+        self.office.sweep_for_hours(LAST_POLL_HOURS)
+        self.people.tell_again(SESSION_OVER)
+
+    def _plan_services(self, horizon_s: float) -> None:
+        """What only the services know: cash, a lease that ends, a meter that is heard by a phone first."""
+        for serial, device in self.devices.items():
+            for _ in range(self.dice.randrange(0, 2)):
+                self.time.at(self.dice.uniform(0, horizon_s), self.people.cash, serial)
+            if self.dice.random() < 0.3:
+                device.blocked_until = self.dice.uniform(0, 120)
+                for second in (5, 40):
+                    self.time.at(second, self.people.come, serial, Fault.PHONE_TELLS)
+        if self.dice.random() < 0.3:
+            first = next(iter(self.devices))
+            self.time.at(self.dice.uniform(0, horizon_s), self.people.desk.end_lease, first)
+
     def _plan_people(self, horizon_s: float) -> None:
+        if self.store == "postgres":
+            self._plan_services(horizon_s)
         for serial in self.devices:
             if self.faults.strikes(Fault.PURSE_INIT) and self.people.reset(serial, CommandKind.INIT_PURSE):
                 self.faults.count(Fault.PURSE_INIT)
             for _ in range(self.dice.randrange(1, 5)):
                 self.time.at(self.dice.uniform(0, horizon_s), self.people.pay, serial)
-            for _ in range(self.dice.randrange(0, 2) if self.store == "postgres" else 0):
-                self.time.at(self.dice.uniform(0, horizon_s), self.people.cash, serial)
             for _ in range(self.dice.randrange(0, 4)):
                 on = self.dice.random() < 0.5
                 self.time.at(self.dice.uniform(0, horizon_s), self.people.wish, serial, on)

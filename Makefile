@@ -8,7 +8,7 @@ VENV := .venv/bin
 # The first Python of these that can make a virtual environment; PYTHON=… names another one.
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 
-.PHONY: conformance protocol test-thorough help setup demo test check screenshots week bench simulate mutants mutation fuzz notify-fuzz storm chaos lock fix
+.PHONY: conformance protocol test-thorough help setup demo test check screenshots week bench simulate simulate-coverage mutants mutation fuzz notify-fuzz storm chaos lock fix
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1 ·/p' Makefile
@@ -83,6 +83,9 @@ conformance: setup  ## Hold simulated meters and an independent one to every cla
 
 simulate: setup  ## Exactly-once credit in simulated worlds; SEEDS=n FROM=n; STORE=postgres for the real services
 	@$(VENV)/python -m tests.simulation --seeds $(or $(SEEDS),2000) --from $(or $(FROM),0) --store $(or $(STORE),memory)
+
+simulate-coverage: setup  ## Worlds in memory and on PostgreSQL must run 90 % of the services' lines
+	@tests/simulation/cover $(VENV)/python
 
 chaos: setup  ## kill -9 of each kind of process KILLS=n (2) times while renters pay, 30 s a round; SEED=…
 	@$(VENV)/python -m tests.chaos --kills $(or $(KILLS),2) $(if $(SEED),--seed $(SEED))

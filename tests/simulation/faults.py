@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Collection
 from enum import Enum
 
 
@@ -92,12 +93,23 @@ OF_PEOPLES_MONEY = (
 )  # fmt: skip
 
 
+# What a world on PostgreSQL is there for: few are lived, so most of these meet in each.
+PEOPLES = (
+    *OF_PEOPLES_MONEY, Fault.FOREIGN_PURCHASE, Fault.DEVICE_SWAP, Fault.PHONE_TELLS, Fault.PHONE_LIES,
+    Fault.CANCEL_LATE, Fault.ENERGY_RESET, Fault.TORN_FLASH,
+)  # fmt: skip
+
+
 class Faults:
     """The faults of one world. About half of the kinds are awake in it, each at a rate of its own."""
 
-    def __init__(self, dice: random.Random) -> None:
+    def __init__(self, dice: random.Random, *, awake_often: Collection[Fault] = ()) -> None:
         self._dice = dice
-        self.rates = {fault: fault.most * dice.uniform(0.2, 1) for fault in Fault if dice.random() < 0.45}
+        self.rates = {
+            fault: fault.most * dice.uniform(0.2, 1)
+            for fault in Fault
+            if dice.random() < (0.75 if fault in awake_often else 0.45)
+        }
         self.fired: Counter[Fault] = Counter()
         self.healed = False
 

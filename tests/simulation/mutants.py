@@ -6,21 +6,27 @@ the code has moved on and the mutant has to be written anew.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.simulation.progress import FOLDER, ROOT, code_digest
+
 SEEDS = 1_000
 CREDIT, POWER, TURN, DECISION = (
     f"apps/meters/deciding/{name}.py" for name in ("credit", "power", "turn", "decision")
 )
 PHONE = "apps/meters/deciding/phone.py"
 STATE, STORE = "apps/meters/deciding/state.py", "apps/meters/memory_store.py"
+PAYMENTS, RECHARGES, PRICING = (
+    "apps/income/services/payments.py", "apps/income/services/recharges.py", "apps/tariffs/pricing.py"
+)  # fmt: skip
 DELIVERY, QUESTIONS = "apps/meters/services/delivery.py", "meter_gateway/questions.py"
 
 
@@ -29,6 +35,7 @@ class Mutant:
     name: str
     words: str
     changes: tuple[tuple[str, str, str], ...]
+    store: str = "memory"
 
 
 MUTANTS = (
@@ -248,6 +255,39 @@ MUTANTS = (
             ),
         ),
     ),
+    Mutant(
+        "notify-without-unique",
+        "a notify that comes again buys once more",
+        (
+            (
+                PAYMENTS,
+                "    if payment.state == PaymentState.PAID:\n        return (\n",
+                "    if payment.state == PaymentState.PAID and payment.transaction_id != result.transaction_id:\n"
+                "        return (\n",
+            ),
+            (PAYMENTS, "(pk=payment.pk, state__in=sorted(MAY_BECOME_PAID))", "(pk=payment.pk)"),
+            (
+                RECHARGES,
+                "        command=command,\n        payment=payment,\n",
+                "        command=command,\n"
+                "        payment=None if payment and Recharge.objects.filter(payment=payment).exists() else payment,\n"
+                "        former_payment=payment,\n",
+            ),
+        ),
+        "postgres",
+    ),
+    Mutant(
+        "remainder-rounded-up",
+        "what a recharge leaves over is carried rounded up to the fen",
+        (
+            (
+                PRICING,
+                "_EXACT.subtract(available_yuan, spent_yuan).quantize(LEDGER_STEP_YUAN)",
+                "_EXACT.subtract(available_yuan, spent_yuan).quantize(FEN_YUAN, rounding=ROUND_UP)",
+            ),
+        ),
+        "postgres",
+    ),
 )
 
 
@@ -267,34 +307,55 @@ def copy_tree(to: Path) -> None:
     for name in ("apps", "config", "meter_gateway"):
         shutil.copytree(ROOT / name, to / name, ignore=leave)
     (to / "tests").mkdir()
-    shutil.copy(ROOT / "tests" / "__init__.py", to / "tests")
+    for name in ("__init__.py", "cleaning.py"):
+        shutil.copy(ROOT / "tests" / name, to / "tests")
     shutil.copytree(ROOT / "tests" / "simulation", to / "tests" / "simulation", ignore=leave)
 
 
-def hunt(tree: Path, seeds: int) -> str:
-    """Run seeds until one finds something; returns what it said, or nothing."""
-    hunter = [sys.executable, "-m", "tests.simulation", "--first-violation", "--seeds", str(seeds)]
-    ran = subprocess.run(hunter, cwd=tree, capture_output=True, text=True, check=False)
+def hunt(mutant: Mutant, seeds: int) -> tuple[str, float]:
+    """Run seeds in a copy of the tree until one finds something; returns what it said, or nothing, and the seconds."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        copy_tree(Path(folder))
+        plant(mutant, Path(folder))
+        hunter = [
+            "nice",
+            sys.executable,
+            "-m",
+            "tests.simulation",
+            "--first-violation",
+            "--store",
+            mutant.store,
+        ]
+        ran = subprocess.run(
+            [*hunter, "--seeds", str(seeds)], cwd=folder, capture_output=True, text=True, check=False
+        )
     if ran.returncode not in (0, 1) or "Traceback" in ran.stderr:
-        raise RuntimeError(ran.stderr[-2_000:])
-    return ran.stdout.strip()
+        raise RuntimeError(f"{mutant.name}: {ran.stderr[-2_000:]}")
+    return ran.stdout.strip(), time.monotonic() - started
 
 
 def main() -> int:
-    wanted = sys.argv[1:]
-    alive = 0
-    for mutant in MUTANTS:
-        if wanted and mutant.name not in wanted:
-            continue
-        started = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
-            copy_tree(Path(folder))
-            plant(mutant, Path(folder))
-            found = hunt(Path(folder), SEEDS)
-        alive += not found
-        result = found or f"LIVES after {SEEDS} seeds"
-        sys.stdout.write(f"{mutant.name:<26} {result[:150]} ({time.monotonic() - started:.0f} s)\n")
-        sys.stdout.flush()
+    """Hunt the mutants, two at a time. What this very code caught is remembered: a run that was ended goes on."""
+    wanted = [mutant for mutant in MUTANTS if not sys.argv[1:] or mutant.name in sys.argv[1:]]
+    caught = FOLDER / f"mutants-{code_digest()}.jsonl"
+    caught.parent.mkdir(parents=True, exist_ok=True)
+    lines = caught.read_text(encoding="utf-8").splitlines() if caught.exists() else []
+    known: dict[str, tuple[str, float]] = {name: (said, s) for name, said, s in map(json.loads, lines)}
+    alive, total_s = 0, 0.0
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        hunts = {m.name: pool.submit(hunt, m, SEEDS) for m in wanted if m.name not in known}
+        for mutant in wanted:
+            found, took_s = known.get(mutant.name) or hunts[mutant.name].result()
+            if found and mutant.name not in known:
+                with caught.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([mutant.name, found, took_s]) + "\n")
+            alive += not found
+            total_s += took_s
+            result = found or f"LIVES after {SEEDS} seeds"
+            sys.stdout.write(f"{mutant.name:<26} {result[:150]} ({took_s:.0f} s)\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"{len(wanted)} mutants, {alive} alive, {total_s:.0f} s of hunting\n")
     return int(alive > 0)
 
 

@@ -31,7 +31,7 @@ class Desk(Protocol):
 
 
 class Operator:
-    """Comes to about half of the worlds. A meter is attended to a few times; then it stays frozen."""
+    """Comes to most of the worlds. A meter is attended to a few times; then it stays frozen."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Operator:
         self._trace = trace
         self._tries: Counter[str] = Counter()
         self._probes: Counter[str] = Counter()
-        self.is_here = dice.random() < 0.6
+        self.is_here = dice.random() < 0.7
         if self.is_here:
             time.after(dice.uniform(1, LOOK_S), self._look)
 

@@ -16,13 +16,22 @@ from apps.income import postings
 from apps.income.models import Payment, Recharge, Refund
 from apps.income.services import freezes, recharges, refund_asking, refund_reviews
 from apps.income.services.ledger import balance
-from apps.income.states import NOT_ENDED, UNDECIDED, PaymentState, RechargeKind, RechargeState, RefundState
+from apps.income.states import (
+    NOT_ENDED,
+    UNDECIDED,
+    PaymentState,
+    RechargeKind,
+    RechargeState,
+    RefundState,
+    RefundWay,
+)
 from apps.meters.models import Lease, Meter
 from apps.meters.post import ValkeyPost
 from apps.meters.services import registry
 from apps.meters.states import Purpose, Way
 from tests.simulation.devices import Device
 from tests.simulation.faults import Fault, Faults
+from tests.simulation.platforms import Charged, SimulatedPlatform
 from tests.simulation.virtual_time import VirtualTime
 
 if TYPE_CHECKING:
@@ -224,3 +233,34 @@ def _money_under_way(meter: Meter) -> dict[str, Words]:
     if Recharge.objects.filter(meter=meter, state=RechargeState.OPEN).exists():
         reasons["credit"] = _("Energy is on its way to it.")
     return reasons
+
+
+def disagreements(number: str, charged: Charged, row: Payment | None) -> list[str]:
+    """Hold one order of a platform against our payment: what arrived is in a meter, waits for it, or went back."""
+    if not charged.transaction_id:
+        return []
+    if row is None or (row.state, row.transaction_id) != (PaymentState.PAID, charged.transaction_id):
+        return [f"payment {number} was made, and is {row.state if row else 'unknown'} here"]
+    refunds = list(Refund.objects.filter(payment=row, state=RefundState.DONE))
+    by_channel = {r.out_refund_no: r.amount_yuan for r in refunds if r.way == RefundWay.CHANNEL}
+    wrong = []
+    if by_channel != charged.given_back:
+        wrong.append(f"{number}: the platform gave back {charged.given_back}, here {by_channel}")
+    back_yuan = sum((refund.amount_yuan for refund in refunds), Decimal(0))
+    recharge = getattr(row, "recharge", None)
+    stands = recharge is not None and recharge.state != RechargeState.CANCELLED
+    bought_yuan = recharge.amount_yuan if recharge is not None and stands else Decimal(0)
+    if charged.paid_yuan != back_yuan + bought_yuan + owed_yuan(row.pk):
+        wrong.append(
+            f"{number}: {charged.paid_yuan} arrived, {back_yuan} went back, {bought_yuan} bought energy"
+        )
+    return wrong
+
+
+def unlike_the_ledger(platform: SimulatedPlatform, account_id: UUID) -> list[str]:
+    """Hold what a channel's account gave by the ledger against what the platform took and gave back."""
+    arrived = sum((order.paid_yuan for order in platform.orders.values()), Decimal(0))
+    back = sum((sum(order.given_back.values()) for order in platform.orders.values()), Decimal(0))
+    booked = -balance(postings.Asset.CNY, postings.channel_account(account_id))
+    same = booked == arrived - back
+    return [] if same else [f"{platform.channel}: {booked} yuan are booked, {arrived - back} were taken"]

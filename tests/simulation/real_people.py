@@ -11,9 +11,9 @@ from uuid import UUID
 from apps.accounts.doors import Found
 from apps.common.errors import Refused
 from apps.income.check_books import check_books
-from apps.income.models import Payment, Recharge, Refund
+from apps.income.models import Payment, Recharge
 from apps.income.services import cancelling, orders, payments, recharges, switching
-from apps.income.states import Channel, PaymentState, RechargeKind, RechargeState, RefundState, RefundWay
+from apps.income.states import Channel, PaymentState, RechargeKind, RechargeState
 from apps.meters import frames
 from apps.meters.post import ValkeyPost
 from apps.meters.services import acts, commands, phone
@@ -21,10 +21,12 @@ from apps.meters.states import CommandKind, Errand, Way
 from tests.simulation.devices import Device
 from tests.simulation.faults import Fault
 from tests.simulation.people import Order, People, Wish, forged
-from tests.simulation.platforms import Charged
-from tests.simulation.real_desk import RealDesk, owed_yuan
+from tests.simulation.real_desk import RealDesk, disagreements, unlike_the_ledger
+from tests.simulation.real_mistakes import AMOUNTS, Wrong
+from tests.simulation.virtual_time import START
 
 AMOUNTS_YUAN = ("0.01", "2.28", "6.50", "6.50", "10.00", "25.00", "50.00")
+LAST_MIDNIGHT = (START - timedelta(days=1)).date()
 NOTIFY_AGAIN_S = (15, 15, 30, 180)
 ENDED = {RechargeState.CREDITED: "CREDITED", RechargeState.CANCELLED: "REFUNDED"}
 
@@ -49,7 +51,7 @@ class RealPeople(People):
     def pay(self, serial: str, *, is_second: bool = False) -> None:
         serial = self.meter_of(serial)
         self._keys += 1
-        amount = Decimal(self._dice.choice(AMOUNTS_YUAN))
+        amount = orders.parse_amount(self._dice.choice(AMOUNTS_YUAN))
         channel = self._dice.choice(list(Channel))
         self._press(serial, amount, channel, f"key-{self._keys}", 3)
         if not is_second and self._faults.hits(Fault.TWO_AT_ONCE):
@@ -122,13 +124,18 @@ class RealPeople(People):
             self._notify(channel, number, "", len(NOTIFY_AGAIN_S), signed="by somebody else")
         if self._faults.hits(Fault.NOTIFY_LATE):
             self._time.after(self._dice.uniform(60, 300), self._notify, channel, number)
-        elif not self._faults.hits(Fault.NOTIFY_LOST):
+        elif self._is_closed(number) or not self._faults.hits(Fault.NOTIFY_LOST):
+            # A closed order is asked about no more: its money comes by notify, or with the day's bill.
             self._notify(channel, number)
         if self._faults.hits(Fault.NOTIFY_DOUBLED):
             self._time.after(self._dice.uniform(0, 20), self._notify, channel, number)
         if self._faults.is_awake(Fault.CANCEL_LATE) and self._dice.random() < 0.5:
             self._time.after(self._dice.choice((0, 0.5, 5, 30)), self.desk.give_back, number)
         return True
+
+    def _is_closed(self, number: str) -> bool:
+        with self._office.scope():
+            return Payment.objects.filter(out_trade_no=number, state=PaymentState.CLOSED).exists()
 
     def _notify(self, channel: str, number: str, refund: str = "", tries: int = 0, signed: str = "") -> None:
         """The platform repeats until it is answered with success."""
@@ -200,7 +207,8 @@ class RealPeople(People):
             ours = {row.out_trade_no: row for row in Payment.objects.select_related("recharge")}
             for platform in self.platforms.values():
                 for number, charged in platform.orders.items():
-                    wrong += _disagreements(number, charged, ours.get(number))
+                    wrong += disagreements(number, charged, ours.get(number))
+                wrong += unlike_the_ledger(platform, self._office.accounts[platform.channel].pk)
         return wrong
 
     def has_work(self) -> bool:
@@ -258,7 +266,7 @@ class RealPeople(People):
 
     def read(self, serial: str) -> None:
         serial = self.meter_of(serial)
-        asks = self._dice.choice(("read", "clock", "lamp", "opening", "read"))
+        asks = self._dice.choice(("read", "clock", "lamp", "opening", "freeze"))
 
         def ask(now: datetime) -> Any:
             with self._office.scope():
@@ -267,6 +275,8 @@ class RealPeople(People):
                     return acts.ask_clock(meter=meter, by_id=by_id, now=now)
                 if asks == "lamp":
                     return acts.ask_lamp(meter=meter, on=self._dice.random() < 0.5, by_id=by_id, now=now)
+                if asks == "freeze":
+                    return commands.ask_freeze(meter=meter, freeze_date=LAST_MIDNIGHT, now=now)
                 if asks == "opening":
                     return acts.open_account_where_wanted(meter=meter, by_id=by_id, now=now)
                 return commands.ask_read(meter=meter, by_id=by_id, now=now)
@@ -290,6 +300,13 @@ class RealPeople(People):
 
         asked = self._asked("reset", ask)
         return asked is not None and not isinstance(asked, Refused)
+
+    def blunder(self, serial: str) -> None:
+        """Somebody gets something wrong, and hears so."""
+        wrong = Wrong(self._office, self.meter_of(serial), self._dice.choice(AMOUNTS))
+        said = self._asked("blunder", self._dice.choice(wrong.acts()))
+        if not (said is None or isinstance(said, Refused)):
+            raise AssertionError(f"a mistake was accepted: {said}")
 
     # Phones
 
@@ -365,25 +382,3 @@ class RealPeople(People):
                 return refusal
 
         return self._office.work(name, polite)
-
-
-def _disagreements(number: str, charged: Charged, row: Payment | None) -> list[str]:
-    """Hold one order of a platform against our payment: what arrived is in a meter, waits for it, or went back."""
-    if not charged.transaction_id:
-        return []
-    if row is None or (row.state, row.transaction_id) != (PaymentState.PAID, charged.transaction_id):
-        return [f"payment {number} was made, and is {row.state if row else 'unknown'} here"]
-    refunds = list(Refund.objects.filter(payment=row, state=RefundState.DONE))
-    by_channel = {r.out_refund_no: r.amount_yuan for r in refunds if r.way == RefundWay.CHANNEL}
-    wrong = []
-    if by_channel != charged.given_back:
-        wrong.append(f"{number}: the platform gave back {charged.given_back}, here {by_channel}")
-    back_yuan = sum((refund.amount_yuan for refund in refunds), Decimal(0))
-    recharge = getattr(row, "recharge", None)
-    stands = recharge is not None and recharge.state != RechargeState.CANCELLED
-    bought_yuan = recharge.amount_yuan if recharge is not None and stands else Decimal(0)
-    if charged.paid_yuan != back_yuan + bought_yuan + owed_yuan(row.pk):
-        wrong.append(
-            f"{number}: {charged.paid_yuan} arrived, {back_yuan} went back, {bought_yuan} bought energy"
-        )
-    return wrong

@@ -18,7 +18,7 @@ from meter_gateway.simulator.torn import FLASH_ORDERS
 from tests.simulation.broker import Broker
 from tests.simulation.checker import Checker, Violation
 from tests.simulation.devices import Device
-from tests.simulation.faults import PER_MINUTE, Fault, Faults
+from tests.simulation.faults import PEOPLES, PER_MINUTE, Fault, Faults
 from tests.simulation.gateways import GatewayProcess, cached_profile
 from tests.simulation.links import Connection
 from tests.simulation.office import Office
@@ -80,7 +80,7 @@ class World:
         self.store = store
         self.dice = dice = random.Random(seed)
         self.time = VirtualTime()
-        self.faults = Faults(dice)
+        self.faults = Faults(dice, awake_often=PEOPLES if store == "postgres" else ())
         self._hash = hashlib.blake2b(digest_size=8)
         self._on_trace = on_trace
         self.broker = Broker(self.time, dice, self.faults)
@@ -200,6 +200,8 @@ class World:
                 device.blocked_until = self.dice.uniform(0, 120)
                 for second in (5, 40):
                     self.time.at(second, self.people.come, serial, Fault.PHONE_TELLS)
+            for _ in range(4):
+                self.time.at(self.dice.uniform(0, horizon_s), self.people.blunder, serial)
         if self.dice.random() < 0.3:
             first = next(iter(self.devices))
             self.time.at(self.dice.uniform(0, horizon_s), self.people.desk.end_lease, first)

@@ -8,10 +8,12 @@ import pytest
 from django.utils import timezone
 
 from apps.common.scoping import landlord_scope
+from apps.meters import tasks
 from apps.meters.models import Command, Gateway, Letter, Meter, Presence
 from apps.meters.services import acts, schedules
 from apps.meters.states import CommandKind, CommandState
 from apps.meters.tasks import meters_seen
+from tests.api.at_once import at_once
 from tests.people import NOON, Street
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
@@ -151,3 +153,19 @@ def test_meters_that_have_not_answered_yet_do_not_keep_the_others_from_their_tur
         Command.objects.update(expires_at=NOON + timedelta(hours=3))
     asked = [meter_id for _landlord, meter_id in schedules.meters_to_read(now=NOON + timedelta(hours=1))]
     assert asked == [meter.pk for meter in meters[2:4]]
+
+
+def test_calls_that_waited_for_the_database_do_not_all_ask_at_once(
+    real_street: Street, quiet_doorbells: None
+) -> None:
+    li = real_street.li
+    Presence.objects.bulk_create(
+        Presence(serial=meter.serial, is_online=True)
+        for house in (li, real_street.wang)
+        for meter in (house.meter, house.vacant_meter)
+    )
+    at_once([lambda: tasks.read_due_meters()] * 6)
+    with landlord_scope(li.landlord.pk):
+        mine = Command.objects.filter(kind=CommandKind.READ).count()
+    with landlord_scope(real_street.wang.landlord.pk):
+        assert mine + Command.objects.filter(kind=CommandKind.READ).count() == 1

@@ -1,10 +1,11 @@
 """One record per meter and local date: from the meter's own midnight freeze, else from the nearest reading."""
 
+from collections import Counter
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, Exists, F, Max, OuterRef, Q
 
 from apps.common.scoping import everything
 from apps.meters.evidence import Evidence
@@ -25,34 +26,71 @@ ASKED_AT_ONCE = 7
 PATIENCE = timedelta(hours=12)
 # An answered freeze becomes a record within seconds; the sweeper finds it if its doorbell was lost.
 _PULLED_WITHIN = timedelta(minutes=10)
+# A midnight that was asked for so often without an answer is not asked for again.
+TRIES = 5
+# So long a day is still looked at after the meter's last word on it, or the last try: then its gap stays.
+GIVEN_UP_AFTER = timedelta(days=1)
 _MAY_BE_ASKED_AGAIN = frozenset({CommandState.EXPIRED, CommandState.CANCELLED})
 
 
 def meters_with_open_days(*, now: datetime) -> list[tuple[UUID, UUID]]:
     """Return (landlord, meter) of the meters in use that lack a record of a day that has ended.
 
-    Old days only of those that are online: nobody else could tell them.
+    Old days only of those that are online: nobody else could tell them. Days that were given up count for nobody,
+    or a midnight that a meter never had would cost a visit every few minutes for as long as it keeps any.
     """
     with everything("schedule: meters whose days are to be closed"):
         online = set(Presence.objects.filter(is_online=True).values_list("serial", flat=True))
         rows = Meter.objects.filter(archived_at=None).values_list(
             "landlord_id", "pk", "claimed_at", "room__site__time_zone", "profile", "serial"
         )
-        kept: dict[tuple[str, int], dict[UUID, int]] = {}
+        kept: dict[tuple[str, int], dict[UUID, tuple[int, date]]] = {}
         found = []
+        with_gaps: dict[date, list[tuple[UUID, UUID, int]]] = {}
         for landlord_id, meter_id, claimed_at, zone, profile, serial in rows:
             back = _days_back(load_profile(profile)) if serial in online else DAYS_BACK
             if (zone, back) not in kept:
                 kept[zone, back] = _days_kept(local_date(now, zone), back)
             ended = closed_days(since=claimed_at, now=now, zone=zone, at_most=back)
-            if kept[zone, back].get(meter_id, 0) < len(ended):
+            days, newest = kept[zone, back].get(meter_id, (0, date.min))
+            if ended and newest < ended[0]:
                 found.append((landlord_id, meter_id))
+            elif days < len(ended):
+                with_gaps.setdefault(ended[-1], []).append((landlord_id, meter_id, len(ended) - days))
+        for first, meters in with_gaps.items():
+            given_up = _days_given_up([meter_id for _, meter_id, _ in meters], first, now)
+            found += [(who, meter_id) for who, meter_id, gaps in meters if given_up[meter_id] < gaps]
         return found
 
 
-def _days_kept(today: date, back: int) -> dict[UUID, int]:
+def _days_kept(today: date, back: int) -> dict[UUID, tuple[int, date]]:
+    """Return for each meter how many of its last days have a record, and the newest that has."""
     days = DailyReading.objects.filter(date__gte=today - timedelta(days=back), date__lt=today)
-    return dict(days.order_by().values_list("meter_id").annotate(days=Count("pk")))
+    rows = days.order_by().values_list("meter_id").annotate(days=Count("pk"), newest=Max("date"))
+    return {meter_id: (count, newest) for meter_id, count, newest in rows}
+
+
+def _days_given_up(meter_ids: list[UUID], first: date, now: datetime) -> Counter[UUID]:
+    """Return for each meter how many days since `first` have no record and will get none: nobody has that midnight.
+
+    A day is given up once the meter's word on it, or the last of the tries to have it, is GIVEN_UP_AFTER old.
+    """
+    record = DailyReading.objects.filter(meter=OuterRef("meter"), date=OuterRef("freeze_date"))
+    asked = Command.objects.filter(
+        ~Exists(record),
+        kind=CommandKind.READ_FREEZE,
+        meter_id__in=meter_ids,
+        device_epoch=F("meter__device_epoch"),
+        freeze_date__gte=first,
+    ).order_by()
+    over = asked.values("meter_id", "freeze_date").annotate(
+        tries=Count("pk"),
+        last=Max("final_at"),
+        words=Count("pk", filter=Q(state__in=[CommandState.DONE, CommandState.REJECTED])),
+        still_open=Count("pk", filter=Q(state__in=sorted(OPEN))),
+    )
+    given_up = over.filter(Q(words__gt=0) | Q(tries__gte=TRIES), still_open=0, last__lte=now - GIVEN_UP_AFTER)
+    return Counter(given_up.values_list("meter_id", flat=True))
 
 
 def _days_back(profile: Profile) -> int:
@@ -77,6 +115,7 @@ def close_days(*, meter_id: UUID, now: datetime) -> int:
     if not missing:
         return 0
     asked: dict[date | None, Command] = {}
+    tries: Counter[date | None] = Counter()
     if profile.freeze_di:
         freezes = Command.objects.filter(
             meter=meter,
@@ -85,13 +124,19 @@ def close_days(*, meter_id: UUID, now: datetime) -> int:
             freeze_date__in=missing,
         )
         asked = {command.freeze_date: command for command in freezes.order_by("id")}
+        tries = Counter(command.freeze_date for command in freezes)
         is_online = Presence.objects.filter(serial=meter.serial, is_online=True).exists()
         missing = [day for day in missing if not _freeze_is_due(meter, day, asked, is_online, now)]
     closed = 0
     for day in missing:
         if day in days[:DAYS_BACK] and _close_with_the_nearest(meter, day, zone):
             closed += 1
-        elif day in asked and is_online and asked[day].state in _MAY_BE_ASKED_AGAIN and _may_ask(asked):
+        elif (
+            0 < tries[day] < TRIES
+            and is_online
+            and asked[day].state in _MAY_BE_ASKED_AGAIN
+            and _may_ask(asked)
+        ):
             _ask(meter, day, asked, now)
     return closed
 

@@ -206,6 +206,38 @@ def test_a_meter_back_after_weeks_is_asked_for_all_the_midnights_it_keeps_and_a_
         assert days == {local_day(now, back) for back in range(8, 63)}
 
 
+def test_a_midnight_the_meter_never_had_is_given_up_a_day_after_its_word_or_after_a_few_tries(
+    street: Street,
+) -> None:
+    meter, mine = street.li.meter, (street.li.landlord.pk, street.li.meter.pk)
+    freezes = Command.objects.filter(kind=CommandKind.READ_FREEZE)
+    _is_online(street)
+
+    def is_visited(now: datetime) -> bool:
+        return mine in daily.meters_with_open_days(now=now)
+
+    def keep(day: date, now: datetime) -> None:
+        daily._keep(meter, day, Decimal(1), None, now, DailyReading.Source.FREEZE)
+
+    with landlord_scope(street.li.landlord.pk):
+        daily.close_days(meter_id=meter.pk, now=MORNING)
+        freezes.update(state=CommandState.REJECTED, final_at=MORNING)
+        later = MORNING + timedelta(days=1)
+        keep(TODAY + timedelta(days=1), later)
+    assert is_visited(later - timedelta(minutes=1))
+    assert not is_visited(later)
+    with landlord_scope(street.li.landlord.pk):
+        freezes.update(state=CommandState.EXPIRED)
+        for _round in range(daily.TRIES + 2):
+            daily.close_days(meter_id=meter.pk, now=later)
+            freezes.update(state=CommandState.EXPIRED, final_at=later)
+        assert freezes.count() == daily.TRIES
+        later += timedelta(days=1)
+        keep(TODAY + timedelta(days=2), later)
+    assert is_visited(later - timedelta(minutes=1))
+    assert not is_visited(later)
+
+
 def local_day(now: datetime, back: int) -> date:
     return local_date(now, SHANGHAI) - timedelta(days=back)
 

@@ -1,12 +1,15 @@
 """The rarer acts on a meter at the desk and over REST: only what the model can, only who may, the serial typed."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django.test import Client
+from django.utils import timezone
 
 from apps.common.scoping import landlord_scope
 from apps.meters.models import Command, Meter
+from apps.readings.models import Reading
 from tests.api.caller import Caller
 from tests.people import Street
 
@@ -30,6 +33,25 @@ def test_a_reset_at_the_desk_wants_the_serial_typed_and_is_the_owners(
     assert at_desk(street.zhou).post(page, {**form, "confirm": street.li.meter.serial}).status_code == 403
     assert owner.post(page, {**form, "confirm": street.li.meter.serial}).status_code == 302
     assert _kinds(street) == ["RESET_ENERGY"]
+
+
+def test_an_energy_reset_shows_the_total_that_will_be_cleared_and_no_other_act_does(
+    street: Street, at_desk: ComeIn
+) -> None:
+    meter, now = street.li.meter, timezone.now()
+    with landlord_scope(street.li.landlord.pk):
+        Reading.objects.create(
+            meter=meter,
+            taken_at=now,
+            received_at=now,
+            source=Reading.Source.NETWORK,
+            device_epoch=meter.device_epoch,
+            total_kwh=Decimal("4812.37"),
+            remaining_kwh=Decimal("30.00"),
+        )
+    owner, page = at_desk(street.li.owner), f"/admin/meters/meter/{meter.pk}"
+    assert "4,812.37 kWh" in owner.get(f"{page}/energy-reset/").content.decode()
+    assert "4,812.37 kWh" not in owner.get(f"{page}/lamp-on/").content.decode()
 
 
 def test_a_meters_page_offers_what_its_model_can_and_what_is_not_so_already(

@@ -54,11 +54,13 @@ class ActPages(ScopedModelAdmin):
         button: str,
         explains: str,
         is_grave: bool = False,
+        shows_total: bool = False,
         initial: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show the form, or do its act once and go back; a refusal leaves nothing written.
 
-        A text that `act` returns is said on the page one goes back to.
+        A text that `act` returns is said on the page one goes back to. `shows_total` shows where the meter's total
+        stood when it was last read, beside what remains.
         """
         form = form_class(request.POST) if request.method == "POST" else form_class(initial=initial)
         said: list[Any] = []
@@ -90,6 +92,8 @@ class ActPages(ScopedModelAdmin):
             is_grave=is_grave,
             back_url=self.address("change", thing),
             remaining=words.energy(meter.remaining_kwh),
+            total=words.energy(meter.total_kwh) if shows_total else "",
+            read_at=words.moment(meter.read_at, timezone.now()) if shows_total else "",
             price=words.price(meter.price_yuan_per_kwh),
             power=words.power(meter.power_on, meter.power_reason),
         )

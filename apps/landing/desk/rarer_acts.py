@@ -137,6 +137,7 @@ def _view(pages: Any, rare: RareAct) -> Callable[..., HttpResponse]:
             button=name,
             explains=str(rare.explains),
             is_grave=rare.kind in RESET_KINDS,
+            shows_total=rare.kind == _K.RESET_ENERGY,
         )
 
     return view

@@ -103,6 +103,23 @@ def test_a_refund_that_waits_may_be_withdrawn_once_and_the_energy_has_its_way(sc
     assert scene.books() == []
 
 
+def test_a_refund_whose_money_the_meter_has_freed_is_not_withdrawn_though_nobody_has_heard_yet(
+    scene: Scene,
+) -> None:
+    """Withdrawn, the money would be held for a credit that has ended and that no other one follows."""
+    payment = scene.paid(Channel.ALIPAY)
+    scene.command(
+        payment, state=CommandState.UNKNOWN, number=1, frames=["68"], purchased_before_kwh=Decimal("0.00")
+    )
+    refund = scene.refund(payment)
+    scene.command(payment, state=CommandState.REJECTED)
+    with landlord_scope(scene.house.landlord.pk), pytest.raises(NotWaiting):
+        withdraw_refund(refund_id=refund.pk, by_id=scene.house.owner.pk, now=scene.now)
+    sweep(scene.later(1))
+    assert scene.seen(refund).state != RefundState.CLOSED
+    assert scene.recharge(payment).state == RechargeState.CANCELLED
+
+
 def test_f36_the_meters_word_heard_by_many_at_once_frees_the_money_once(scene: Scene) -> None:
     payment = scene.paid(Channel.ALIPAY)
     scene.command(

@@ -99,6 +99,20 @@ class RealDesk:
             self._end(refund_id)
         for payment_id in owed:
             self._ask_back(payment_id, None)
+        if self._dice.random() < 0.2:
+            self._withdraw()
+
+    def _withdraw(self) -> None:
+        """Who asked for the money changes her mind while it waits for the meter."""
+
+        def withdraw(now: datetime) -> None:
+            with self._office.scope():
+                waiting = Refund.objects.filter(state=RefundState.WAITING).order_by("id").first()
+                refund_reviews.withdraw_refund(
+                    refund_id=waiting.pk if waiting else None, by_id=self._office.owner.pk, now=now
+                )
+
+        self._asked("withdraw", withdraw)
 
     def has_work(self) -> bool:
         return any(self._unfinished())

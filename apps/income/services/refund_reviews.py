@@ -9,10 +9,12 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts import audit
 from apps.common.errors import Conflict, NotFound
 from apps.income import postings
-from apps.income.models import Refund
+from apps.income.models import Recharge, Refund
+from apps.income.refundable import NOT_IN_THE_METER
 from apps.income.services.ledger import book
 from apps.income.services.refunds import SOME_WENT_BACK, WITHDRAWN, ring
 from apps.income.states import RefundState, RefundWay
+from apps.meters.models import Meter
 from apps.meters.services.commands import ReasonMissing
 
 
@@ -54,14 +56,19 @@ def retry_refund(*, refund_id: UUID, by_id: UUID | None, now: datetime) -> Refun
 def withdraw_refund(*, refund_id: UUID | None, by_id: UUID, now: datetime) -> Refund:
     """Take back a refund that still waits for the meter: nothing goes back, and the energy has its way. Audited.
 
-    No money was asked for and the credit was left alone, so only the refund's own row changes, conditionally: the
-    meter's word may free it in the same moment, and then it goes.
+    No money was asked for and the credit was left alone, so only the refund's own row changes. Locks the meter: once
+    its word has freed the money no new credit waits for it any more, and it goes, whoever has heard of it yet.
 
     :raises NotFound, NotWaiting: and nothing was written.
     """
     with transaction.atomic():
         rows = Refund.objects.filter(pk=refund_id)
-        if not rows.filter(state=RefundState.WAITING).update(
+        meters = Recharge.objects.filter(payment__refunds=refund_id).values("meter_id")
+        Meter.objects.select_for_update(of=("self",)).filter(pk__in=meters).first()
+        freed = Recharge.objects.filter(
+            payment__refunds=refund_id, command__state__in=sorted(NOT_IN_THE_METER)
+        ).exists()
+        if freed or not rows.filter(state=RefundState.WAITING).update(
             state=RefundState.CLOSED, review_reason=WITHDRAWN, next_at=None
         ):
             if rows.exists() or refund_id is None:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from celery.exceptions import Retry
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from apps.accounts import services as accounts
 from apps.accounts.doors import Found
@@ -205,6 +207,9 @@ class RealOffice:
             self._time.now += 60
             self.work("sweep", money_sweeping.sweep)
             self.after_money()
+        for path, _every_s in settings.SWEEPS:
+            if path.startswith("apps.income."):
+                self.work("sweep", import_string(path))
 
 
 def _only_frozen(state: d.MeterState) -> bool:

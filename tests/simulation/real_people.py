@@ -129,6 +129,9 @@ class RealPeople(People):
             self._notify(channel, number)
         if self._faults.hits(Fault.NOTIFY_DOUBLED):
             self._time.after(self._dice.uniform(0, 20), self._notify, channel, number)
+        if self._devices[serial].meter.atomic_flash and self._dice.random() < 0.35:
+            fault = self._dice.choice((Fault.PHONE_TELLS, Fault.PHONE_LIES))
+            self._time.after(self._dice.uniform(0, 3), self._come_for_it, serial, fault)
         if self._faults.is_awake(Fault.CANCEL_LATE) and self._dice.random() < 0.5:
             self._time.after(self._dice.choice((0, 0.5, 5, 30)), self.desk.give_back, number)
         return True
@@ -277,6 +280,8 @@ class RealPeople(People):
                     return acts.ask_lamp(meter=meter, on=self._dice.random() < 0.5, by_id=by_id, now=now)
                 if asks == "freeze":
                     return commands.ask_freeze(meter=meter, freeze_date=LAST_MIDNIGHT, now=now)
+                if asks == "opening" and self._dice.random() < 0.5:
+                    return acts.ask_opening(meter=meter, by_id=by_id, now=now)
                 if asks == "opening":
                     return acts.open_account_where_wanted(meter=meter, by_id=by_id, now=now)
                 return commands.ask_read(meter=meter, by_id=by_id, now=now)
@@ -309,6 +314,10 @@ class RealPeople(People):
             raise AssertionError(f"a mistake was accepted: {said}")
 
     # Phones
+
+    def _come_for_it(self, serial: str, fault: Fault) -> None:
+        if self._faults.is_awake(fault) and self.come(serial, fault):
+            self._faults.count(fault)
 
     def come(self, serial: str, fault: Fault) -> bool:
         errand = Errand.READ if self._dice.random() < 0.25 else Errand.RECHARGE

@@ -202,6 +202,7 @@ class World:
                     self.time.at(second, self.people.come, serial, Fault.PHONE_TELLS)
             for _ in range(4):
                 self.time.at(self.dice.uniform(0, horizon_s), self.people.blunder, serial)
+                self.time.at(self.dice.uniform(0, horizon_s), self.people.read, serial)
         if self.dice.random() < 0.3:
             first = next(iter(self.devices))
             self.time.at(self.dice.uniform(0, horizon_s), self.people.desk.end_lease, first)

@@ -175,6 +175,13 @@ REST = [
         "401 403 409 409 403 404 403 401",
         {"reason": "the wrong meter"},
     ),
+    # Nor is any set aside.
+    _route(
+        "POST",
+        "api/v1/payments/<uuid:payment_id>/credit",
+        "401 403 409 409 403 404 403 401",
+        {"reason": "paid in full"},
+    ),
     # No refund in the town waits for a person.
     _route("POST", "api/v1/refunds/<uuid:refund_id>/withdraw", "401 403 409 409 403 404 403 401", {}),
     _route("POST", "api/v1/refunds/<uuid:refund_id>/retry", "401 403 409 409 403 404 403 401", {}),
@@ -357,7 +364,7 @@ LANDLORDS_DESK = [
     # Nothing of a payment that was never paid can go back: its page says so.
     *(
         _route("GET", f"admin/income/payment/<path:object_id>/{act}/", "302 302 302 302 403 302 302 302")
-        for act in ("refund", "refund-again", "refund-by-hand", "refund-withdraw")
+        for act in ("refund", "refund-again", "refund-by-hand", "refund-withdraw", "credit")
     ),
     # Leads back to the meter's page, whose button asks.
     _route("GET", f"{_LI_METER}/read/", "302 302 302 302 403 302 302 302"),
@@ -469,6 +476,7 @@ OPERATORS_DESK = [
         _route("GET", f"ops/income/payment/<path:object_id>/{act}/", _NO_OPERATOR)
         for act in ("refund", "refund-again", "refund-by-hand", "refund-withdraw")
     ),
+    _route("GET", "ops/income/payment/<path:object_id>/credit/", _AWAY),
     _route("GET", "ops/meters/stockedmeter/import/", _OPERATOR),
     _route("POST", "ops/language/", _AWAY),
     _route("GET", "ops/search/", _OPERATOR),

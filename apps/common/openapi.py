@@ -77,6 +77,7 @@ ERROR_CODES: dict[str, int] = {
     "not_acknowledgeable": 409,
     "not_in_review": 409,
     "not_paid": 409,
+    "not_set_aside": 409,
     "not_proved": 409,
     "refund_under_way": 409,
     "some_went_back": 409,

@@ -3,7 +3,8 @@
 payment   CREATED ──► PENDING ──► PAID            PAID beats CLOSED: money that arrived, arrived
              └───────────┴──► CLOSED ──► PAID
           any but PAID ──► REVIEW ──► PAID         something does not agree: nothing is credited, and once a person
-                                                   has decided so, all that arrived goes back
+                                                   has decided so, all that arrived goes back, or the platform is asked
+                                                   anew and it is credited, if every field agrees now
 
 recharge  OPEN ──► CREDITED     the meter proved it
             └──► CANCELLED      its command was taken back before any byte was stored, or the meter refused it

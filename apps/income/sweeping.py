@@ -18,6 +18,7 @@ from apps.income.models import (
 from apps.income.services import (
     account_messages,
     accounts,
+    crediting,
     payments,
     proving,
     recharges,
@@ -29,6 +30,7 @@ from apps.income.states import (
     TRANSFER_UNDER_WAY,
     UNDECIDED,
     UNDER_WAY,
+    PaymentState,
     RechargeKind,
     RechargeState,
     RefundState,
@@ -45,6 +47,11 @@ def sweep(now: datetime) -> int:
     with everything("sweeper: payments and refunds to ask about, recharges to settle"):
         due = list(
             Payment.objects.filter(state__in=sorted(UNDECIDED), poll_at__lte=now)
+            .order_by("poll_at")
+            .values_list("landlord_id", "pk")[:_BATCH]
+        )
+        wanted = list(
+            Payment.objects.filter(state=PaymentState.REVIEW, poll_at__lte=now)
             .order_by("poll_at")
             .values_list("landlord_id", "pk")[:_BATCH]
         )
@@ -71,6 +78,11 @@ def sweep(now: datetime) -> int:
             payments.poll_payment(landlord_id=landlord_id, payment_id=payment_id, now=now)
         except Exception:
             log.exception("payment %s could not be polled", payment_id)
+    for landlord_id, payment_id in wanted:
+        try:
+            crediting.credit_reviewed(landlord_id=landlord_id, payment_id=payment_id, now=now)
+        except Exception:
+            log.exception("payment %s could not be asked about", payment_id)
     for landlord_id, refund_id in to_give:
         try:
             refunds.send_refund(landlord_id=landlord_id, refund_id=refund_id, now=now)
@@ -82,7 +94,7 @@ def sweep(now: datetime) -> int:
     for landlord_id, command_id in answered:
         with landlord_scope(landlord_id):
             refund_asking.hear_of_credit(command_id=command_id, now=now)
-    return len(due) + len(to_give) + len(ended) + len(answered)
+    return len(due) + len(wanted) + len(to_give) + len(ended) + len(answered)
 
 
 def sweep_accounts(now: datetime) -> int:

@@ -12,6 +12,7 @@ from apps.income.services import (
     account_messages,
     accounts,
     bills,
+    crediting,
     proving,
     recharges,
     refund_asking,
@@ -56,6 +57,12 @@ def take_bill(*, landlord_id: str, account_id: str, day: str, **_: Any) -> None:
 def send_refund(*, landlord_id: str, refund_id: str, **_: Any) -> None:
     """Ask the platform for a refund; opens short scopes of its own, since a platform is called."""
     refunds.send_refund(landlord_id=UUID(landlord_id), refund_id=UUID(refund_id), now=timezone.now())
+
+
+@shared_task(name="income.credit_reviewed")
+def credit_reviewed(*, landlord_id: str, payment_id: str, **_: Any) -> None:
+    """Ask about a payment somebody wants credited; opens short scopes of its own, since a platform is called."""
+    crediting.credit_reviewed(landlord_id=UUID(landlord_id), payment_id=UUID(payment_id), now=timezone.now())
 
 
 @shared_task(name="income.check_account")

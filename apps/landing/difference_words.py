@@ -115,7 +115,7 @@ _SENTENCES: dict[tuple[Kind, str], tuple[str, str]] = {
         gettext_noop(
             "The bill shows %(bill)s as paid, and here the payment is set aside. Nothing was credited."
         ),
-        gettext_noop("Open the payment: it says why. Then credit the meter by hand, or give the money back."),
+        gettext_noop("Open the payment: it says why. Credit it there, or give the money back."),
     ),
 }
 

@@ -18,6 +18,26 @@ _OF_PAYMENTS = (
     gettext_noop("given back by hand, and the platform says now that it gave it back too"),
     gettext_noop("the platform's number belongs to another payment"),
 )
+# What a platform answered when a member wanted a payment credited that had been put aside.
+_ANSWERS = {
+    "the platform did not answer": gettext_noop("the platform did not answer; try again in a few minutes"),
+    "the platform answered about another order": gettext_noop(
+        "the platform answered about another order; look for this payment in its own console"
+    ),
+    "the platform says that it is not paid": gettext_noop(
+        "the platform says that it is not paid; nothing arrived with you"
+    ),
+    "the platform says that it was closed unpaid": gettext_noop(
+        "the platform says that it was closed unpaid; nothing arrived with you"
+    ),
+    "the platform has no such payment in this account": gettext_noop(
+        "the platform has no such payment in this account; look in its console where the money went"
+    ),
+    "the platform says that it went back": gettext_noop(
+        "the platform says that it went back to the payer; she may order anew"
+    ),
+}
+_QUESTION_REFUSED = "the platform refused the question: "
 _PAID_OTHERWISE = re.compile(r"paid (?P<paid>\S+) instead of (?P<asked>\S+) yuan")
 _WENT_OTHERWISE = re.compile(r"(?P<gone>\S+) yuan of (?P<asked>\S+) went back by the platform's word")
 # A notify whose signature was good, and whose words were about something else: `NotifyRefused`.
@@ -88,11 +108,18 @@ _REFUSED = "the platform refused it: "
 
 
 def payment_review(reason: str) -> str:
-    """Return why a payment was put aside; empty where it was not."""
+    """Return why a payment was put aside, or was not credited afterwards; empty where neither is so."""
     if not reason or reason in _OF_PAYMENTS:
         return _(reason) if reason else ""
     if wrong := _PAID_OTHERWISE.fullmatch(reason):
         return _("paid %(paid)s instead of %(asked)s yuan") % wrong.groupdict()
+    if reason in _ANSWERS:
+        return _(_ANSWERS[reason])
+    if reason.startswith(_QUESTION_REFUSED):
+        code = reason.removeprefix(_QUESTION_REFUSED)
+        return _("the platform refused the question (%(code)s); look at your collection account") % {
+            "code": code
+        }
     code = reason.partition(":")[0]
     return _(_OF_NOTIFIES[code]) if code in _OF_NOTIFIES else reason
 

@@ -5,6 +5,7 @@ import pytest
 from apps.common.ids import uuid7
 from apps.common.scoping import landlord_scope
 from apps.income.models import Payment, Refund
+from apps.income.services.crediting import credit_reviewed
 from apps.income.states import Channel
 from tests.api.caller import Caller
 from tests.income.scene import scene_of
@@ -96,3 +97,22 @@ def test_wang_cannot_give_lis_payment_back(paying_street: Street, sandbox: str) 
     assert answer.status == 404
     with landlord_scope(paying_street.li.landlord.pk):
         assert not Payment.objects.get(pk=payment.pk).refunds.exists()
+
+
+def test_a_set_aside_payment_is_asked_about_anew_and_the_list_says_what_differed(
+    paying_street: Street, sandbox: str
+) -> None:
+    scene = scene_of(paying_street.li, sandbox)
+    payment = scene.order()
+    owner, path = Caller(paying_street.li.owner), f"payments/{payment.pk}/credit"
+    early = owner.post(path, {"reason": "x"}, key="c0")
+    assert (early.status, early.body["code"]) == (409, "not_set_aside")
+    with landlord_scope(paying_street.li.landlord.pk):
+        Payment.objects.filter(pk=payment.pk).update(state="REVIEW", poll_at=None)
+    asked = owner.post(path, {"reason": "x"}, key="c1")
+    assert (asked.status, asked.body["credit_state"], asked.body["credit_detail"]) == (202, "ASKING", "")
+    assert Caller(paying_street.wang.owner).post(path, {"reason": "x"}, key="c2").status == 404
+    credit_reviewed(landlord_id=paying_street.li.landlord.pk, payment_id=payment.pk, now=scene.later(60))
+    row = owner.get("income/payments").body["results"][0]
+    assert row["credit_state"] == "REFUSED"
+    assert "并没有支付" in row["credit_detail"]

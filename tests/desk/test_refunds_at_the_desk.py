@@ -153,3 +153,27 @@ def test_what_the_platform_cannot_do_is_tried_again_or_written_down_as_given_by_
         refund = Refund.objects.get()
         assert (refund.way, refund.evidence["by_hand"]) == (RefundWay.HAND, "cash to Chen")
         assert check_books() == []
+
+
+def test_a_set_aside_payment_is_credited_from_its_page_by_asking_the_platform_anew(
+    li: Client, street: Street, at_desk: ComeIn
+) -> None:
+    payment = paid(street.li, arrived="40.00")
+    assert "paid 40.00 instead of 50.00 yuan" in li.get(at(payment, "change")).content.decode()
+    page = send(li, at(payment, "credit"), reason="the console says 50.00")
+    assert "WeChat Pay is being asked about it" in page
+    assert at(payment, "credit") not in page
+    with landlord_scope(street.li.landlord.pk):
+        seen = Payment.objects.get(pk=payment.pk)
+        assert (seen.credit_reason, seen.credit_by_id) == ("the console says 50.00", street.li.owner.pk)
+        Payment.objects.update(credit_answer="the platform says that it is not paid", poll_at=None)
+    assert "it is not paid; nothing arrived" in li.get(at(payment, "change")).content.decode()
+    operator = at_desk(street.operator)
+    for_operator = at(payment, "credit").replace("/admin/", "/ops/")
+    assert for_operator in operator.get(for_operator.replace("/credit/", "/change/")).content.decode()
+    send(operator, for_operator, reason="the landlord called")
+    with landlord_scope(street.li.landlord.pk):
+        seen = Payment.objects.get(pk=payment.pk)
+        assert (seen.credit_reason, seen.credit_by_id) == ("the landlord called", street.operator.pk)
+        Payment.objects.update(state="CLOSED")
+    assert "not set aside any more" in li.get(at(payment, "credit"), follow=True).content.decode()

@@ -7,6 +7,7 @@ import pytest
 from django.utils.translation import override
 
 from apps.income import services
+from apps.income.services import crediting
 from apps.landing.review_words import payment_review, refund_review
 
 REFUNDS = (
@@ -53,7 +54,8 @@ def test_a_refunds_reason_is_read_in_the_callers_language(reason: str) -> None:
 def test_a_payments_reason_is_read_in_the_callers_language() -> None:
     noted = _noted("payments", r'_review\(payment, "([^"]+)"') | _noted("payments", r'return "(paid [^"]+)"')
     assert len(noted) >= 5
-    for reason in (*PAYMENTS, *noted):
+    answers = (crediting.NO_ANSWER, crediting.OTHER_ORDER, f"{crediting.REFUSED}X", *crediting.SAID.values())
+    for reason in (*PAYMENTS, *noted, *answers):
         with override("zh-hans"):
             assert re.search("[一-鿿]", payment_review(reason)), reason
         with override("en"):

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.models import User
 from apps.common.fields import amount_yuan_field, energy_field, price_field
 from apps.common.scoping import ScopedModel
 from apps.income.models.account import CHANNELS, CollectionAccount
@@ -58,6 +59,8 @@ class Payment(ScopedModel):
     back, which proves nothing.
     `strategy` and `payee_print` say how and to whom the money goes, as on the day of the order. `fee_yuan` is what the
     channel keeps, less what it gave back with refunds; None while nothing is paid.
+    `credit_reason` and `credit_by` say why and by whom a payment in REVIEW is wanted credited: the platform is asked at
+    `poll_at`, and `credit_answer` says what did not agree.
     """
 
     order = models.ForeignKey(
@@ -87,6 +90,9 @@ class Payment(ScopedModel):
     paid_at = models.DateTimeField(_("paid"), null=True)
     polls = models.PositiveIntegerField(default=0)
     poll_at = models.DateTimeField(null=True)
+    credit_reason = models.CharField(max_length=200, blank=True)
+    credit_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    credit_answer = models.CharField(max_length=200, blank=True)
 
     class Meta(ScopedModel.Meta):
         abstract = False
@@ -108,7 +114,9 @@ class Payment(ScopedModel):
         ]
         indexes = [
             models.Index(
-                fields=["poll_at"], condition=Q(state__in=["CREATED", "PENDING"]), name="income_payment_due"
+                fields=["poll_at"],
+                condition=Q(state__in=["CREATED", "PENDING", "REVIEW"]),
+                name="income_payment_due",
             )
         ]
 

@@ -41,7 +41,11 @@ class Applied(Enum):
 
 
 def apply_payment_result(
-    *, account: CollectionAccount, result: platforms.PlatformResult, now: datetime
+    *,
+    account: CollectionAccount,
+    result: platforms.PlatformResult,
+    now: datetime,
+    also_from: PaymentState | None = None,
 ) -> Applied:
     """Take in what a platform has proved about one order of this account; inside the landlord's scope.
 
@@ -49,6 +53,9 @@ def apply_payment_result(
     transaction id opens one door only. A result that does not agree with the order goes to REVIEW and credits
     nothing. PAID beats CLOSED. The second payment of one order buys nothing and is given back by itself, and so
     is one that arrives after its meter was removed or its lease ended: all the money, and no energy.
+
+    :param also_from: REVIEW where a person asked for it, and this is the platform's fresh word; else a payment that
+        was put aside stays so, whatever arrives.
     """
     with transaction.atomic():
         try:
@@ -62,7 +69,7 @@ def apply_payment_result(
             return Applied.UNKNOWN_ORDER
         payment.account = account
         if result.state == "PAID":
-            return _paid(payment, result, now)
+            return _paid(payment, result, now, also_from)
         if result.refund is not None:
             if apply_refund_result(account=account, result=result.refund, now=now) is None:
                 return _review(payment, "a refund we know nothing of was made at the platform", result)
@@ -75,7 +82,9 @@ def apply_payment_result(
         return Applied.NOTHING
 
 
-def _paid(payment: Payment, result: platforms.PlatformResult, now: datetime) -> Applied:
+def _paid(
+    payment: Payment, result: platforms.PlatformResult, now: datetime, also_from: PaymentState | None
+) -> Applied:
     account = payment.account
     if payment.state == PaymentState.PAID:
         return (
@@ -97,7 +106,10 @@ def _paid(payment: Payment, result: platforms.PlatformResult, now: datetime) -> 
         "evidence": result.evidence,
         "poll_at": None,
     }
-    rows = Payment.objects.filter(pk=payment.pk, state__in=sorted(MAY_BECOME_PAID))
+    if payment.state == also_from:
+        proved |= {"evidence": {**result.evidence, "looked_at": payment.review_reason}, "review_reason": ""}
+    allowed = MAY_BECOME_PAID if also_from is None else MAY_BECOME_PAID | {also_from}
+    rows = Payment.objects.filter(pk=payment.pk, state__in=sorted(allowed))
     if not rows.update(**proved):
         return Applied.NOTHING
     for name, value in proved.items():
@@ -134,9 +146,10 @@ def _disagreement(payment: Payment, account: CollectionAccount, result: platform
 def _review(payment: Payment, reason: str, result: platforms.PlatformResult) -> Applied:
     """Put a payment aside for a person; a payment that is PAID keeps its state and gets the reason."""
     rows = Payment.objects.filter(pk=payment.pk)
-    rows.exclude(state=PaymentState.PAID).update(
-        state=PaymentState.REVIEW, evidence={**result.evidence, "proved": _proved(result)}, poll_at=None
-    )
+    put_aside = rows.exclude(state=PaymentState.PAID)
+    # Set aside already: a member's question about it may be out.
+    put_aside.exclude(state=PaymentState.REVIEW).update(poll_at=None)
+    put_aside.update(state=PaymentState.REVIEW, evidence={**result.evidence, "proved": _proved(result)})
     rows.update(review_reason=reason[:200])
     log.warning("payment %s needs a look: %s", payment.pk, reason)
     return Applied.REVIEW

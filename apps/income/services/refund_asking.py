@@ -205,6 +205,7 @@ def take_in_reviewed(*, payment: Payment, now: datetime) -> None:
         paid_at=proved.paid_at or now,
         evidence={**payment.evidence, "looked_at": payment.review_reason},
         review_reason="",
+        poll_at=None,
     )
     payment.refresh_from_db()
     keep_fee(payment=payment, now=now)

@@ -1,6 +1,6 @@
 """What a landlord's own systems and mini-programs take and give; an input is never an output."""
 
-from typing import Any
+from typing import Any, Literal
 
 from django.utils import timezone
 from rest_framework import serializers
@@ -239,7 +239,8 @@ class LeaseOut(serializers.ModelSerializer):
 
 class PaymentOut(serializers.ModelSerializer):
     """What the platform did. Energy depends on PAID. `review_reason` says why a person has to look, as it was noted,
-    and `review_detail` in the caller's language.
+    and `review_detail` in the caller's language. `credit_state` says how far crediting a payment that was put aside is:
+    ASKING its platform, REFUSED with `credit_detail`, else empty.
     """
 
     order_no = serializers.CharField(source="order.no")
@@ -253,6 +254,8 @@ class PaymentOut(serializers.ModelSerializer):
         source="account.can.funds_direct", help_text="false: collected by the operator, then transferred."
     )
     review_detail = serializers.SerializerMethodField()
+    credit_state = serializers.SerializerMethodField()
+    credit_detail = serializers.SerializerMethodField()
 
     class Meta:
         model = Payment
@@ -270,12 +273,24 @@ class PaymentOut(serializers.ModelSerializer):
             "state",
             "review_reason",
             "review_detail",
+            "credit_state",
+            "credit_detail",
             "created_at",
             "paid_at",
         ]
 
     def get_review_detail(self, payment: Payment) -> str:
         return payment_review(payment.review_reason)
+
+    def get_credit_state(self, payment: Payment) -> Literal["", "ASKING", "REFUSED"]:
+        if payment.state != PaymentState.REVIEW:
+            return ""
+        if payment.poll_at is not None:
+            return "ASKING"
+        return "REFUSED" if payment.credit_answer else ""
+
+    def get_credit_detail(self, payment: Payment) -> str:
+        return payment_review(payment.credit_answer) if payment.state == PaymentState.REVIEW else ""
 
 
 class ChannelIncomeOut(serializers.Serializer):

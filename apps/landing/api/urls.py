@@ -22,6 +22,7 @@ from apps.landing.api.collection_accounts import (
     CollectionAccountView,
     VerifyAccountView,
 )
+from apps.landing.api.crediting import PaymentCreditView
 from apps.landing.api.reconciliation import ReconciliationView
 from apps.landing.api.refunds import PaymentRefundsView, RefundByHandView, RetryRefundView, WithdrawRefundView
 from apps.landing.api.settlements import SettlementsView
@@ -83,6 +84,7 @@ urlpatterns = [
     path("refunds/<uuid:refund_id>/retry", RetryRefundView.as_view(), name="api_retry_refund"),
     path("refunds/<uuid:refund_id>/withdraw", WithdrawRefundView.as_view(), name="api_withdraw_refund"),
     path("refunds/<uuid:refund_id>/by-hand", RefundByHandView.as_view(), name="api_refund_by_hand"),
+    path("payments/<uuid:payment_id>/credit", PaymentCreditView.as_view(), name="api_credit_payment"),
     path("payments/<uuid:payment_id>/refunds", PaymentRefundsView.as_view(), name="api_payment_refunds"),
     path("income/recharges", records.RechargesView.as_view(), name="api_recharges"),
     path("income/reconciliation", ReconciliationView.as_view(), name="api_reconciliation"),

@@ -49,6 +49,8 @@ _ACTS = {
     "meter.reset_energy": gettext_noop("Asked to reset energy"),
     "meter.resolve": gettext_noop("Freeze resolved"),
     "meter.set_clock": gettext_noop("Asked to set the clock"),
+    "payment.credit": gettext_noop("Set-aside payment credited"),
+    "payment.credit_asked": gettext_noop("Crediting of a set-aside payment asked for"),
     "payment.refund": gettext_noop("Payment given back"),
     "price.set": gettext_noop("Price set"),
     "refund.by_hand": gettext_noop("Refund given back by hand"),

@@ -21,7 +21,7 @@ from apps.income.services.fapiao import mark_fapiao_issued
 from apps.income.states import PaymentState
 from apps.landing.desk import account_forms, acts, cells, words
 from apps.landing.desk.base import ScopedModelAdmin
-from apps.landing.desk.refunds import RefundPages
+from apps.landing.desk.set_aside import SetAsidePages
 from apps.landing.receipts import receipt_context
 from apps.landing.review_words import payment_review
 from apps.meters.models import Command
@@ -121,7 +121,7 @@ class PaymentStateFilter(admin.SimpleListFilter):
         return queryset.filter(state=self.value()) if self.value() else queryset
 
 
-class PaymentAdmin(RefundPages):
+class PaymentAdmin(SetAsidePages):
     seen_with = Act.SEE_INCOME
     by_parent = ("order__meter",)
     list_display: Any = ("when", "place", "amount", "channel", "state_said", "our_no")
@@ -170,7 +170,7 @@ class PaymentAdmin(RefundPages):
         receipt = receipt_of(row) if row is not None else None
         context = receipt_context(receipt) if receipt else {}
         if row is not None:
-            context |= self.refund_context(request, row)
+            context |= self.refund_context(request, row) | self.set_aside_context(request, row)
         context["can_issue"] = self._may(request, Act.ARRANGE) and self.admin_site.name == "admin"
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 

@@ -132,6 +132,7 @@ def _apply(payment: Payment, result: platforms.PlatformResult, now: datetime) ->
 
 def _answered(payment: Payment, said: str) -> Applied:
     """Write down why it was not credited; the person who asked reads it, and may ask again."""
+    assert payment.landlord_id is not None
     with landlord_scope(payment.landlord_id):
         rows = Payment.objects.filter(pk=payment.pk, state=PaymentState.REVIEW)
         rows.update(credit_answer=said[:200], poll_at=None)

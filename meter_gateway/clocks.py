@@ -1,7 +1,8 @@
-"""Which meter's clock is to be looked at, and how far it is off. Pure; `now` is given.
+"""Which meter's clock is to be looked at, how far it is off, and the time that a meter believes. `now` is given.
 
 A clock that is off makes the meter refuse commands that carry a time and freeze its day at the wrong
-midnight. Here it is only found; setting it (08H, 14H) is a command from above.
+midnight. A few minutes are put right here by calling the time out (08H), which needs no password, and the clock
+is looked at again. What is further off is only told: setting it by a write (14H) is a command from above.
 """
 
 from collections import Counter, OrderedDict
@@ -15,6 +16,7 @@ from meter_gateway.protocol.frames import Frame, FrameError
 from meter_gateway.protocol.profiles import Profile
 from meter_gateway.protocol.reads import read_request
 from meter_gateway.protocol.replies import ReadReply, parse_reply
+from meter_gateway.protocol.timing import broadcast_time
 from meter_gateway.questions import Now
 from meter_gateway.session import Session
 from meter_gateway.tray import Kind, WayUp, instant
@@ -27,19 +29,25 @@ BUSY_AGAIN_S = 5.0
 TOLERATED_DRIFT_S = 60
 ASK_WITHIN = timedelta(seconds=60)
 AROUND_MIDNIGHT = timedelta(minutes=3)
+# Further off, or nearer to midnight, a meter does not believe the time that is called out to it.
+BELIEVED_DRIFT_S = 300
+NOT_BELIEVED_AROUND_MIDNIGHT = timedelta(minutes=10)
+LOOK_AGAIN_AFTER_S = 5.0
 SERIALS_REMEMBERED = 50_000
 
 
 class ClockChecks:
     """Asks meters for date and time, none of them twice a day, and tells of those that are off.
 
-    ``counters`` gets ``clocks_drifted`` and ``clocks_not_told``.
+    One that is off by so little that it believes the time (08H) is told it, once a day, and looked at again.
+    ``counters`` gets ``clocks_drifted``, ``clocks_called`` and ``clocks_not_told``.
     """
 
     def __init__(self, way_up: WayUp, counters: Counter[str]) -> None:
         self._up = way_up
         self._counters = counters
         self._asked_at: OrderedDict[str, float] = OrderedDict()
+        self._called_at: OrderedDict[str, float] = OrderedDict()
 
     def due(self, serial: str, granted_at: float) -> float | None:
         """When to ask a meter that has just been let in; None when it was asked within a day.
@@ -61,22 +69,45 @@ class ClockChecks:
         if ask is None or questions.deadline is not None:
             session.clock_due = now.mono + BUSY_AGAIN_S
             return
-        self._asked_at[serial] = now.mono
-        self._asked_at.move_to_end(serial)
-        if len(self._asked_at) > SERIALS_REMEMBERED:
-            self._asked_at.popitem(last=False)
-        questions.add(ask, now, partial(self._answered, profile.time_zone))
+        _remember(self._asked_at, serial, now)
+        questions.add(ask, now, partial(self._answered, session, profile.time_zone))
 
     def _answered(
-        self, time_zone: str, ask: Ask, outcome: Outcome, replies: list[str | None], now: Now
+        self,
+        session: Session,
+        time_zone: str,
+        ask: Ask,
+        outcome: Outcome,
+        replies: list[str | None],
+        now: Now,
     ) -> None:
         drift = drift_s(replies, time_zone, now.utc) if outcome is Outcome.ANSWERED else None
+        called_at = self._called_at.get(ask.serial)
+        was_called = called_at is not None and now.mono < called_at + AGAIN_AFTER_S
         if drift is None:
             self._counters["clocks_not_told"] += 1
-        elif abs(drift) > TOLERATED_DRIFT_S:
-            self._counters["clocks_drifted"] += 1
+        elif was_called or abs(drift) > TOLERATED_DRIFT_S:
+            self._counters["clocks_drifted"] += not was_called
             item = {"serial": ask.serial, "epoch": ask.epoch, "drift_s": drift}
             self._up.put(Kind.DRIFT, {**item, "at": instant(now.utc)})
+            if not was_called and abs(drift) <= BELIEVED_DRIFT_S:
+                self._call(session, ask.serial, now.utc.astimezone(ZoneInfo(time_zone)), now)
+
+    def _call(self, session: Session, serial: str, local: datetime, now: Now) -> None:
+        around = NOT_BELIEVED_AROUND_MIDNIGHT
+        if (local + around).date() != (local - around).date():
+            return
+        _remember(self._called_at, serial, now)
+        self._counters["clocks_called"] += 1
+        session.clock_due = now.mono + LOOK_AGAIN_AFTER_S
+        session.line.write(broadcast_time(local.replace(tzinfo=None, microsecond=0)).encode())
+
+
+def _remember(when: OrderedDict[str, float], serial: str, now: Now) -> None:
+    when[serial] = now.mono
+    when.move_to_end(serial)
+    if len(when) > SERIALS_REMEMBERED:
+        when.popitem(last=False)
 
 
 def clock_question(serial: str, epoch: int, profile: Profile, utc: datetime) -> Ask | None:

@@ -44,6 +44,7 @@ _PLAIN = {
     "unasked_frames_shed": "Frames dropped because a meter said too much by itself.",
     "repeated_letters": "Letters that came again and wrote nothing.",
     "clocks_drifted": "Meters found with a clock more than a minute off.",
+    "clocks_called": "Meters told the time (08H) because their clock was a few minutes off.",
     "clocks_not_told": "Meters that did not tell their clock when asked.",
 }
 

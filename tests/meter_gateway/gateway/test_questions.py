@@ -243,6 +243,15 @@ def test_draining_lets_the_open_question_be_answered_and_starts_nothing(bench, m
     assert [reply is not None for reply in bench.answers()[-1][2]] == [True, False]
 
 
+def test_a_meter_that_comes_in_while_the_process_stops_is_asked_nothing():
+    bench, meter = Bench(), MeterEnd()
+    bench.sessions.drain(at(0))
+    bench.log_in(meter, at(0))
+    bench.sessions.letter(ask("c1"), at(1))
+    assert meter.heard == []
+    assert [(command, outcome) for command, outcome, _ in bench.answers()] == [("c1", "not_connected")]
+
+
 def test_a_push_goes_up_raw_and_a_registration_does_not(bench, meter):
     report = push(SERIAL, TOTAL, meter.registers[TOTAL])
     bench.send(meter, report, at(1))

@@ -138,10 +138,10 @@ def _by_number(item: tuple[str, int]) -> int:
     return int(name[1:]) if name[1:].isdigit() else 99
 
 
-def first_violation(seeds: range) -> int:
+def first_violation(seeds: range, store: str) -> int:
     for seed in seeds:
         try:
-            violation = live(seed).violation
+            violation = live(seed, store).violation
         except Exception as error:  # noqa: BLE001 - a mistake may also show as an exception
             violation = f"{type(error).__name__}: {error}"
         if violation:
@@ -163,7 +163,7 @@ def main() -> int:
     if asked.seed is not None:
         return replay(asked.seed, store=asked.store, traced=asked.trace)
     seeds = range(asked.first, asked.first + asked.seeds)
-    return first_violation(seeds) if asked.first_violation else run(seeds, asked.store)
+    return first_violation(seeds, asked.store) if asked.first_violation else run(seeds, asked.store)
 
 
 if __name__ == "__main__":

@@ -111,8 +111,25 @@ def _owner_login() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
+def _template(
+    _owner_login: dict[str, Any],
+    request: pytest.FixtureRequest,
+    django_db_modify_db_settings: None,
+    django_db_createdb: bool,
+    django_db_blocker: Any,
+) -> None:
+    """A worker that must make its test database copies one that was migrated once for all of them."""
+    from tests.template import offer_template
+
+    worker: dict[str, Any] = getattr(request.config, "workerinput", {})
+    if worker:
+        with django_db_blocker.unblock():
+            offer_template(worker["testrunuid"], anew=django_db_createdb)
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(
-    _owner_login: dict[str, Any], django_db_setup: None, django_db_blocker: Any
+    _owner_login: dict[str, Any], _template: None, django_db_setup: None, django_db_blocker: Any
 ) -> Iterator[Any]:
     """The database exists: from here on we are the application, until it is dropped."""
     from django.db import connection
@@ -171,6 +188,14 @@ def street() -> Any:
     from tests.people import build_street
 
     return build_street()
+
+
+@standing
+def town(street: Any) -> Any:
+    """The street with something of every kind in Li's house, and a caller of every kind."""
+    from tests.town import build_town
+
+    return build_town(street)
 
 
 @pytest.fixture

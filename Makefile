@@ -5,6 +5,8 @@
 .NOTPARALLEL:
 
 VENV := .venv/bin
+# Some shells and images forbid bytecode; then each of a dozen processes compiles all it imports once more.
+WITH_BYTECODE := unset PYTHONDONTWRITEBYTECODE;
 # The first Python of these that can make a virtual environment; PYTHON=… names another one.
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 
@@ -31,10 +33,10 @@ setup:  ## Make .venv from the lock (every target does it by itself)
 	exit 1
 
 demo: setup  ## Run everything on this machine and play one recharge; ONCE=1 ends after it
-	@exec $(VENV)/python -m config.demo $(if $(filter-out 0,$(ONCE)),--once)
+	@$(WITH_BYTECODE) exec $(VENV)/python -m config.demo $(if $(filter-out 0,$(ONCE)),--once)
 
 test: setup  ## Run the whole suite; ARGS=… goes to pytest
-	@$(VENV)/python -m pytest $(ARGS)
+	@$(WITH_BYTECODE) $(VENV)/python -m pytest $(ARGS)
 
 N := 100000
 
@@ -47,7 +49,7 @@ protocol: setup  ## The wire core's own tests: every branch, in under two second
 	@$(VENV)/python -m tests.meter_gateway.protocol_budget
 
 test-thorough: setup  ## What takes too long for every run: each person at each page, days of a fleet
-	@$(VENV)/python -m pytest -m thorough $(ARGS)
+	@$(WITH_BYTECODE) $(VENV)/python -m pytest -m thorough $(ARGS)
 
 check: setup  ## Style, types, import contracts, migrations, translations
 	@echo '— ruff check'

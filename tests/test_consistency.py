@@ -1,26 +1,17 @@
 """The conventions that no single feature's test would miss. Each rule is shown a violation first."""
 
 import ast
-import inspect
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
-from celery import Task
 from django.apps import apps as registry
-from django.conf import settings
 from django.db import models
-from django.utils.module_loading import import_string
 
-from apps.common.queue import QUEUES, LandlordTask
-from config.celery import app as celery_app
-from config.schedule import SCHEDULE
-from meter_gateway.tray import Kind
+from tests.sources import ROOT, content, parsed, python_files, relative
 
-ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("apps", "config", "meter_gateway", "tests")
 APPS = sorted(path.parent.name for path in (ROOT / "apps").glob("*/__init__.py"))
 
 # Seconds are floats because operating systems take them so; no money or energy is near them.
@@ -61,24 +52,6 @@ HINTS = {
     "banned_identifiers": re.compile("tenant", re.I),
     "long_sleeps": re.compile("sleep|wait_for_timeout"),
 }
-
-
-@cache
-def content(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
-
-
-@cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(content(path), filename=str(path))
-
-
-def python_files(*folders: str) -> list[Path]:
-    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-
-
-def relative(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
 
 
 def found_by(rule: Rule, paths: list[Path]) -> list[str]:
@@ -216,7 +189,7 @@ def test_a_rule_leaves_the_innocent_alone(rule: Rule, source: str) -> None:
 
 
 def test_a_landlord_is_called_landlord_and_a_renter_renter() -> None:
-    sources = python_files("apps", "config", "meter_gateway", "tests")
+    sources = python_files(*SOURCES)
     assert found_by(banned_identifiers, sources) == []
     assert [relative(path) for path in sources if "tenant" in relative(path).lower()] == []
 
@@ -273,81 +246,24 @@ def test_nothing_is_set_for_a_whole_connection() -> None:
     assert found_by(lasting_settings, python_files("apps", "config", "meter_gateway")) == []
 
 
+def too_long(path: Path) -> bool:
+    return len(content(path).splitlines()) > 400
+
+
+def test_a_file_ends_before_its_reader_is_lost(tmp_path: Path) -> None:
+    longest = tmp_path / "longest.py"
+    longest.write_text("pass\n" * 401)
+    assert too_long(longest)
+    sources = [path for path in python_files(*SOURCES, "bench") if "migrations" not in path.parts]
+    assert [relative(path) for path in sources if too_long(path)] == []
+
+
 def test_modules_are_named_for_what_they_do() -> None:
     assert vague_name("apps/income/utils.py")
     assert vague_name("apps/helpers/x.py")
     assert vague_name("apps/meters/connection_manager.py")
     assert not vague_name("apps/common/management/commands/sweep.py")
     assert [p for p in map(relative, python_files("apps", "config", "meter_gateway")) if vague_name(p)] == []
-
-
-def rings() -> Iterator[tuple[str, ast.Call]]:
-    """Every place in the apps that rings a task, with where it stands."""
-    for path in python_files("apps"):
-        for node in ast.walk(parsed(path)):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("ring_after_commit"):
-                yield f"{relative(path)}:{node.lineno}", node
-
-
-@pytest.fixture(scope="module")
-def tasks() -> dict[str, Task]:
-    celery_app.loader.import_default_modules()
-    celery_app.finalize()
-    return {name: task for name, task in celery_app.tasks.items() if not name.startswith("celery.")}
-
-
-def cannot_take(task: Task, told: set[str]) -> str:
-    """Return what is wrong with telling a task these arguments, or an empty text."""
-    parameters = inspect.signature(task.run).parameters.values()
-    named = {p.name: p for p in parameters if p.kind is not p.VAR_KEYWORD}
-    must = {name for name, parameter in named.items() if parameter.default is parameter.empty}
-    may = set(named)
-    if isinstance(task, LandlordTask):
-        must, may = must | {"landlord_id"}, may | {"landlord_id"}
-    if must - told:
-        return f"{task.name} is not told {sorted(must - told)}"
-    if told - may and len(named) == len(parameters):
-        return f"{task.name} does not take {sorted(told - may)}"
-    return ""
-
-
-def test_a_task_that_is_told_the_wrong_things_is_seen(tasks: dict[str, Any]) -> None:
-    take_turn = tasks["meters.take_turn"]
-    assert not cannot_take(take_turn, {"landlord_id", "meter_id"})
-    assert "landlord_id" in cannot_take(take_turn, {"meter_id"})
-    assert "meter_id" in cannot_take(take_turn, {"landlord_id", "meter"})
-
-
-def test_every_doorbell_rings_a_task_that_exists_with_what_it_needs(tasks: dict[str, Any]) -> None:
-    found = list(rings())
-    assert found
-    for where, call in found:
-        told = {str(keyword.arg): keyword.value for keyword in call.keywords}
-        name = ast.literal_eval(call.args[0])
-        assert name in tasks, f"{where}: nobody answers to {name}"
-        assert ast.literal_eval(told.pop("queue_name")) in QUEUES, where
-        assert not cannot_take(tasks[name], set(told)), where
-
-
-def test_every_scheduled_task_exists(tasks: dict[str, Any]) -> None:
-    for name, entry in SCHEDULE.items():
-        assert entry["task"] in tasks, name
-        assert entry["options"]["queue"] in QUEUES, name
-        assert not cannot_take(tasks[entry["task"]], set(entry.get("kwargs", {}))), name
-
-
-def test_every_task_the_gateway_rings_exists(tasks: dict[str, Any]) -> None:
-    for kind in Kind:
-        assert kind.task in tasks, kind
-        assert kind.queue in QUEUES, kind
-        told = {"gateway", kind.list_name} if kind.list_name else {"gateway", "node", "stream", "at"}
-        assert not cannot_take(tasks[kind.task], told), kind
-
-
-def test_every_sweep_exists_and_is_told_the_time() -> None:
-    for path, interval_s in settings.SWEEPS:
-        assert list(inspect.signature(import_string(path)).parameters) == ["now"], path
-        assert interval_s > 0, path
 
 
 def test_no_row_that_others_point_at_can_be_deleted_from_under_them() -> None:

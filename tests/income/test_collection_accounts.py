@@ -25,18 +25,13 @@ from apps.landing.account_words import check_said
 from apps.sandbox.certificates import new_key, private_pem, public_pem
 from tests.api.caller import Caller
 from tests.api.phones import Outbox
-from tests.income.scene import Scene, scene_of
+from tests.income.scene import Scene
 from tests.income.signed import Platforms, is_success, post
-from tests.people import PASSWORD, Street
+from tests.people import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
 BOTH = pytest.mark.parametrize("channel", list(Channel))
 CANARY = "Zhang-Canary-San"
-
-
-@pytest.fixture
-def scene(paying_street: Street, sandbox: str) -> Scene:
-    return scene_of(paying_street.li, sandbox)
 
 
 def entry(book: dict[str, Any], channel: str, owner: str = "li") -> dict[str, Any]:

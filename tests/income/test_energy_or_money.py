@@ -24,15 +24,9 @@ from apps.meters.models import Command, Gateway, Letter, Meter, Presence
 from apps.meters.services.delivery import take_turn
 from apps.meters.states import CommandKind, CommandState, Way
 from apps.meters.store import PostgresStore
-from tests.income.scene import NobodysPost, Scene, in_threads, scene_of
-from tests.people import Street
+from tests.income.scene import NobodysPost, Scene, in_threads
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
-
-
-@pytest.fixture
-def scene(paying_street: Street, sandbox: str) -> Scene:
-    return scene_of(paying_street.li, sandbox)
 
 
 @pytest.mark.parametrize(

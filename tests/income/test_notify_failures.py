@@ -14,17 +14,12 @@ from apps.income.models import CollectionAccount, Entry, Payment, Recharge
 from apps.income.services.payments import Applied, take_notify
 from apps.income.states import Channel, PaymentState, RefundState
 from tests.income.platforms.notes import wechat_notify
-from tests.income.scene import Scene, scene_of
+from tests.income.scene import Scene
 from tests.income.signed import Platforms, is_success, post
 from tests.people import Street
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
 BOTH = pytest.mark.parametrize("channel", list(Channel))
-
-
-@pytest.fixture
-def scene(paying_street: Street, sandbox: str) -> Scene:
-    return scene_of(paying_street.li, sandbox)
 
 
 @pytest.fixture

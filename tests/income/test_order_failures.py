@@ -17,16 +17,10 @@ from apps.income.services.orders import ORDER_LIFE, BelowMinimum, PlatformBusy, 
 from apps.income.services.payments import POLL_AFTER, Applied
 from apps.income.states import Channel, PaymentState
 from apps.tariffs.services import set_price
-from tests.income.scene import Scene, scene_of
-from tests.people import Street
+from tests.income.scene import Scene
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
 BOTH = pytest.mark.parametrize("channel", list(Channel))
-
-
-@pytest.fixture
-def scene(paying_street: Street, sandbox: str) -> Scene:
-    return scene_of(paying_street.li, sandbox)
 
 
 def fault(scene: Scene, kind: str) -> None:

@@ -18,16 +18,11 @@ from apps.landing.removal import remove_meter
 from apps.meters.models import Command, Lease, Meter
 from apps.meters.services.registry import MeterInUse, begin_lease, end_lease
 from apps.meters.states import CommandKind
-from tests.income.scene import Scene, in_threads, scene_of, wait_for_the_platform
+from tests.income.scene import Scene, in_threads, wait_for_the_platform
 from tests.income.signed import Platforms, is_success, post
 from tests.people import House, Street
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
-
-
-@pytest.fixture
-def scene(paying_street: Street, sandbox: str) -> Scene:
-    return scene_of(paying_street.li, sandbox)
 
 
 @pytest.fixture

@@ -28,11 +28,6 @@ from tests.people import Street
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
 
 
-@pytest.fixture
-def scene(paying_street: Street, sandbox: str) -> Scene:
-    return scene_of(paying_street.li, sandbox)
-
-
 def _possible(scene: Scene, payment: Payment) -> tuple[Possible, str]:
     with landlord_scope(scene.house.landlord.pk):
         found = refundable_of(Payment.objects.select_related("account").get(pk=payment.pk))

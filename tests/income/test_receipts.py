@@ -13,15 +13,9 @@ from apps.income.states import Channel
 from apps.meters.models import Room
 from apps.meters.states import CommandState
 from apps.tariffs.services import set_price
-from tests.income.scene import Scene, scene_of
-from tests.people import Street
+from tests.income.scene import Scene
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
-
-
-@pytest.fixture
-def scene(paying_street: Street, sandbox: str) -> Scene:
-    return scene_of(paying_street.li, sandbox)
 
 
 def receipt(scene: Scene, payment: object) -> Receipt | None:

@@ -26,11 +26,6 @@ from tests.people import Street
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
 
 
-@pytest.fixture
-def scene(paying_street: Street, sandbox: str) -> Scene:
-    return scene_of(paying_street.li, sandbox)
-
-
 def _refund_row(payment: Payment, number: str, amount: str) -> Refund:
     return Refund.objects.create(
         payment=payment,

@@ -20,6 +20,7 @@ from apps.income.platforms.wechat import WeChatPlatform
 from apps.sandbox.certificates import load_private
 from apps.sandbox.identity import openid
 from apps.sandbox.merchants import make_merchants
+from tests.income.platforms.notes import wechat_notify, wechat_transaction
 from tests.income.platforms.scripted import Scripted, scripted_platform
 
 _numbers = itertools.count(1)
@@ -141,3 +142,9 @@ def charge(scripted: Scripted) -> Callable[..., ChargeRequest]:
         return ChargeRequest(**{**wish, **changed})
 
     return make
+
+
+@pytest.fixture
+def paid(li_wechat: dict[str, Any], wechat_key: RSAPrivateKey, now: datetime) -> tuple[dict[str, str], bytes]:
+    """What WeChat says when an order of Li's was paid: headers and body."""
+    return wechat_notify(li_wechat, wechat_key, wechat_transaction(li_wechat), now)

@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from apps.income.platforms import NotifyRefused
 from apps.sandbox.signatures import gcm_encrypt, rsa_sign, wechat_answer_message
 
 OUT_TRADE_NO = "RM20261123000001"
@@ -117,3 +119,9 @@ def pay(sandbox: str, out_trade_no: str) -> None:
     """The payer Sun confirms."""
     address = f"{sandbox}/orders/{out_trade_no}/pay"
     requests.post(address, json={"payer": "sun"}, timeout=5).raise_for_status()
+
+
+def refusal(platform: Any, headers: dict[str, str], body: bytes, now: datetime) -> NotifyRefused:
+    with pytest.raises(NotifyRefused) as caught:
+        platform.read_notify(headers, body, now)
+    return caught.value

@@ -7,6 +7,7 @@ from meter_gateway.protocol.frames import Frame
 from meter_gateway.protocol.prepaid import recharge_request
 from meter_gateway.protocol.profiles import Profile, load_profile
 from meter_gateway.protocol.reads import read_request
+from meter_gateway.protocol.relay import Auth, RelayAction, StatusWord3, relay_request
 from meter_gateway.protocol.replies import ReadReply, parse_reply
 from meter_gateway.simulator.load import Demand, SteadyLoad
 from meter_gateway.simulator.meter import Meter
@@ -16,6 +17,8 @@ from meter_gateway.simulator.state import MeterState, pulses_of
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 """12:00 in Shanghai."""
 
+LOCAL_NOON = datetime(2026, 11, 23, 12, 0)  # noqa: DTZ001 - the meter's own wall clock
+LATER = LOCAL_NOON + timedelta(minutes=10)
 HOUR = timedelta(hours=1)
 SERIAL = "000000219998"
 CUSTOMER = "000000000001"
@@ -84,3 +87,13 @@ def recharge(
     return recharge_request(
         serial, profile, energy_kwh=Decimal(energy_kwh), purchase_count=count, customer_no=customer
     )
+
+
+def switch(action: RelayAction, *, auth: Auth = PROFILE.auth, until: datetime = LATER) -> Frame:
+    return relay_request(SERIAL, action, auth, until)
+
+
+def status(port: object) -> StatusWord3:
+    word = read(port, "04000503")  # type: ignore[arg-type]
+    assert isinstance(word, StatusWord3)
+    return word

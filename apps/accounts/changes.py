@@ -5,13 +5,24 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from apps.accounts.models import AuditLine, Landlord, User
 
 
-def rename_user(*, user: User, name: str) -> User:
-    """Return the user under the new name."""
-    User.objects.filter(pk=user.pk).update(name=name)
-    user.name = name
+def change_user(*, user: User, name: str | None = None, language: str | None = None) -> User:
+    """Return the user with what was given changed, None leaving things as they are.
+
+    :param language: of messages to her phone; one that nobody speaks here changes nothing.
+    """
+    if language not in dict(settings.LANGUAGES):
+        language = None
+    given = {"name": name, "language": language}
+    changes = {field: value for field, value in given.items() if value is not None}
+    if changes:
+        User.objects.filter(pk=user.pk).update(**changes)
+    for field, value in changes.items():
+        setattr(user, field, value)
     return user
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models import Q
@@ -44,12 +45,16 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser):
     """A login: a member of landlords, a renter, an operator, or several of these at once.
 
-    `username` is the phone number for people who have one. No name parts: a name is one text in Chinese.
+    `username` is the phone number for people who have one. No name parts: a name is one text in Chinese. Messages to
+    her phone are in `language`, which is what she last chose; a screen's is the browser's own.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     username = models.CharField(_("phone or user name"), max_length=64, unique=True)
     name = models.CharField(_("name"), max_length=60, blank=True)
+    language = models.CharField(
+        _("language of messages"), max_length=8, choices=settings.LANGUAGES, default="zh-hans"
+    )
     is_operator = models.BooleanField(_("operator"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField()

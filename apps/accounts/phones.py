@@ -99,7 +99,7 @@ def take_effect(now: datetime) -> int:
     for change in due.select_related("user"):
         if not _change(change, now):
             continue
-        with override("zh-hans"):
+        with override(change.user.language):
             _tell(change, _("The phone of your RentMeter login is now %(new)s, no longer %(old)s."))
         done += 1
     return done

@@ -1,6 +1,8 @@
-"""Questions about people that are asked before a scope exists."""
+"""Questions about people that need no scope."""
 
 from uuid import UUID
+
+from django.conf import settings
 
 from apps.accounts.models import Member, User
 
@@ -12,3 +14,9 @@ def memberships_of(user: User) -> list[Member]:
 
 def membership(user: User, landlord_id: UUID) -> Member | None:
     return Member.objects.filter(user=user, landlord_id=landlord_id).select_related("landlord").first()
+
+
+def language_of(phone: str) -> str:
+    """Return the language in which a phone is written to: what its login has chosen, else Chinese."""
+    chosen = User.objects.filter(username=phone).values_list("language", flat=True).first()
+    return str(chosen or settings.LANGUAGE_CODE)

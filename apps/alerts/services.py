@@ -11,6 +11,7 @@ from django.utils.translation import override
 
 from apps.accounts import messaging
 from apps.accounts.models import AuditLine
+from apps.accounts.selectors import language_of
 from apps.alerts import rules
 from apps.alerts.models import Alert, Message, Subscription
 from apps.common.queue import ring_after_commit
@@ -127,7 +128,7 @@ def send_message(*, landlord_id: UUID, message_id: UUID, now: datetime) -> bool:
         if not rows.update(tries=F("tries") + 1, next_at=now + timedelta(minutes=5)):
             return False
         message = Message.objects.select_related("alert__meter__room").get(pk=message_id)
-        text = _sentence(message.alert)
+        text = _sentence(message.alert, language_of(message.phone))
     try:
         messaging.send(message.phone, text)
     except messaging.MessageNotSent as error:
@@ -140,9 +141,9 @@ def send_message(*, landlord_id: UUID, message_id: UUID, now: datetime) -> bool:
     return True
 
 
-def _sentence(alert: Alert) -> str:
+def _sentence(alert: Alert, language: str) -> str:
     room = str(alert.meter.room)
-    with override("zh-hans"):
+    with override(language):
         if alert.kind == Alert.Kind.SWITCHED_OFF:
             return _(
                 "%(room)s: the energy is used up and the power is off. Recharge and the light comes on."

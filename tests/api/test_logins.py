@@ -22,7 +22,7 @@ def test_a_login_answers_with_a_token_and_all_one_is(street: Street) -> None:
     caller = Caller()
     caller._headers["Authorization"] = f"Bearer {answer.body['token']}"
     me = caller.get("me")
-    assert me.body == {name: answer.body[name] for name in ("user", "memberships", "renter")}
+    assert me.body == {name: answer.body[name] for name in ("user", "memberships", "renter", "phone_change")}
     assert not AccessToken.objects.filter(token_hash__contains=answer.body["token"]).exists()
 
 
@@ -55,6 +55,15 @@ def test_a_name_is_changed_and_an_empty_one_is_not(street: Street) -> None:
     assert li.patch("me", {"name": "Li Na"}).body["user"]["name"] == "Li Na"
     assert list(li.patch("me", {"name": " "}).body["fields"]) == ["name"]
     assert User.objects.get(pk=street.li.owner.pk).name == "Li Na"
+
+
+def test_the_language_of_messages_is_chosen_and_one_nobody_speaks_is_not(street: Street) -> None:
+    li = Caller(street.li.owner)
+    assert li.get("me").body["user"]["language"] == "zh-hans"
+    assert li.patch("me", {"language": "en"}).body["user"]["language"] == "en"
+    assert list(li.patch("me", {"language": "fr"}).body["fields"]) == ["language"]
+    seen = User.objects.get(pk=street.li.owner.pk)
+    assert (seen.language, seen.name) == ("en", street.li.owner.name)
 
 
 def _code(sandbox: str, kind: str, app_id: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from apps.accounts import services as accounts
-from apps.accounts.models import AuditLine
+from apps.accounts.models import AuditLine, User
 from apps.accounts.roles import Role
 from apps.common.scoping import landlord_scope
 from apps.income.models import Recharge
@@ -231,3 +231,11 @@ def test_adding_a_room_leaves_a_line_in_the_audit(furnished: Street, at_desk: Co
     history = client.get(f"/admin/meters/room/{room.pk}/history/").content.decode()
     assert "Room added" in history
     assert "Zhou" in history
+
+
+def test_who_switches_the_language_at_the_desk_gets_her_messages_in_it(street: Street, at_desk: Any) -> None:
+    client = at_desk(street.li.owner)
+    for chosen, kept in (("en", "en"), ("fr", "en"), ("zh-hans", "zh-hans")):
+        client.post("/admin/language/", {"language": chosen, "next": "/admin/"})
+        assert User.objects.get(pk=street.li.owner.pk).language == kept
+    assert User.objects.get(pk=street.wang.owner.pk).language == "zh-hans"

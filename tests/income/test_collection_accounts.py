@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.utils.translation import override
 
+from apps.accounts.changes import change_user
 from apps.accounts.models import AuditLine
 from apps.common.scoping import landlord_scope
 from apps.income.models import AccountMessage, CollectionAccount
@@ -137,6 +138,7 @@ def test_a_change_tells_the_old_and_the_new_owner_and_is_audited_without_a_secre
 ) -> None:
     first = check(scene, propose(scene, Channel.WECHAT, entry(book, "wechat"), contact_phone="13700000001"))
     second = entry(book, "wechat", "wang")
+    change_user(user=scene.house.owner, language="en")
     account = check(scene, propose(scene, Channel.WECHAT, second, contact_phone="13700000002"))
     sweep_accounts(scene.later(1))
     with landlord_scope(scene.house.landlord.pk):
@@ -150,6 +152,10 @@ def test_a_change_tells_the_old_and_the_new_owner_and_is_audited_without_a_secre
     assert account.merchant_id[-4:] in text
     for secret in (account.merchant_id, second["apiv3_key"]):
         assert secret not in text + json.dumps(line.facts)
+    # Each in the reader's language: the owner has chosen English, the contacts have no login.
+    last = {message["phone"]: message["text"] for message in outbox.sent()}
+    assert "If this was not you" in last[scene.house.owner.username]
+    assert "本人操作" in last["13700000002"]
     sweep_accounts(scene.later(400))
     assert "".join(message["text"] for message in outbox.sent()) == text
 

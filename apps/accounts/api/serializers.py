@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
@@ -83,7 +84,7 @@ class UserOut(serializers.ModelSerializer):
 
     class Meta:
         model = User
-        fields = ["id", "name", "phone"]
+        fields = ["id", "name", "phone", "language"]
 
 
 class PhoneChangeIn(serializers.Serializer):
@@ -121,7 +122,12 @@ class LoggedInOut(MeOut):
 
 
 class MeIn(serializers.Serializer):
-    name = serializers.CharField(max_length=60)
+    """Every field may be left out; what is left out stays."""
+
+    name = serializers.CharField(max_length=60, required=False)
+    language = serializers.ChoiceField(
+        choices=settings.LANGUAGES, required=False, help_text="Of the messages to my phone."
+    )
 
 
 class SessionOut(serializers.ModelSerializer):

@@ -141,15 +141,15 @@ class MeView(APIView):
         return Response(s.MeOut(who(caller(request))).data)
 
     @documented(
-        "Change my name",
-        name="rename_me",
+        "Change my name, or the language of messages to my phone",
+        name="change_me",
         takes=s.MeIn,
         gives=s.MeOut,
         refuses=(400, 401),
         of_landlord=False,
     )
     def patch(self, request: Request) -> Response:
-        user = changes.rename_user(user=caller(request), **parsed(s.MeIn, request))
+        user = changes.change_user(user=caller(request), **parsed(s.MeIn, request))
         return Response(s.MeOut(who(user)).data)
 
 

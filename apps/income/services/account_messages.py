@@ -12,6 +12,7 @@ from django.utils.translation import override
 from apps.accounts import messaging
 from apps.accounts.models import Landlord, Member
 from apps.accounts.roles import Role
+from apps.accounts.selectors import language_of
 from apps.common.queue import ring_after_commit
 from apps.common.scoping import landlord_scope
 from apps.income.models import AccountMessage, CollectionAccount
@@ -95,7 +96,7 @@ def send_account_message(*, landlord_id: UUID, message_id: UUID, now: datetime) 
 
 def _sentence(message: AccountMessage) -> str:
     account, before = message.account, message.replaced
-    with override("zh-hans"):
+    with override(language_of(message.phone)):
         words = {"landlord": account.landlord.name, "account": str(account), "before": str(before)}
         if message.kind == AccountMessage.Kind.EXPIRING:
             assert account.certificate_ends_at is not None

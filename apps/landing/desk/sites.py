@@ -25,7 +25,7 @@ from django.views.i18n import set_language
 from markdown_it import MarkdownIt
 from unfold.sites import UnfoldAdminSite
 
-from apps.accounts import selectors
+from apps.accounts import changes, selectors
 from apps.accounts.roles import Act, may
 from apps.common.scoping import landlord_scope, own_scopes
 from apps.landing.desk import (
@@ -66,6 +66,14 @@ ACCENT = {
 }
 
 
+def choose_language(request: Any) -> HttpResponse:
+    """Django's switch, which is the browser's; whoever is logged in gets her messages in it too."""
+    if request.user.is_authenticated:
+        changes.change_user(user=request.user, language=request.POST.get("language"))
+    answer: HttpResponse = set_language(request)
+    return answer
+
+
 class DeskSite(UnfoldAdminSite):
     """What both desks share: the look, the language switch, the local time, a refusal as a page of the desk."""
 
@@ -90,7 +98,7 @@ class DeskSite(UnfoldAdminSite):
         return None
 
     def get_urls(self) -> list[URLPattern]:
-        return [path("language/", require_POST(set_language), name="language"), *super().get_urls()]
+        return [path("language/", require_POST(choose_language), name="language"), *super().get_urls()]
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         inner = super().admin_view(view, cacheable)

@@ -7,10 +7,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.accounts import codes, logins, messaging, selectors, services
+from apps.accounts.changes import change_user
 from apps.accounts.models import User
 from apps.common.errors import Refused
 from apps.landing.join.kept import enter, keep, kept
@@ -76,6 +78,7 @@ def account(request: HttpRequest) -> HttpResponse:
             )
     except Refused as refusal:
         return _account_screen(request, refusal)
+    change_user(user=user, language=get_language())
     enter(request, user)
     return redirect("join:claim")
 

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
+from apps.accounts.changes import change_user
 from apps.common.errors import Refused
 from apps.common.scoping import own_scopes
 from apps.landing.selectors import MeterGone, MeterUnclaimed
@@ -83,6 +84,8 @@ def _remember_choice(request: HttpRequest) -> HttpResponse | None:
         return None
     response = redirect(request.path)
     if language in dict(settings.LANGUAGES):
+        if request.user.is_authenticated:
+            change_user(user=request.user, language=language)
         response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, max_age=_YEAR_S, samesite="Lax")
     if type_size in ("large", "normal"):
         response.set_cookie(LARGE_TYPE, "1" if type_size == "large" else "", max_age=_YEAR_S, samesite="Lax")

@@ -13,7 +13,7 @@ from apps.accounts.models import Landlord, Member, Renter, User
 from apps.alerts.models import Alert
 from apps.common.ids import uuid7
 from apps.common.scoping import landlord_scope
-from apps.income.models import BillDay, CollectionAccount, Difference, Order, Payment, Refund, Settlement
+from apps.income.models import BillDay, CollectionAccount, Difference, Payment, Refund, Settlement
 from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind
 from apps.meters.models import Command, Gateway, Letter, Meter, Presence, Room, Site
@@ -23,6 +23,7 @@ from apps.meters.services.commands import ask_power
 from apps.meters.services.phone import open_session
 from apps.meters.states import Errand
 from apps.readings.models import DailyReading, Reading
+from tests.orders import order_of_fifty
 from tests.people import House, Street
 
 CANARY = "CANARY"
@@ -87,17 +88,7 @@ def furnish(house: House, mark: str) -> dict[str, str]:
         account.set_credentials({"secret": mark})
         account.save()
         no = f"R{mark}"
-        order = Order.objects.create(
-            no=no,
-            meter=meter,
-            lease=house.lease,
-            channel="wechat",
-            amount_yuan=Decimal("50.00"),
-            price_yuan_per_kwh=Decimal("0.6500"),
-            quoted_energy_kwh=Decimal("76.92"),
-            created_at=now,
-            expires_at=now,
-        )
+        order = order_of_fifty(house, no, at=now)
         doors.hang(doors.Kind.ORDER, no, object_id=order.pk)
         payment = Payment.objects.create(
             order=order,
@@ -109,17 +100,7 @@ def furnish(house: House, mark: str) -> dict[str, str]:
             review_reason=f"Review {mark}",
             created_at=now,
         )
-        paid_order = Order.objects.create(
-            no=f"{no}P",
-            meter=meter,
-            lease=house.lease,
-            channel="wechat",
-            amount_yuan=Decimal("50.00"),
-            price_yuan_per_kwh=Decimal("0.6500"),
-            quoted_energy_kwh=Decimal("76.92"),
-            created_at=now,
-            expires_at=now,
-        )
+        paid_order = order_of_fifty(house, f"{no}P", at=now)
         paid = Payment.objects.create(
             order=paid_order,
             account=account,

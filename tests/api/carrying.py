@@ -9,11 +9,12 @@ from django.utils import timezone
 
 from apps.accounts import doors
 from apps.common.scoping import landlord_scope
-from apps.income.models import CollectionAccount, Order, Payment
+from apps.income.models import CollectionAccount, Payment
 from apps.meters.models import Command, Meter
 from tests.api.caller import Answer, Caller
 from tests.landing import scene
 from tests.meter_gateway.simulator.bench import CUSTOMER, meter_on_bench, port_on_bench
+from tests.orders import order_of_fifty
 from tests.people import House
 
 START_KWH = Decimal("160.00")
@@ -45,17 +46,7 @@ class Stairwell:
         now = at or self.now
         with landlord_scope(self.house.landlord.pk):
             account, _new = CollectionAccount.objects.get_or_create(channel="wechat", merchant_id="M1")
-            order = Order.objects.create(
-                no=no,
-                meter=self.house.meter,
-                lease=self.house.lease,
-                channel="wechat",
-                amount_yuan=Decimal("50.00"),
-                price_yuan_per_kwh=Decimal("0.6500"),
-                quoted_energy_kwh=Decimal("76.92"),
-                created_at=now,
-                expires_at=now,
-            )
+            order = order_of_fifty(self.house, no, at=now)
             doors.hang(doors.Kind.ORDER, no, object_id=order.pk)
             Payment.objects.create(
                 order=order,

@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from apps.common.scoping import landlord_scope
 from apps.income.check_books import check_books
-from apps.income.models import CollectionAccount, Order, Payment, Recharge, Refund
+from apps.income.models import CollectionAccount, Payment, Recharge, Refund
 from apps.income.platforms.base import PlatformResult
 from apps.income.services.payments import apply_payment_result
 from apps.income.states import RefundWay
 from apps.meters.models import Command
+from tests.orders import order_of_fifty
 from tests.people import House, Street
 
 ComeIn = Callable[[Any], Client]
@@ -27,17 +28,7 @@ def paid(house: House, *, arrived: str = "50.00") -> Payment:
         account = CollectionAccount(channel="wechat", merchant_id="1900000001")
         account.set_credentials({})
         account.save()
-        order = Order.objects.create(
-            no="RREFUND0001",
-            meter=house.meter,
-            lease=house.lease,
-            channel="wechat",
-            amount_yuan=Decimal("50.00"),
-            price_yuan_per_kwh=Decimal("0.6500"),
-            quoted_energy_kwh=Decimal("76.92"),
-            created_at=now,
-            expires_at=now,
-        )
+        order = order_of_fifty(house, "RREFUND0001", at=now)
         payment = Payment.objects.create(
             order=order,
             account=account,

@@ -15,10 +15,11 @@ from apps.accounts.doors import Found
 from apps.common.scoping import landlord_scope
 from apps.income.check_books import check_books
 from apps.income.models import Payment, Recharge, Refund
+from apps.income.platforms.base import RefundResult
 from apps.income.services.orders import open_order
 from apps.income.services.payments import Applied, poll_payment
 from apps.income.services.refund_asking import ask_refund
-from apps.income.services.refunds import send_refund
+from apps.income.services.refunds import apply_refund_result, send_refund
 from apps.income.states import Channel
 from apps.meters.deciding import SendLetter
 from apps.meters.models import Command
@@ -152,3 +153,15 @@ def wait_for_the_platform() -> None:
     until = time.monotonic() + REFUND_TAKES.total_seconds()
     while time.monotonic() < until:
         time.sleep(0.05)
+
+
+def platform_says(scene: Scene, payment: Payment, refund: Refund, state: str, amount: str = "50.00") -> None:
+    """The platform says of a refund, by notify or when asked, that it is in this state."""
+    result = RefundResult(
+        out_refund_no=refund.out_refund_no,
+        state=state,  # type: ignore[arg-type]
+        refund_yuan=Decimal(amount),
+        evidence={"status": state},
+    )
+    with landlord_scope(scene.house.landlord.pk):
+        apply_refund_result(account=payment.account, result=result, now=scene.now)

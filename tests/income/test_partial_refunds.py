@@ -8,7 +8,7 @@ from apps.common.errors import NotFound
 from apps.common.scoping import landlord_scope
 from apps.income import postings
 from apps.income.models import Order, Payment, Recharge, Refund
-from apps.income.platforms.base import PlatformResult, RefundResult
+from apps.income.platforms.base import PlatformResult
 from apps.income.postings import Asset
 from apps.income.refund_selectors import refund_told, refundable_of
 from apps.income.refundable import Possible
@@ -18,11 +18,11 @@ from apps.income.services.payments import Applied, apply_payment_result
 from apps.income.services.recharges import AmountInvalid
 from apps.income.services.refund_asking import NotProved, RefundUnderWay
 from apps.income.services.refund_reviews import NotInReview, SomeWentBack, note_given_by_hand
-from apps.income.services.refunds import MOST_REFUNDS, TooManyRefunds, apply_refund_result
+from apps.income.services.refunds import MOST_REFUNDS, TooManyRefunds
 from apps.income.states import Channel, PaymentState, RechargeState, RefundState, RefundWay
 from apps.meters.services.commands import ReasonMissing
 from apps.meters.states import CommandState
-from tests.income.scene import Scene, in_threads, scene_of
+from tests.income.scene import Scene, in_threads, platform_says, scene_of
 from tests.people import Street
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
@@ -205,19 +205,8 @@ def test_money_that_is_not_proved_to_be_in_this_account_is_not_given_back(
 def _in_review(scene: Scene, state: str = "ABNORMAL", amount: str = "50.00") -> tuple[Payment, Refund]:
     payment = scene.paid()
     refund = scene.refund(payment)
-    _said(scene, payment, refund, state, amount)
+    platform_says(scene, payment, refund, state, amount)
     return payment, refund
-
-
-def _said(scene: Scene, payment: Payment, refund: Refund, state: str, amount: str = "50.00") -> None:
-    result = RefundResult(
-        out_refund_no=refund.out_refund_no,
-        state=state,  # type: ignore[arg-type]
-        refund_yuan=Decimal(amount),
-        evidence={"status": state},
-    )
-    with landlord_scope(scene.house.landlord.pk):
-        apply_refund_result(account=payment.account, result=result, now=scene.now)
 
 
 def _by_hand(scene: Scene, refund: Refund, note: str = "cash at the door") -> Refund:
@@ -247,7 +236,7 @@ def test_f35_what_a_closed_card_cannot_take_is_given_by_hand_once_and_leaves_the
 def test_money_given_by_hand_and_then_by_the_platform_too_is_shown_to_a_person(scene: Scene) -> None:
     payment, refund = _in_review(scene)
     _by_hand(scene, refund)
-    _said(scene, payment, refund, "DONE")
+    platform_says(scene, payment, refund, "DONE")
     with landlord_scope(scene.house.landlord.pk):
         assert [found.pk for found in payments_in_review()] == [payment.pk]
 

@@ -9,18 +9,17 @@ from django.db import DatabaseError, IntegrityError, transaction
 from apps.common.scoping import landlord_scope
 from apps.income import postings
 from apps.income.models import Entry, Payment, Refund
-from apps.income.platforms.base import RefundResult
 from apps.income.postings import Asset
 from apps.income.selectors import payments_in_review
 from apps.income.services.ledger import balance
 from apps.income.services.refund_asking import NothingLeft, NotPaid
 from apps.income.services.refund_reviews import NotInReview, retry_refund
-from apps.income.services.refunds import apply_refund_result, send_refund
+from apps.income.services.refunds import send_refund
 from apps.income.states import Channel, RechargeState, RefundState
 from apps.income.sweeping import sweep
 from apps.meters.services.commands import ReasonMissing
 from apps.meters.states import CommandState
-from tests.income.scene import Scene, in_threads, scene_of, wait_for_the_platform
+from tests.income.scene import Scene, in_threads, platform_says, scene_of, wait_for_the_platform
 from tests.people import Street
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
@@ -165,7 +164,7 @@ def test_a_refund_says_why(scene: Scene) -> None:
 def test_f35_an_abnormal_refund_waits_for_a_person_and_keeps_its_number(scene: Scene) -> None:
     payment = scene.paid()
     refund = scene.refund(payment)
-    said(scene, payment, refund, "ABNORMAL")
+    platform_says(scene, payment, refund, "ABNORMAL")
     assert scene.seen(refund).state == RefundState.REVIEW
     assert "ABNORMAL" in scene.seen(refund).review_reason
     assert scene.books() == []
@@ -178,22 +177,11 @@ def test_f35_an_abnormal_refund_waits_for_a_person_and_keeps_its_number(scene: S
         assert not payments_in_review().exists()
 
 
-def said(scene: Scene, payment: Payment, refund: Refund, state: str, amount: str = "50.00") -> None:
-    result = RefundResult(
-        out_refund_no=refund.out_refund_no,
-        state=state,  # type: ignore[arg-type]
-        refund_yuan=Decimal(amount),
-        evidence={"status": state},
-    )
-    with landlord_scope(scene.house.landlord.pk):
-        apply_refund_result(account=payment.account, result=result, now=scene.now)
-
-
 def test_a_refund_that_was_looked_at_and_then_done_is_done(scene: Scene) -> None:
     payment = scene.paid()
     refund = scene.refund(payment)
     for state in ("ABNORMAL", "DONE", "DONE", "ABNORMAL", "CLOSED", "PROCESSING"):
-        said(scene, payment, refund, state)
+        platform_says(scene, payment, refund, state)
     assert scene.seen(refund).state == RefundState.DONE
     with landlord_scope(scene.house.landlord.pk):
         assert Entry.objects.filter(kind="refunded").count() == 1
@@ -203,7 +191,7 @@ def test_a_refund_that_was_looked_at_and_then_done_is_done(scene: Scene) -> None
 def test_a_refund_of_another_amount_than_asked_waits_for_a_person(scene: Scene) -> None:
     payment = scene.paid()
     refund = scene.refund(payment)
-    said(scene, payment, refund, "DONE", "49.99")
+    platform_says(scene, payment, refund, "DONE", "49.99")
     assert scene.seen(refund).state == RefundState.REVIEW
     assert scene.books() == []
 
@@ -211,7 +199,7 @@ def test_a_refund_of_another_amount_than_asked_waits_for_a_person(scene: Scene) 
 def test_a_closed_refund_is_followed_by_another_under_a_new_number(scene: Scene) -> None:
     payment = scene.paid(Channel.ALIPAY)
     refund = scene.refund(payment)
-    said(scene, payment, refund, "CLOSED")
+    platform_says(scene, payment, refund, "CLOSED")
     second = scene.refund(payment)
     assert second.out_refund_no != refund.out_refund_no
     assert scene.send(second).state == RefundState.DONE

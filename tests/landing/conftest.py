@@ -43,6 +43,12 @@ def visitor(client: Client) -> Client:
 
 
 @pytest.fixture
+def renter(visitor: Client) -> Client:
+    """The same, at the page of a meter."""
+    return visitor
+
+
+@pytest.fixture
 def box(street: Street) -> tuple[StockedMeter, str]:
     """A meter in its box, and the code on the card."""
     stocked = registry.stock_meter(serial="000000009901", profile="dtsy-4g-ble")

@@ -26,12 +26,6 @@ BOTH = (Channel.WECHAT, Channel.ALIPAY)
 
 
 @pytest.fixture
-def renter(client: Client) -> Client:
-    client.cookies["django_language"] = "en"
-    return client
-
-
-@pytest.fixture
 def li(street: Street) -> House:
     return street.li
 

@@ -22,12 +22,6 @@ ASKING = "We are asking Alipay whether your payment has arrived"
 
 
 @pytest.fixture
-def renter(client: Client) -> Client:
-    client.cookies["django_language"] = "en"
-    return client
-
-
-@pytest.fixture
 def li(real_street: Street, book: dict[str, Any], sandbox: str, now: Any) -> House:
     scene.takes_payments(real_street.li, book, "li", Channel.WECHAT, Channel.ALIPAY, at=now)
     return real_street.li

@@ -1,10 +1,24 @@
-"""A real Valkey and real gateway processes."""
+"""A real Valkey and real gateway processes; and sessions on the bench, without a socket."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from .bench import Bench, MeterEnd, at
 from .processes import Gateway, Valkey, wait_until
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def meter(bench: Bench) -> MeterEnd:
+    """A meter that has logged in on the bench."""
+    meter = MeterEnd()
+    bench.log_in(meter, at(0))
+    return meter
 
 
 @pytest.fixture(scope="session")

@@ -14,18 +14,6 @@ from meter_gateway.tray import Kind
 from .bench import OTHER_SERIAL, REMAINING, SERIAL, TOTAL, Bench, MeterEnd, ask, at
 
 
-@pytest.fixture
-def bench() -> Bench:
-    return Bench()
-
-
-@pytest.fixture
-def meter(bench: Bench) -> MeterEnd:
-    meter = MeterEnd()
-    bench.log_in(meter, at(0))
-    return meter
-
-
 def test_an_answered_letter_goes_up_with_the_meters_own_bytes(bench, meter):
     bench.sessions.letter(ask("c7", attempt=2), at(1))
     answer = meter.answer(meter.next_question())

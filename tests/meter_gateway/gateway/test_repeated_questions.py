@@ -2,26 +2,12 @@
 
 from decimal import Decimal
 
-import pytest
-
 from meter_gateway.protocol.answers import refuse
 from meter_gateway.protocol.frames import Frame, Function
 from meter_gateway.protocol.reads import read_request
 from meter_gateway.protocol.replies import ReadReply, parse_reply
 
-from .bench import REMAINING, SERIAL, TOTAL, Bench, MeterEnd, ask, at
-
-
-@pytest.fixture
-def bench() -> Bench:
-    return Bench()
-
-
-@pytest.fixture
-def meter(bench: Bench) -> MeterEnd:
-    meter = MeterEnd()
-    bench.log_in(meter, at(0))
-    return meter
+from .bench import REMAINING, SERIAL, TOTAL, Bench, ask, at
 
 
 def _told(bench: Bench, command: str) -> object:

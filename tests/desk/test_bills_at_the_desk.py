@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -124,6 +124,7 @@ def test_rest_and_the_file_say_the_same_of_her_own_bills_only(
     [line] = csv.DictReader(io.StringIO(text))
     assert (line["day"], line["bill_paid_yuan"], line["ours_paid_yuan"]) == ("2026-11-22", "107.00", "100.00")
     assert "LISTRANGER" in line["differences"]
+    assert difference["to_do"] in line["differences"]
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
@@ -139,3 +140,29 @@ def test_every_kind_of_difference_has_its_sentence_and_its_next_step(language: s
             assert "%(" not in told.sentence
             assert language == "en" or not told.sentence.isascii()
     assert {kind for kind, _why in _SENTENCES} == set(Kind)
+
+
+def test_the_days_are_drawn_with_what_is_to_look_at_marked_and_a_missing_bill_as_a_gap(
+    street: Street, at_desk: ComeIn, bills: tuple[BillDay, BillDay], now: datetime
+) -> None:
+    with landlord_scope(street.li.landlord.pk):
+        for days, state in ((1, BillDay.State.WAITING), (3, BillDay.State.TAKEN)):
+            BillDay.objects.create(
+                account=bills[0].account,
+                day=DAY - timedelta(days=days),
+                state=state,
+                taken_at=now if state == BillDay.State.TAKEN else None,
+                next_at=now,
+                bill_paid_yuan=Decimal("214.00"),
+                ours_paid_yuan=Decimal("214.00"),
+            )
+    chart = at_desk(street.li.owner).get(BILLS).context["days"]
+    assert [bar.said for bar in chart.bars] == [
+        "11/19: 214.00 yuan, agrees",
+        "11/20: Bill missing",
+        "11/21: Bill missing",
+        "11/22: 107.00 yuan, of that 7.00 yuan to look at",
+    ]
+    assert [bar.is_gap for bar in chart.bars] == [False, True, True, False]
+    assert [(bar.height, bar.marked) for bar in chart.bars] == [(100, 0), (0, 0), (0, 0), (50, 3)]
+    assert chart.bars[-1].href == f"{BILLS}{bills[0].pk}/change/"

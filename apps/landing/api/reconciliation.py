@@ -15,7 +15,7 @@ from apps.common.serializing import AmountField
 from apps.income.models import BillDay, Difference
 from apps.income.reconciliation import Kind
 from apps.landing.api.streaming import CsvToo
-from apps.landing.difference_words import tell, why_waiting
+from apps.landing.difference_words import Told, tell, why_waiting
 
 
 class DifferenceOut(serializers.ModelSerializer):
@@ -110,7 +110,13 @@ class BillDayLine(BillDayOut):
 
     def get_differences(self, bill: BillDay) -> str:
         told = ((row, tell(row)) for row in bill.differences.all())
-        return "; ".join(f"{one.name} {row.number}: {one.sentence}" for row, one in told)
+        return "\n".join(_line(row, one) for row, one in told)
+
+
+def _line(row: Difference, told: Told) -> str:
+    """One difference in a cell: what it is, what it means, and while it is open what to do."""
+    what = f"{told.name} {row.number}: {told.sentence}"
+    return f"{what} → {told.to_do}" if row.state == Difference.State.OPEN else what
 
 
 class BillDayFilter(django_filters.FilterSet):

@@ -16,12 +16,15 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from apps.accounts.roles import Act
 from apps.common.errors import Refused
+from apps.income.bill_days import DayCompared, days_compared
 from apps.income.models import BillDay, Difference
 from apps.income.services.reconciliation import settle_difference
-from apps.landing.desk import cells, words
+from apps.landing.desk import cells, charts, words
 from apps.landing.desk.base import ScopedModelAdmin
 from apps.landing.difference_words import tell, why_waiting
 
+# As many as fit the width of a phone with bars that a thumb can tell apart.
+_CHART_DAYS = 30
 _TONES = {Difference.State.OPEN: "bad", Difference.State.HEALED: "good", Difference.State.SETTLED: "idle"}
 
 
@@ -74,7 +77,26 @@ class BillDayAdmin(ScopedModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         csv_href = f"{reverse('api_reconciliation')}?format=csv" if self.admin_site.name == "admin" else ""
-        return super().changelist_view(request, {"csv_href": csv_href, **(extra_context or {})})
+        context = {"csv_href": csv_href, "days": self._days(), "chart_days": _CHART_DAYS}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def _days(self) -> charts.Chart | None:
+        """Draw the last days, what agrees below and what is still open above; None without any bill."""
+        days = days_compared(timezone.now(), _CHART_DAYS)
+        return charts.draw([self._bar(one) for one in days], say=words.money) if days else None
+
+    def _bar(self, one: DayCompared) -> charts.Value:
+        label = charts.day_label(one.day)
+        href = (
+            reverse(f"{self.admin_site.name}:income_billday_change", args=[one.bill_id])
+            if one.bill_id
+            else ""
+        )
+        if one.paid_yuan is None:
+            return charts.Value(label, None, href, more=_("Bill missing"))
+        figures = {"paid": words.money(one.paid_yuan), "open": words.money(one.open_yuan)}
+        said = _("%(paid)s, of that %(open)s to look at") if one.open_yuan else _("%(paid)s, agrees")
+        return charts.Value(label, one.paid_yuan, href, marked=one.open_yuan, more=said % figures)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.settle_view)

@@ -14,13 +14,18 @@ GAP = 4
 
 @dataclass(frozen=True)
 class Value:
-    """One bar to be: None is a gap, which is not the same as nothing used; what lies ahead is neither."""
+    """One bar to be: None is a gap, which is not the same as nothing used; what lies ahead is neither.
+
+    `marked` is how much of the value stands out at its top, and `more` what is said of that.
+    """
 
     label: str
     energy_kwh: Decimal | None
     href: str = ""
     is_chosen: bool = False
     is_ahead: bool = False
+    marked: Decimal = Decimal(0)
+    more: str = ""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Bar:
     y: int
     width: int
     height: int
+    marked: int
     said: str
     label: str
     href: str
@@ -67,7 +73,8 @@ def draw(values: Sequence[Value], *, say: Callable[[Decimal | None], str] = word
                 y=HEIGHT - height,
                 width=STEP - GAP,
                 height=height,
-                said=f"{value.label}: {say(value.energy_kwh)}",
+                marked=min(_height(value.marked, largest), height),
+                said=f"{value.label}: {value.more or say(value.energy_kwh)}",
                 label=value.label,
                 href=value.href,
                 is_gap=value.energy_kwh is None and not value.is_ahead,

@@ -234,7 +234,10 @@ def state_words(refund: Refund, payment: Payment) -> tuple[words.Said, str]:
     said = {
         RefundState.WAITING: (
             words.Said(_("waits for the meter"), "warn"),
-            _("It goes by itself once the meter has proved that it did not take the energy."),
+            _(
+                "It goes by itself once the meter has proved that it did not take the energy. Until then you can "
+                "withdraw it: nothing goes back, and the energy goes its way."
+            ),
         ),
         RefundState.CREATED: (words.Said(_("asked of %(who)s") % {"who": platform}, "idle"), ""),
         RefundState.PROCESSING: (

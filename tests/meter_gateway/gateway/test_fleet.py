@@ -1,4 +1,4 @@
-"""A running fleet of simulated meters while Valkey loses everything it held."""
+"""A running fleet of simulated meters while Valkey loses everything it held, and while strangers storm the port."""
 
 import json
 import re
@@ -9,10 +9,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from .bench import PROFILE, REMAINING, SERIAL
 from .processes import Gateway, Valkey, free_port, wait_until
 
 FLEET = 60
+STRANGERS = 10_000
+ROUND_OF_STRANGERS = """
+import socket, struct, sys, time
+port, strangers, begun = int(sys.argv[1]), int(sys.argv[2]), time.monotonic()
+for number in range(strangers):
+    stranger = socket.create_connection(("127.0.0.1", port), 60)
+    stranger.send(b"\\x68")
+    stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    stranger.close()
+    time.sleep(max(0, begun + number / 1000 - time.monotonic()))
+"""
+"""So many sockets opened and reset, a thousand a second where the machine can."""
 SERIALS = [f"{220_000 + number:012d}" for number in range(FLEET)]
 
 
@@ -62,7 +76,7 @@ def _grant_all(valkey: Valkey, gateway: Gateway, serials: set[str]) -> None:
 
 def _answered(valkey: Valkey, gateway: Gateway, serials: list[str]) -> int:
     for serial in serials:
-        gateway.ask("reading", REMAINING, epoch=1, serial=serial)
+        gateway.ask("reading", REMAINING, epoch=1, serial=serial, timeout_s=30)
     outcomes: list[str] = []
     while len(outcomes) < len(serials):
         outcomes += [
@@ -97,3 +111,25 @@ def test_a_fleet_keeps_its_sockets_when_valkey_is_emptied(valkey, gateway, tmp_p
             assert _answered(valkey, gateway, [newcomer]) == 1
         figures = gateway.figures()
         assert (figures[granted], figures["proofs_total"]) == (FLEET, proofs + 1)
+
+
+@pytest.mark.thorough
+def test_a_thousand_connections_a_second_for_ten_seconds_drop_no_session(valkey, gateway, tmp_path):
+    valkey.publish_map(dict.fromkeys(SERIALS, PROFILE))
+    with _simulator(gateway, tmp_path, SERIALS):
+        _grant_all(valkey, gateway, set(SERIALS))
+        wait_until("the fleet is in", lambda: gateway.figures()['connections{state="granted"}'] == FLEET)
+        before = gateway.figures()
+        command = [sys.executable, "-c", ROUND_OF_STRANGERS, str(gateway.port), str(STRANGERS)]
+        with subprocess.Popen(command) as strangers:
+            while strangers.poll() is None:
+                assert _answered(valkey, gateway, SERIALS) == FLEET
+        assert strangers.returncode == 0
+        ended = 'sessions_ended_total{reason="disconnected"}'
+        wait_until(
+            "every stranger came and went",
+            lambda: gateway.figures().get(ended, 0) >= before.get(ended, 0) + STRANGERS,
+        )
+        after = gateway.figures()
+        granted = 'connections{state="granted"}'
+        assert (after[granted], after["proofs_total"]) == (FLEET, before["proofs_total"])

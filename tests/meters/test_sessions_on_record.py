@@ -1,12 +1,15 @@
 """A meter that speaks is reachable, whatever became of the news about its session."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from apps.meters import tasks
 from apps.meters.models import Presence, StockedMeter
+from apps.meters.post import SERIALS, SERIALS_VERSION, valkey
 from apps.meters.services import presence
 
 SERIAL = "000000219990"
@@ -86,3 +89,18 @@ def test_a_session_that_missed_its_newer_epoch_is_told_again_and_one_that_has_it
     assert post.granted == [(living, 2)]
     speak(post, living, NOW + 65 * SECOND, epoch=2)
     assert post.granted == [(living, 2)]
+
+
+def test_a_hello_brings_the_serial_map_back_to_a_broker_that_was_emptied(db: None) -> None:
+    StockedMeter.objects.create(serial=SERIAL, profile="dtsy-4g-ble")
+    StockedMeter.objects.create(
+        serial="000000219991", profile="dtsy-4g-ble", qr_token="another", barred_at=NOW
+    )
+    told = {"gateway": "gw1-a", "node": "gw1", "stream": "rm:letters:gw1-a"}
+    tasks.gateway_hello(**told)
+    valkey().delete(SERIALS, SERIALS_VERSION)
+    tasks.gateway_hello(**told)
+    assert valkey().exists(SERIALS_VERSION)
+    assert {serial: json.loads(of) for serial, of in valkey().hgetall(SERIALS).items()} == {
+        SERIAL.encode(): {"profile": "dtsy-4g-ble"}
+    }

@@ -236,6 +236,35 @@ def test_the_status_words_come_by_name_one_by_one_and_as_a_block() -> None:
         encode_value("040005FF", words[:6])
 
 
+_OF_A_PHASE = (
+    *("voltage_lost", "under_voltage", "over_voltage", "current_lost", "over_current"),
+    *("overload", "reverse_flow", "phase_broken", "current_broken"),
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "from_bit", "names"),
+    [
+        (1, 1, ("demand_by_interval", "clock_battery_low", "reading_battery_low")),
+        (1, 4, ("active_power_reverse", "reactive_power_reverse")),
+        (2, 0, tuple(f"active_power_{phase}_reverse" for phase in "abc")),
+        (2, 4, tuple(f"reactive_power_{phase}_reverse" for phase in "abc")),
+        *(
+            (4 + place, 0, tuple(f"{name}_{phase}" for name in _OF_A_PHASE))
+            for place, phase in enumerate("abc")
+        ),
+        (7, 0, ("voltage_sequence_reversed", "current_sequence_reversed")),
+        (7, 2, ("voltage_unbalanced", "current_unbalanced", "auxiliary_supply_lost", "power_down")),
+        (7, 6, ("demand_over_limit", "power_factor_under_limit", "current_badly_unbalanced")),
+    ],
+)
+def test_each_bit_of_a_status_word_has_its_own_name(
+    number: int, from_bit: int, names: tuple[str, ...]
+) -> None:
+    for bit, name in enumerate(names, from_bit):
+        assert StatusWord(number, 1 << bit).names == {name}
+
+
 def test_a_meter_may_give_a_status_word_as_a_number() -> None:
     assert encode_value("04000501", 0x8004) == b"\x04\x80"
 

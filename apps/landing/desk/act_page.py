@@ -4,15 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.accounts.roles import Act
 from apps.common.errors import Refused
 from apps.landing.desk import words
 from apps.landing.desk.base import ScopedModelAdmin
@@ -100,15 +98,6 @@ class ActPages(ScopedModelAdmin):
         if form.errors:
             answer.status_code = 400
         return answer
-
-    def find(self, request: HttpRequest, object_id: str, needs: Act) -> Any:
-        """Return the thing, or the answer to a missing one, which a foreign one gets too."""
-        if not self._may(request, needs):
-            raise PermissionDenied
-        thing = self.get_object(request, object_id)
-        if thing is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        return thing
 
     def show(self, request: Any, template: str, thing: Any, **context: Any) -> TemplateResponse:
         request.current_app = self.admin_site.name

@@ -51,6 +51,21 @@ class ScopedModelAdmin(ModelAdmin):
     def _may(self, request: HttpRequest, act: Act | None) -> bool:
         return act is not None and self.admin_site.may(request, act)
 
+    def find(self, request: HttpRequest, object_id: str, needs: Act) -> Any:
+        """Return the thing, or the answer to a missing one, which a foreign one gets too."""
+        if not self._may(request, needs):
+            raise PermissionDenied
+        thing = self.get_object(request, object_id)
+        if thing is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return thing
+
+    def find_hers(self, request: HttpRequest, object_id: str, needs: Act) -> Any:
+        """Return the same for an act that is the landlord's own, and no operator's for her."""
+        if self.admin_site.name != "admin":
+            raise PermissionDenied
+        return self.find(request, object_id, needs)
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -133,11 +132,9 @@ class BillDayAdmin(ScopedModelAdmin):
 
     def settle_view(self, request: Any, object_id: str, difference_id: UUID) -> HttpResponse:
         """Write down that a person has dealt with a difference; the form stands on the bill's page."""
-        if self.admin_site.name != "admin" or not self._may(request, Act.ARRANGE):
-            raise PermissionDenied
-        row = self.get_object(request, object_id)
-        if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        row = self.find_hers(request, object_id, Act.ARRANGE)
+        if isinstance(row, HttpResponse):
+            return row
         if request.method == "POST":
             note = request.POST.get("note", "")[:200]
             try:

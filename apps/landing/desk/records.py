@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
@@ -176,11 +175,9 @@ class PaymentAdmin(SetAsidePages):
 
     def fapiao_view(self, request: Any, object_id: str) -> HttpResponse:
         """Write down that the fapiao is made; the button stands on the payment's page."""
-        if self.admin_site.name != "admin" or not self._may(request, Act.ARRANGE):
-            raise PermissionDenied
-        row = self.get_object(request, object_id)
-        if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        row = self.find_hers(request, object_id, Act.ARRANGE)
+        if isinstance(row, HttpResponse):
+            return row
         if request.method == "POST":
             number = request.POST.get("number", "")[:40]
             try:

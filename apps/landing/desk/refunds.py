@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -92,7 +91,7 @@ class RefundPages(ActPages):
         }
 
     def refund_view(self, request: Any, object_id: str) -> HttpResponse:
-        payment = self._payment(request, object_id)
+        payment = self.find_hers(request, object_id, Act.ARRANGE)
         if isinstance(payment, HttpResponse):
             return payment
         found = refundable_of(payment)
@@ -124,7 +123,7 @@ class RefundPages(ActPages):
         )
 
     def refund_by_hand_view(self, request: Any, object_id: str) -> HttpResponse:
-        payment = self._payment(request, object_id)
+        payment = self.find_hers(request, object_id, Act.ARRANGE)
         if isinstance(payment, HttpResponse):
             return payment
         refund = _in_review(payment)
@@ -156,7 +155,7 @@ class RefundPages(ActPages):
 
     def refund_again_view(self, request: Any, object_id: str) -> HttpResponse:
         """Ask the platform again; the button stands on the payment's page."""
-        payment = self._payment(request, object_id)
+        payment = self.find_hers(request, object_id, Act.ARRANGE)
         if isinstance(payment, HttpResponse):
             return payment
         refund = _in_review(payment)
@@ -174,7 +173,7 @@ class RefundPages(ActPages):
 
     def refund_withdraw_view(self, request: Any, object_id: str) -> HttpResponse:
         """Let the energy have its way after all; the button stands on the payment's page."""
-        payment = self._payment(request, object_id)
+        payment = self.find_hers(request, object_id, Act.ARRANGE)
         if isinstance(payment, HttpResponse):
             return payment
         refund = Refund.objects.filter(payment=payment, state=RefundState.WAITING).first()
@@ -189,11 +188,6 @@ class RefundPages(ActPages):
                 said = _("Withdrawn: nothing goes back, and the energy goes its way to the meter.")
                 self.message_user(request, said, messages.SUCCESS)
         return redirect(self.address("change", payment))
-
-    def _payment(self, request: Any, object_id: str) -> Any:
-        if self.admin_site.name != "admin":
-            raise PermissionDenied
-        return self.find(request, object_id, Act.ARRANGE)
 
 
 def _in_review(payment: Payment) -> Refund | None:

@@ -90,7 +90,7 @@ simulate-coverage: setup  ## Worlds in memory and on PostgreSQL must run 85 % of
 	@tests/simulation/cover $(VENV)/python
 
 chaos: setup  ## kill -9 of each kind of process KILLS=n (2) times while renters pay, 30 s a round; SEED=…
-	@$(VENV)/python -m tests.chaos --kills $(or $(KILLS),2) $(if $(SEED),--seed $(SEED))
+	@$(VENV)/python -m tests.chaos --kills $(or $(KILLS),2) --within $(or $(WITHIN),30) $(if $(SEED),--seed $(SEED))
 
 mutants: setup  ## Plant known mistakes in a copy of the tree; the simulation must find each
 	@$(VENV)/python -m tests.simulation.mutants

@@ -46,3 +46,13 @@ def test_a_meter_that_was_forced_off_stays_off_when_it_is_recharged() -> None:
     street.run_until_quiet()
     assert not street.meter.state.relay_closed
     assert street.store.told.power[-1].reason == PowerReason.FORCED_OFF
+
+
+def test_a_yes_alone_is_not_believed_while_the_status_word_shows_another_state() -> None:
+    street = StreetOfOne(meter_is={"relay_operations": 100_000})
+    off = street.want(CommandKind.POWER_OFF, life_s=600)
+    street.run_until_quiet()
+    said = [note for _id, _to, note in street.store.told.steps]
+    assert "said yes, but does not show it yet" in said
+    assert street.store.ended[off] == CommandState.EXPIRED
+    assert street.meter.state.relay_closed, "its contact is worn and stays where it was"

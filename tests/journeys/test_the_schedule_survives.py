@@ -15,11 +15,13 @@ from tests.journeys.system import System, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.thorough]
 
-INTERVAL_S = 30
+INTERVAL_S = 10
 DAYS_HUNG = 3
 # Longer than an interval, so that the whole fleet is due when it is back.
-AWAY_S = INTERVAL_S + 3
+AWAY_S = INTERVAL_S + 2
 BUSY_S = 5
+# On a machine that is busy with other things; what is proved is that it comes, not how soon.
+PATIENCE_S = 300
 
 HANG_LONGER = f"""
 from datetime import timedelta
@@ -62,9 +64,6 @@ class Record:
         """How many meters one call of the schedule may ask; beat calls every second here."""
         return sum(ceil(count / INTERVAL_S) for count in Counter(self.profiles.values()).values())
 
-    def unread_since(self, moment: datetime) -> list[str]:
-        return [meter for meter in self.profiles if not any(at > moment for at in self.readings[meter])]
-
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
@@ -98,16 +97,26 @@ def on_record(system: System) -> Record:
     return Record(found["profiles"], by_meter["asked"], by_meter["readings"], days, freezes)
 
 
+def unread_since(system: System, moment: datetime) -> list[str]:
+    """The meters whose QR page shows no reading taken after `moment`; far cheaper to ask than the database."""
+    shown = {
+        meter["serial"]: system.stranger.rest("GET", f"q/{meter['qr_token']}").body["read_at"]
+        for meter in system.stranger.demo["meters"]
+        if meter["landlord"]
+    }
+    return [serial for serial, at in shown.items() if not at or datetime.fromisoformat(at) <= moment]
+
+
 def test_the_schedule_catches_up_without_a_burst_and_without_a_second_record(quick: System) -> None:
     _shell(quick, HANG_LONGER)
     began = datetime.now().astimezone()
     for name in ("postgres", "valkey", "gateway"):
         quick.be_without(name, AWAY_S)
         back = datetime.now().astimezone()
-        wait_for(f"everybody read after {name}", lambda at=back: not on_record(quick).unread_since(at), 300)
+        wait_for(f"everybody read after {name}", lambda at=back: not unread_since(quick, at), PATIENCE_S)
     record = on_record(quick)
     freezing = [meter for meter, profile in record.profiles.items() if profile == "dtsy-4g-ble"]
-    wait_for("the days", lambda: len(on_record(quick).days) >= DAYS_HUNG * len(freezing), 120)
+    wait_for("the days", lambda: len(on_record(quick).days) >= DAYS_HUNG * len(freezing), PATIENCE_S)
     record = on_record(quick)
     # Before that each was read at its first login, because nothing was known of it.
     asked = {meter: [at for at in moments if at > began] for meter, moments in record.asked.items()}

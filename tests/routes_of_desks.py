@@ -38,6 +38,7 @@ LANDLORDS_DESK = [
     _route("GET", "admin/", _EVERY_MEMBER),
     _route("GET", "admin/landlord/", _EVERY_MEMBER),
     _route("GET", "admin/phone/", _EVERY_MEMBER),
+    _route("GET", "admin/settings/", _OWNERS),
     _route("POST", "admin/language/", _AWAY),
     _route("GET", "admin/search/", _EVERY_MEMBER),
     # Who is in already goes home.

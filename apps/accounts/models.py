@@ -9,19 +9,26 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.roles import Role
-from apps.common.fields import amount_yuan_field
+from apps.common.fields import amount_yuan_field, energy_field
 from apps.common.ids import uuid7
 from apps.common.scoping import ScopedModel
 
 
 class Landlord(models.Model):
-    """The customer: everything owned carries this row's id. The minimum recharge is what an order must reach."""
+    """The customer: everything owned carries this row's id. The minimum recharge is what an order must reach.
+
+    `low_below_kwh` is where a meter warns that is added from now on; each keeps a threshold of its own. Between
+    `protected_from` and `protected_until`, local time of the meter's site, nobody is switched off by hand.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=60)
     phone = models.CharField(_("contact phone"), max_length=20, blank=True)
     minimum_recharge_yuan = amount_yuan_field(verbose_name=_("minimum recharge"), default=10)
     time_zone = models.CharField(_("time zone"), max_length=40, default="Asia/Shanghai")
+    low_below_kwh = energy_field(verbose_name=_("warn below"), default=10)
+    protected_from = models.TimeField(null=True)
+    protected_until = models.TimeField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -30,7 +37,15 @@ class Landlord(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(minimum_recharge_yuan__gte="0.01"), name="accounts_landlord_minimum_is_a_fen"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(low_below_kwh__gte=0), name="accounts_landlord_warns_at_zero_or_above"
+            ),
+            models.CheckConstraint(
+                condition=Q(protected_from=None, protected_until=None)
+                | Q(protected_from__isnull=False, protected_until__isnull=False),
+                name="accounts_landlord_protects_from_and_until",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -138,6 +138,8 @@ def pages(demo: Demo) -> dict[str, tuple[str, str]]:
         "desk-lease": ("landlord", meter.replace("change", "lease")),
         "desk-payment": ("landlord", f"/admin/income/payment/{_payment(demo)}/change/"),
         "desk-audit": ("landlord", "/admin/accounts/auditline/"),
+        "desk-settings": ("landlord", "/admin/settings/"),
+        "desk-phone": ("landlord", "/admin/phone/"),
         "desk-alerts": ("landlord", "/admin/alerts/alert/"),
         "desk-accounts": ("landlord", ACCOUNTS),
         "desk-account": ("landlord", f"{ACCOUNTS}{_account(demo)}/change/"),

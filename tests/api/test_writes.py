@@ -181,7 +181,7 @@ def test_an_owner_changes_name_and_minimum_and_the_audit_says_so(street: Street)
         line = AuditLine.objects.latest("id")
     assert (line.act, line.facts, line.by_id) == (
         "landlord.change",
-        {"minimum_recharge_yuan": "20.00"},
+        {"minimum_recharge_yuan": "20.00", "was_minimum_recharge_yuan": "10.00"},
         street.li.owner.pk,
     )
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from apps.accounts.models import AccessToken, Landlord, Member, PhoneChange, Renter, User
 from apps.accounts.roles import Role
-from apps.common.serializing import AmountField
+from apps.common.serializing import AmountField, EnergyField
 
 
 class PasswordField(serializers.CharField):
@@ -146,18 +146,43 @@ class SessionOut(serializers.ModelSerializer):
 
 class LandlordOut(serializers.ModelSerializer):
     minimum_recharge_yuan = AmountField()
+    low_below_kwh = EnergyField()
+    protected_from = serializers.TimeField(format="%H:%M")
+    protected_until = serializers.TimeField(format="%H:%M")
 
     class Meta:
         model = Landlord
-        fields = ["id", "name", "phone", "minimum_recharge_yuan", "time_zone"]
+        fields = [
+            "id",
+            "name",
+            "phone",
+            "minimum_recharge_yuan",
+            "time_zone",
+            "low_below_kwh",
+            "protected_from",
+            "protected_until",
+        ]
 
 
 class LandlordIn(serializers.Serializer):
-    """Every field may be left out; what is left out stays."""
+    """Every field may be left out; what is left out stays.
+
+    `low_below_kwh` is for meters added from now on. Protected hours come as both or none; null twice ends them.
+    """
 
     name = serializers.CharField(max_length=60, required=False)
-    phone = serializers.CharField(max_length=20, required=False)
+    phone = serializers.CharField(max_length=20, required=False, allow_blank=True)
     minimum_recharge_yuan = AmountField(least="0.01", most="5000.00", required=False)
+    time_zone = serializers.CharField(max_length=40, required=False)
+    low_below_kwh = EnergyField(least="0.00", most="9999.99", required=False)
+    protected_from = serializers.TimeField(required=False, allow_null=True)
+    protected_until = serializers.TimeField(required=False, allow_null=True)
+
+    def validate(self, given: Any) -> Any:
+        """Make of the two ends what the service takes."""
+        if "protected_from" in given or "protected_until" in given:
+            given["protected_hours"] = (given.pop("protected_from", None), given.pop("protected_until", None))
+        return given
 
 
 class MemberOut(serializers.ModelSerializer):

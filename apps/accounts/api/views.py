@@ -184,7 +184,7 @@ class LandlordView(APIView):
         return Response(s.LandlordOut(self._landlord(request)).data)
 
     @documented(
-        "Change name, phone or minimum recharge; the owner only",
+        "Change name, contact, minimum recharge, time zone, threshold or protected hours; the owner only",
         name="change_landlord",
         takes=s.LandlordIn,
         gives=s.LandlordOut,

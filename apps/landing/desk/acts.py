@@ -97,6 +97,14 @@ _FACTS = {
     "was_low_below_kwh": gettext_noop("warned below, kWh"),
     "amount_yuan": gettext_noop("amount, yuan"),
     "minimum_recharge_yuan": gettext_noop("minimum recharge, yuan"),
+    "was_minimum_recharge_yuan": gettext_noop("minimum recharge before, yuan"),
+    "was_phone": gettext_noop("phone before"),
+    "time_zone": gettext_noop("time zone"),
+    "was_time_zone": gettext_noop("time zone before"),
+    "protected_from": gettext_noop("nobody switched off from"),
+    "protected_until": gettext_noop("nobody switched off until"),
+    "was_protected_from": gettext_noop("protected before from"),
+    "was_protected_until": gettext_noop("protected before until"),
 }
 
 _EVIDENCE = {

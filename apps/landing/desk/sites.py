@@ -31,6 +31,7 @@ from apps.common.scoping import landlord_scope, own_scopes
 from apps.landing.desk import (
     accounts,
     bills,
+    house,
     leases,
     machines,
     meters,
@@ -262,6 +263,7 @@ class LandlordSite(DeskSite):
         own = [
             path("landlord/", self.admin_view(self.choose_landlord), name="choose_landlord"),
             path("phone/", self.admin_view(self.own_phone), name="own_phone"),
+            path("settings/", self.admin_view(self.house), name="house"),
         ]
         return [*own, *super().get_urls()]
 
@@ -273,6 +275,18 @@ class LandlordSite(DeskSite):
         if isinstance(found, HttpResponse):
             return found
         return TemplateResponse(request, "desk/own_phone.html", {**self.each_context(request), **found})
+
+    def house(self, request: Any) -> HttpResponse:
+        """Let the owner change what holds for all her meters."""
+        if not self.may(request, Act.GOVERN):
+            raise PermissionDenied
+        request.current_app = self.name
+        found = house.answer(request, now=timezone.now())
+        if isinstance(found, HttpResponse):
+            return found
+        status = 400 if found["form"].errors else 200
+        context = {**self.each_context(request), **found}
+        return TemplateResponse(request, "desk/house.html", context, status=status)
 
     def welcome(self, request: Any) -> HttpResponse | None:
         """A member of several landlords says which one first; otherwise a link would open on the wrong one."""

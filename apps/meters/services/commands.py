@@ -7,7 +7,8 @@ from uuid import UUID
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts import audit
+from apps.accounts import audit, hours
+from apps.accounts.models import Landlord
 from apps.common.errors import Conflict, Gone, Refused
 from apps.common.queue import ring_after_commit
 from apps.meters import deciding as d
@@ -42,6 +43,10 @@ class ZeroBalance(Conflict):
 class PowerKept(Conflict):
     code = "power_kept"
     detail = _("This meter keeps its power on and refuses to switch off; end that first, then switch off.")
+
+
+class ProtectedHours(Conflict):
+    code = "protected_hours"
 
 
 def ask_read(*, meter: Meter, by_id: UUID | None, now: datetime) -> Command:
@@ -89,6 +94,7 @@ def ask_power(
 
     :raises ReasonMissing: without a reason. :raises ZeroBalance: on, with nothing left to give.
     :raises PowerKept: off, while the meter keeps its power on and would refuse.
+    :raises ProtectedHours: off, in the hours in which the landlord lets nobody be switched off.
     """
     refuse_archived(meter)
     said_reason = said(reason)
@@ -96,10 +102,26 @@ def ask_power(
         raise ZeroBalance(fields={"state": _("Nothing left.")})
     if not on and meter.power_kept:
         raise PowerKept(fields={"state": _("Power is kept on.")})
+    if not on:
+        _refuse_protected(meter, now)
     kind = CommandKind.POWER_ON if on else CommandKind.POWER_OFF
     command = wish(meter=meter, kind=kind, reason=said_reason, by_id=by_id, now=now)
     audit.record("meter.power_on" if on else "meter.power_off", on=meter, by_id=by_id, now=now, reason=reason)
     return command
+
+
+def _refuse_protected(meter: Meter, now: datetime) -> None:
+    start, until = Landlord.objects.values_list("protected_from", "protected_until").get(pk=meter.landlord_id)
+    if hours.are_protected(now, zone=meter.room.site.time_zone, start=start, until=until):
+        said_hours = {"start": f"{start:%H:%M}", "until": f"{until:%H:%M}"}
+        raise ProtectedHours(
+            _(
+                "From %(start)s to %(until)s nobody is switched off here; the settings say so. Try again at %(until)s; "
+                "in danger, use the breaker beside the meter."
+            )
+            % said_hours,
+            fields={"state": _("Protected hours.")},
+        )
 
 
 def wish(*, meter: Meter, kind: CommandKind, reason: str, by_id: UUID, now: datetime) -> Command:

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import audit, doors
-from apps.accounts.models import Renter
+from apps.accounts.models import Landlord, Renter
 from apps.common.errors import Conflict, Refused, Words
 from apps.common.ids import secret_token
 from apps.common.queue import ring_after_commit
@@ -58,6 +58,8 @@ def stock_meter(*, serial: str, profile: str) -> StockedMeter:
 def hang_meter(*, stocked: StockedMeter, room: Room, by_id: UUID | None, now: datetime) -> Meter:
     """Return the landlord's meter made of a stocked device: its row and its doors, in one transaction. Audited.
 
+    It warns at the landlord's threshold of the day.
+
     :raises MeterTaken: if a landlord has it, also this one.
     """
     try:
@@ -67,6 +69,9 @@ def hang_meter(*, stocked: StockedMeter, room: Room, by_id: UUID | None, now: da
                 profile=stocked.profile,
                 qr_token=stocked.qr_token,
                 room=room,
+                low_below_kwh=Landlord.objects.values_list("low_below_kwh", flat=True).get(
+                    pk=room.landlord_id
+                ),
                 claimed_at=now,
             )
             for kind, key in ((doors.Kind.SERIAL, stocked.serial), (doors.Kind.QR, stocked.qr_token)):

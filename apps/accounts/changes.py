@@ -6,10 +6,9 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
-
-from django.conf import settings
 
 from apps.accounts.models import AuditLine, Landlord, User
 from apps.common.errors import Refused, Words

@@ -11,6 +11,7 @@ from apps.accounts import audit, hours
 from apps.accounts.models import Landlord
 from apps.common.errors import Conflict, Gone, Refused
 from apps.common.queue import ring_after_commit
+from apps.common.scoping import current_landlord_id
 from apps.meters import deciding as d
 from apps.meters.models import Command, CommandEvent, Meter
 from apps.meters.post import Post
@@ -111,7 +112,9 @@ def ask_power(
 
 
 def _refuse_protected(meter: Meter, now: datetime) -> None:
-    start, until = Landlord.objects.values_list("protected_from", "protected_until").get(pk=meter.landlord_id)
+    start, until = Landlord.objects.values_list("protected_from", "protected_until").get(
+        pk=current_landlord_id()
+    )
     if hours.are_protected(now, zone=meter.room.site.time_zone, start=start, until=until):
         said_hours = {"start": f"{start:%H:%M}", "until": f"{until:%H:%M}"}
         raise ProtectedHours(

@@ -13,6 +13,7 @@ from apps.accounts.models import Landlord, Renter
 from apps.common.errors import Conflict, Refused, Words
 from apps.common.ids import secret_token
 from apps.common.queue import ring_after_commit
+from apps.common.scoping import current_landlord_id
 from apps.meters.models import Command, Lease, Meter, Room, StockedMeter
 from apps.meters.services.commands import MeterArchived
 from apps.meters.states import OPEN, RESET_KINDS, CommandKind
@@ -70,7 +71,7 @@ def hang_meter(*, stocked: StockedMeter, room: Room, by_id: UUID | None, now: da
                 qr_token=stocked.qr_token,
                 room=room,
                 low_below_kwh=Landlord.objects.values_list("low_below_kwh", flat=True).get(
-                    pk=room.landlord_id
+                    pk=current_landlord_id()
                 ),
                 claimed_at=now,
             )

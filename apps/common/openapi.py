@@ -85,7 +85,6 @@ ERROR_CODES: dict[str, int] = {
     "too_many_refunds": 409,
     "nothing_left": 409,
     "nothing_to_carry": 409,
-    "order_expired": 409,
     "order_in_flight": 409,
     "platform_refused": 409,
     "phone_used": 409,

@@ -10,13 +10,11 @@ from django.db import OperationalError
 from apps.accounts.doors import Found
 from apps.accounts.models import AuditLine
 from apps.common.scoping import landlord_scope
-from apps.income.models import Order, Payment, Recharge, Refund
-from apps.income.services.cancelling import AlreadyPaid
+from apps.income.models import Payment, Recharge, Refund
 from apps.income.services.freezes import resolve
 from apps.income.services.payments import Applied
 from apps.income.services.refund_asking import EnergyDelivered, hear_of_credit
 from apps.income.services.refund_reviews import NotWaiting, withdraw_refund
-from apps.income.services.switching import switch_channel
 from apps.income.states import Channel, RechargeState, RefundState
 from apps.income.sweeping import sweep
 from apps.meters import deciding as d
@@ -25,6 +23,7 @@ from apps.meters.services.delivery import take_turn
 from apps.meters.states import CommandKind, CommandState, Way
 from apps.meters.store import PostgresStore
 from tests.income.scene import NobodysPost, Scene, in_threads
+from tests.income.two_payments import pay_otherwise
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
 
@@ -234,11 +233,8 @@ def _order_of(payment: Payment) -> Found:
 def test_f28_an_order_paid_in_wechat_and_in_alipay_gives_the_second_payment_back_by_itself(
     scene: Scene,
 ) -> None:
-    """Alipay cannot close a code nobody has scanned: the payer scans it after all, having paid in WeChat."""
     first = scene.order(Channel.ALIPAY)
-    second = switch_channel(
-        found=_order_of(first), channel=Channel.WECHAT, payer=None, payer_ip=None, now=scene.now
-    ).payment
+    second = pay_otherwise(_order_of(first), Channel.WECHAT, scene.now)
     assert second.out_trade_no != first.out_trade_no
     scene.pay(second)
     assert scene.poll(second) is Applied.PAID
@@ -258,9 +254,7 @@ def test_f28_an_order_paid_in_wechat_and_in_alipay_gives_the_second_payment_back
 
 def test_f28_both_payments_at_once_credit_once_and_give_one_back(scene: Scene) -> None:
     first = scene.order(Channel.ALIPAY)
-    second = switch_channel(
-        found=_order_of(first), channel=Channel.WECHAT, payer=None, payer_ip=None, now=scene.now
-    ).payment
+    second = pay_otherwise(_order_of(first), Channel.WECHAT, scene.now)
     with landlord_scope(scene.house.landlord.pk):
         Payment.objects.filter(pk=first.pk).update(state="PENDING", poll_at=scene.now)
     scene.pay(first)
@@ -278,15 +272,3 @@ def test_f28_both_payments_at_once_credit_once_and_give_one_back(scene: Scene) -
     with landlord_scope(scene.house.landlord.pk):
         assert (Recharge.objects.count(), Refund.objects.count()) == (1, 1)
     assert scene.books() == []
-
-
-def test_f28_a_payer_who_has_paid_cannot_change_the_channel(scene: Scene) -> None:
-    payment = scene.order(Channel.WECHAT)
-    scene.pay(payment)
-    with pytest.raises(AlreadyPaid):
-        switch_channel(
-            found=_order_of(payment), channel=Channel.ALIPAY, payer=None, payer_ip=None, now=scene.now
-        )
-    with landlord_scope(scene.house.landlord.pk):
-        assert Order.objects.get().channel == Channel.WECHAT
-        assert Payment.objects.count() == 1

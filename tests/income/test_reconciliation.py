@@ -21,12 +21,12 @@ from apps.income.services.bills import due_bills, take_bill
 from apps.income.services.payments import Applied
 from apps.income.services.recharges import settle
 from apps.income.services.reconciliation import settle_difference
-from apps.income.services.switching import switch_channel
 from apps.income.states import Channel, PaymentState
 from apps.meters.models import Meter
 from apps.meters.states import CommandState
 from apps.sandbox.server import SandboxServer
 from tests.income.scene import Scene, scene_of
+from tests.income.two_payments import pay_otherwise
 from tests.people import Street
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")
@@ -138,13 +138,7 @@ def test_nine_planted_faults_are_each_found_as_what_they_are_and_nothing_else_is
     }
     if channel is Channel.ALIPAY:
         first = scene.order(channel)
-        second = switch_channel(
-            found=Found(first.landlord_id, first.order_id),
-            channel=Channel.WECHAT,
-            payer=None,
-            payer_ip=None,
-            now=scene.now,
-        ).payment
+        second = pay_otherwise(Found(first.landlord_id, first.order_id), Channel.WECHAT, scene.now)
         scene.pay(second)
         assert scene.poll(second) is Applied.PAID
         scene.pay(first)

@@ -12,12 +12,13 @@ from apps.accounts.doors import Found
 from apps.common.errors import Refused
 from apps.income.check_books import check_books
 from apps.income.models import Payment, Recharge
-from apps.income.services import cancelling, orders, payments, recharges, switching
+from apps.income.services import cancelling, orders, payments, recharges
 from apps.income.states import Channel, PaymentState, RechargeKind, RechargeState
 from apps.meters import frames
 from apps.meters.post import ValkeyPost
 from apps.meters.services import acts, commands, phone
 from apps.meters.states import CommandKind, Errand, Way
+from tests.income.two_payments import pay_otherwise
 from tests.simulation.devices import Device
 from tests.simulation.faults import Fault
 from tests.simulation.people import Order, People, Wish, forged
@@ -99,18 +100,13 @@ class RealPeople(People):
         self.look_at_books()
 
     def _switch(self, serial: str, order: Found, opened: orders.Opened) -> None:
-        """The payer goes to the other channel; whoever still has the first code may pay that one too."""
+        """The order is asked of the other channel too; whoever still has the first code may pay that one as well."""
         channel = Channel(opened.payment.channel)
         other = Channel.WECHAT if channel is Channel.ALIPAY else Channel.ALIPAY
 
-        def switch(now: datetime) -> orders.Opened:
-            return switching.switch_channel(found=order, channel=other, payer=None, payer_ip=None, now=now)
-
-        second = self._asked("switch", switch)
+        second = self._asked("switch", lambda now: pay_otherwise(order, other, now))
         self.look_at_books()
-        paid = isinstance(second, orders.Opened) and self._money_moves(
-            serial, other, second.payment.out_trade_no
-        )
+        paid = isinstance(second, Payment) and self._money_moves(serial, other, second.out_trade_no)
         again = paid and self._faults.strikes(Fault.PAID_TWICE)
         if again and self._money_moves(serial, channel, opened.payment.out_trade_no):
             self._faults.count(Fault.PAID_TWICE)

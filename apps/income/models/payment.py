@@ -16,8 +16,8 @@ from apps.meters.models import Lease, Meter
 class Order(ScopedModel):
     """What a payer asked for: an amount for one meter, at the price shown to her. Its state is derived.
 
-    `place` is the room's name on that day, for the receipt. One payment is the rule; a payer who changes channel, or
-    pays in both, makes a second.
+    `place` is the room's name on that day, for the receipt. One payment is the rule; what a second brings all the
+    same goes back.
     """
 
     no = models.CharField(_("order number"), max_length=24)

@@ -76,7 +76,7 @@ def _record(letter: Letter) -> bool:
 def record_push(*, meter_id: UUID, raw: str, taken_at: datetime, received_at: datetime) -> bool:
     """Make a reading of a frame a meter sent unasked; say whether it was one that holds a reading.
 
-    What a meter says moves no money, so it needs no question of ours to match.
+    What a meter says moves no money, so it needs no question of ours to match; but it must be this meter's word.
     """
     meter = Meter.objects.filter(pk=meter_id, archived_at=None).first()
     if meter is None:
@@ -86,6 +86,8 @@ def record_push(*, meter_id: UUID, raw: str, taken_at: datetime, received_at: da
     except (FrameError, ValueError):
         return False
     if not isinstance(reply, ReadReply) or not isinstance(reply.value, SupplyReport):
+        return False
+    if reply.address != meter.serial:
         return False
     evidence = Evidence(
         profile=load_profile(meter.profile),

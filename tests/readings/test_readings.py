@@ -14,7 +14,10 @@ from apps.readings.energy import jumped, most_kwh, used_kwh
 from apps.readings.models import QuarantinedReading, Reading
 from apps.readings.selectors import is_stale, latest
 from apps.readings.services import record
+from apps.readings.tasks import frames_pushed
+from meter_gateway.protocol.answers import push
 from meter_gateway.protocol.profiles import load_profile
+from meter_gateway.protocol.supply_report import SupplyReport
 from tests.people import NOON, Street
 
 PROFILE = load_profile("dtsy-4g-ble")
@@ -140,3 +143,19 @@ def test_months_are_made_ahead_once_over_the_turn_of_a_year_and_a_missing_one_is
     assert months.make_months_ahead(december) == 0
     assert months.months_missing(december) == []
     assert months.months_missing(december + timedelta(minutes=2)) == [date(2032, 4, 1)]
+
+
+def test_a_report_nobody_asked_for_is_a_reading_of_its_own_meter_and_counts_once(street: Street) -> None:
+    serial = street.li.meter.serial
+    report = SupplyReport(balance=Decimal("23.45"), energies_kwh=(Decimal("812.30"), *[Decimal(0)] * 4))
+    raw = push(serial, "028011FF", report).encode(0).hex()
+    of_another = push("000000000077", "028011FF", report).encode(0).hex()
+    told = {"serial": serial, "at": NOON.isoformat()}
+    elsewhere = {**told, "at": (NOON - HALF_HOUR).isoformat(), "raw": of_another}
+    for _twice in range(2):
+        frames_pushed(pushes=[elsewhere, {**told, "raw": raw}, {**told, "serial": "9", "raw": raw}])
+    with landlord_scope(street.li.landlord.pk):
+        kept = Reading.objects.values_list("meter_id", "taken_at", "source", "total_kwh", "remaining_kwh")
+        assert list(kept) == [
+            (street.li.meter.pk, NOON, Reading.Source.PUSH, Decimal("812.30"), Decimal("23.45"))
+        ]

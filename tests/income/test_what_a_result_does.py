@@ -193,3 +193,32 @@ def test_the_order_of_a_lease_that_ended_is_given_back(street: Street, payment: 
     assert tell(payment) is Applied.GIVEN_BACK
     assert Refund.objects.get().reason == LEASE_ENDED
     assert not Recharge.objects.exists()
+
+
+def test_what_was_put_aside_is_credited_by_a_fresh_word_that_was_asked_for_and_by_no_other(
+    payment: Payment,
+) -> None:
+    assert tell(payment, amount_yuan=Decimal("40.00")) is Applied.REVIEW
+    assert now_of(payment).poll_at is None
+    assert tell(payment) is Applied.NOTHING
+    # A member has asked: what comes again meanwhile does not end her question.
+    Payment.objects.update(poll_at=SOON)
+    assert tell(payment, amount_yuan=Decimal("40.00")) is Applied.REVIEW
+    assert (now_of(payment).state, now_of(payment).poll_at) == (PaymentState.REVIEW, SOON)
+    assert nothing_was_bought()
+    fresh = told_of(payment, evidence={"notify_id": "2"})
+    applied = apply_payment_result(
+        account=payment.account, result=fresh, now=SOON, also_from=PaymentState.REVIEW
+    )
+    seen = now_of(payment)
+    assert (applied, seen.state, seen.review_reason) == (Applied.PAID, PaymentState.PAID, "")
+    assert (seen.poll_at, seen.amount_yuan) == (None, Decimal("50.00"))
+    assert seen.evidence == {"notify_id": "2", "looked_at": "paid 40.00 instead of 50.00 yuan"}
+
+
+def test_a_question_about_a_payment_that_was_never_put_aside_leaves_its_evidence_alone(
+    payment: Payment,
+) -> None:
+    result = told_of(payment, evidence={"notify_id": "3"})
+    apply_payment_result(account=payment.account, result=result, now=SOON, also_from=PaymentState.REVIEW)
+    assert now_of(payment).evidence == {"notify_id": "3"}

@@ -11,8 +11,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, override
 
-from apps.accounts import audit, codes, messaging, tries
-from apps.accounts.models import PhoneChange, User
+from apps.accounts import audit, changes, codes, messaging, tries
+from apps.accounts.models import PhoneChange, Renter, User
+from apps.accounts.roles import Role
 from apps.accounts.selectors import memberships_of
 from apps.common.errors import Refused
 from apps.common.scoping import landlord_scope
@@ -114,6 +115,7 @@ def _change(change: PhoneChange, now: datetime) -> bool:
                 username=change.new_phone
             )
             _audit(change, PhoneChange.State.DONE, now)
+            _follow(change, now)
     except IntegrityError:
         with transaction.atomic():
             if _end(change, PhoneChange.State.CALLED_OFF, now):
@@ -157,6 +159,20 @@ def _audit(change: PhoneChange, state: PhoneChange.State, now: datetime) -> None
                 phone=new,
                 was=old,
             )
+
+
+def _follow(change: PhoneChange, now: datetime) -> None:
+    """Let the renter behind the login, and whom an owner's renters call, be reached by the new phone.
+
+    A number that was not the login's stays: somebody chose it.
+    """
+    Renter.objects.filter(user_id=change.user_id, phone=change.old_phone).update(phone=change.new_phone)
+    for member in memberships_of(change.user):
+        if member.role == Role.OWNER and member.landlord.phone == change.old_phone:
+            with landlord_scope(member.landlord_id):
+                changes.change_landlord(
+                    landlord=member.landlord, by_id=change.user_id, now=now, phone=change.new_phone
+                )
 
 
 def _tell(change: PhoneChange, said: str) -> None:

@@ -169,6 +169,12 @@ def subscribe(*, lease: Lease, phone: str, now: datetime) -> Subscription:
     return Subscription.objects.create(lease=lease, phone=phone, since=now)
 
 
+def follow_phone(*, subscription_id: UUID, was: str, phone: str) -> bool:
+    """Send to the phone its renter has changed to; say whether it was still open and for the old one."""
+    still = Subscription.objects.filter(pk=subscription_id, phone=was, ended_at=None)
+    return still.update(phone=phone) == 1
+
+
 def unsubscribe(*, lease: Lease, now: datetime) -> None:
     """Send nothing more for this lease; may run twice."""
     Subscription.objects.filter(lease=lease, ended_at=None).update(ended_at=now)

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
-from apps.accounts.models import AuditLine
+from apps.accounts.models import AuditLine, PhoneChange
 from apps.alerts import services
-from apps.alerts.models import Alert, Message
+from apps.alerts.models import Alert, Message, Subscription
 from apps.common.scoping import everything, landlord_scope
 from apps.meters.models import Lease, Meter
 
@@ -34,10 +34,30 @@ def sweep(now: datetime) -> int:
     for landlord_id, meter_id in changed:
         with landlord_scope(landlord_id):
             services.look_at_freeze(meter_id=meter_id, now=now)
-    touched = _leases(now)
+    touched = _leases(now) + _phones()
     for landlord_id, message_id in due:
         services.send_message(landlord_id=landlord_id, message_id=message_id, now=now)
     return len(due) + len(changed) + touched
+
+
+def _phones() -> int:
+    """Let what was subscribed for the phone of a renter's login follow her to her new one."""
+    with everything("sweeper: subscriptions of a phone that its renter has given up"):
+        left = (
+            Subscription.objects.filter(
+                ended_at=None,
+                lease__renter__user__phone_changes__state=PhoneChange.State.DONE,
+                lease__renter__user__phone_changes__old_phone=F("phone"),
+                lease__renter__user__phone_changes__ended_at__gte=F("since"),
+            )
+            .exclude(phone=F("lease__renter__user__username"))
+            .values_list("landlord_id", "pk", "phone", "lease__renter__user__username")
+        )
+        found = sorted(set(left[:_BATCH]))
+    for landlord_id, subscription_id, was, phone in found:
+        with landlord_scope(landlord_id):
+            services.follow_phone(subscription_id=subscription_id, was=was, phone=phone)
+    return len(found)
 
 
 def _leases(now: datetime) -> int:

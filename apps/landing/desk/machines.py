@@ -146,10 +146,14 @@ class TaskForm(PeriodicTaskForm):
 
 class PeriodicTaskDesk(ScheduleDesk, PeriodicTaskAdmin):
     form = TaskForm
-    list_display = ("name", "enabled", "scheduler", "ran")
+    list_display = ("name", "enabled", "cycle", "ran")
     list_filter = ("enabled",)
     date_hierarchy = None
     actions = ("enable_tasks", "disable_tasks")
+
+    @admin.display(description=gettext_lazy("cycle"))
+    def cycle(self, row: Any) -> str:
+        return str(row.scheduler)
 
     @admin.display(description=gettext_lazy("last run"), ordering="last_run_at")
     def ran(self, row: Any) -> str:

@@ -62,7 +62,7 @@ class Presence(models.Model):
     serial = models.CharField(_("serial"), max_length=12, primary_key=True)
     gateway = models.ForeignKey(Gateway, null=True, on_delete=models.SET_NULL, db_constraint=False)
     session = models.UUIDField(null=True)
-    epoch = models.PositiveBigIntegerField(default=0)
+    epoch = models.PositiveBigIntegerField(_("session number"), default=0)
     is_online = models.BooleanField(_("online"), default=False)
     since = models.DateTimeField(_("since"), null=True)
     seen_at = models.DateTimeField(_("last seen"), null=True)

@@ -236,7 +236,7 @@ def _places_that_say_everything() -> set[str]:
 
 # Every place that looks over both walls, with its reason. A place nobody uses any more fails too.
 EVERYTHING = {
-    "apps/alerts/sweeping.py": "which landlords have messages to send a meter put on hold, or a subscription for a phone its renter gave up",
+    "apps/alerts/sweeping.py": "which landlords have messages to send, a meter on hold, or a phone given up",
     "apps/accounts/chain.py": "which landlords have audit lines without a seal",
     "apps/accounts/middleware.py": "the operator's desk",
     "apps/landing/desk/operator_accounts.py": "the operator finishes a set-up for whichever landlord",

@@ -19,8 +19,8 @@ from apps.income.states import Channel, PaymentState
 from apps.income.strategies import Strategy
 from apps.meters.states import CommandState
 from apps.sandbox.server import SandboxServer
+from tests.income.collecting import collecting, sub_merchant
 from tests.income.scene import Scene, scene_of
-from tests.income.test_settlement_failures import collecting, sub_merchant
 from tests.people import Street
 
 pytestmark = pytest.mark.usefixtures("quiet_doorbells")

@@ -265,7 +265,7 @@ MUTANTS = (
                 "    if payment.state == PaymentState.PAID and payment.transaction_id != result.transaction_id:\n"
                 "        return (\n",
             ),
-            (PAYMENTS, "(pk=payment.pk, state__in=sorted(MAY_BECOME_PAID))", "(pk=payment.pk)"),
+            (PAYMENTS, "(pk=payment.pk, state__in=sorted(allowed))", "(pk=payment.pk)"),
             (
                 RECHARGES,
                 "        command=command,\n        payment=payment,\n",

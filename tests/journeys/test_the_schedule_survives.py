@@ -49,6 +49,18 @@ with everything("test: what is on record"):
     }))
 """
 
+WHAT_LACKS = """
+from apps.common.scoping import everything
+from apps.meters.models import Command, Presence
+from apps.readings.models import DailyReading
+with everything("test: which midnights are not there"):
+    there = set(DailyReading.objects.values_list("meter_id", "date"))
+    for asked in Command.objects.filter(kind="READ_FREEZE").order_by("meter_id", "freeze_date", "pk"):
+        if (asked.meter_id, asked.freeze_date) not in there:
+            print(asked.meter_id, asked.freeze_date, asked.state, asked.attempts, asked.created_at, asked.final_at)
+    print(len(there), "records;", Presence.objects.filter(is_online=True).count(), "online")
+"""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -72,6 +84,8 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         READING_INTERVAL_S=str(INTERVAL_S),
         READ_DUE_EVERY_S="1",
         CLOSE_DAYS_EVERY_S="5",
+        # A database that does not wait for its disk forgets its last moments when it is killed.
+        DEMO_FSYNC="yes",
     )
     yield running
     running.stop()
@@ -122,7 +136,10 @@ def test_the_schedule_catches_up_without_a_burst_and_without_a_second_record(qui
         wait_for(f"everybody read after {name}", lambda at=back: all_read_since(quick, at), PATIENCE_S)
     record = on_record(quick)
     freezing = [meter for meter, profile in record.profiles.items() if profile == "dtsy-4g-ble"]
-    wait_for("the days", lambda: len(on_record(quick).days) >= DAYS_HUNG * len(freezing), PATIENCE_S)
+    try:
+        wait_for("the days", lambda: len(on_record(quick).days) >= DAYS_HUNG * len(freezing), PATIENCE_S)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{_shell(quick, WHAT_LACKS)}") from error
     record = on_record(quick)
     # Before that each was read at its first login, because nothing was known of it.
     asked = {meter: [at for at in moments if at > began] for meter, moments in record.asked.items()}

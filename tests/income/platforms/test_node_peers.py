@@ -4,6 +4,7 @@ npm's `wechatpay-axios-plugin` and `alipay-sdk`, in the versions of `peers/packa
 var/. Skipped where there is no Node: our own tests against the published examples stand without it.
 """
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -39,14 +40,19 @@ def peers() -> Any:
     PLACE.mkdir(parents=True, exist_ok=True)
     lock = (HERE / "package-lock.json").read_text("utf-8")
     seen = PLACE / "installed.json"
-    if not seen.exists() or seen.read_text("utf-8") != lock:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, PLACE / name)
-        install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-        done = subprocess.run(install, cwd=PLACE, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode:
-            pytest.skip(f"NOT RUN: npm could not install the peers: {done.stderr.strip()[:200]}")
-        seen.write_text(lock, "utf-8")
+    with (PLACE / "installing").open("w") as one_at_a_time:
+        # `npm ci` begins by deleting what stands there, so a second process must wait and then find it done.
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        if not seen.exists() or seen.read_text("utf-8") != lock:
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(HERE / name, PLACE / name)
+            install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+            done = subprocess.run(
+                install, cwd=PLACE, capture_output=True, text=True, timeout=300, check=False
+            )
+            if done.returncode:
+                pytest.skip(f"NOT RUN: npm could not install the peers: {done.stderr.strip()[:200]}")
+            seen.write_text(lock, "utf-8")
 
     def ask(questions: list[dict[str, Any]]) -> list[Any]:
         done = subprocess.run(

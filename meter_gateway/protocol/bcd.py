@@ -69,7 +69,9 @@ def decode_address(data: bytes) -> str:
     if len(data) != 6:
         raise InvalidBcd(f"an address has 6 bytes, not {len(data)}")
     text = data[::-1].hex().upper()
-    if not all(byte == WILDCARD_BYTE or (byte >> 4 < 10 and byte & 0x0F < 10) for byte in data):
+    if not text.isdecimal() and not all(
+        byte == WILDCARD_BYTE or (byte >> 4 < 10 and byte & 0x0F < 10) for byte in data
+    ):
         raise InvalidBcd(f"{text} is not an address")
     return text
 

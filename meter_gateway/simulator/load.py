@@ -40,6 +40,11 @@ class Demand(Protocol):
         """Power drawn at an instant."""
         ...
 
+    @property
+    def steady_kw(self) -> Fraction | None:
+        """The power at every instant, None where it changes."""
+        ...
+
 
 @dataclass(frozen=True)
 class SteadyLoad:
@@ -54,6 +59,10 @@ class SteadyLoad:
 
     def power_kw(self, at: datetime) -> Fraction:
         """The same at every instant."""
+        return Fraction(self.kw)
+
+    @property
+    def steady_kw(self) -> Fraction:
         return Fraction(self.kw)
 
 
@@ -92,6 +101,10 @@ class HouseholdLoad:
         slots = self._recording.slots_wh
         slot = (_microseconds(self._recording.origin, _wall_clock(at)) // _SLOT_US) % len(slots)
         return 2 * slots[slot] * self._factor / _WH_A_KWH
+
+    @property
+    def steady_kw(self) -> None:
+        return None
 
     def _since_origin(self, at: datetime) -> int:
         """Wh times the microseconds of a slot: whole numbers, because a fleet asks this very often."""

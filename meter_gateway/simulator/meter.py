@@ -139,6 +139,7 @@ class Meter:
         """
         while now > self.state.as_of:
             instant, midnight = clock.next_midnight(self.state)
+            self._pass_quarters(min(instant, now))
             quarter = peaks.next_end(self.state.as_of)
             if min(instant, quarter) > now:
                 break
@@ -289,6 +290,14 @@ class Meter:
         self._write_flash()
 
     # How it does it
+
+    def _pass_quarters(self, until: datetime) -> None:
+        """Whole quarters at once while the power stays the same: a week would be a step for each of 672."""
+        power = self.demand.steady_kw if self.state.relay_closed else Fraction(0)
+        if power is not None:
+            quarters = peaks.whole_quarters(self.state, until, power, self.pulses_per_kwh)
+            if quarters > 1:
+                self.state = peaks.passed(self.state, quarters, power, self.pulses_per_kwh, self.clock)
 
     def _draw(self, until: datetime) -> None:
         state = self.state

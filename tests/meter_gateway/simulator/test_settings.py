@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from meter_gateway.protocol.clearing import clear_demand_request, clear_events_request, clear_meter_request
 from meter_gateway.protocol.codecs import MaxDemand
@@ -220,3 +222,40 @@ def test_the_time_is_believed_once_a_day_and_not_around_midnight() -> None:
     near_midnight = NOON + timedelta(days=2, hours=11, minutes=57)
     meter.hear_time(LOCAL_NOON + timedelta(days=2, hours=11, minutes=57), near_midnight)
     assert meter.clock(near_midnight) == LOCAL_NOON + timedelta(days=2, hours=11, minutes=58)
+
+
+class Unsure(SteadyLoad):
+    """The same load, which does not tell that it is steady: the meter goes quarter by quarter."""
+
+    @property
+    def steady_kw(self) -> None:  # type: ignore[override]
+        return None
+
+
+@given(
+    load_kw=st.sampled_from(("0", "0.0007", "0.001", "0.03", "0.37", "1.0101", "6")),
+    remaining_kwh=st.sampled_from(("0.01", "0.05", "1.25", "12.40", "900.00")),
+    minutes=st.lists(st.integers(1, 4_000), min_size=1, max_size=4),
+    kept=st.booleans(),
+    drift=st.sampled_from(("0", "-31.7", "2.5")),
+)
+def test_quarters_of_a_steady_load_passed_at_once_end_where_each_by_itself_does(
+    load_kw: str, remaining_kwh: str, minutes: list[int], kept: bool, drift: str
+) -> None:
+    at_once, one_by_one = (
+        meter_on_bench(
+            demand=load(Decimal(load_kw)),
+            remaining_kwh=remaining_kwh,
+            keep_power=kept,
+            peak_pulses=2,
+            clock_drift_s_a_day=Decimal(drift),
+        )
+        for load in (SteadyLoad, Unsure)
+    )
+    now = NOON
+    for some in minutes:
+        now += timedelta(minutes=some, microseconds=some)
+        at_once.advance(now)
+        one_by_one.advance(now)
+        assert at_once.state == one_by_one.state
+        assert at_once.moves == one_by_one.moves

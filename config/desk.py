@@ -21,8 +21,8 @@ from apps.accounts.roles import Act
 from apps.alerts import desk as inbox
 from apps.alerts.models import Alert
 from apps.landing.desk import cells, words
+from apps.landing.desk.account_notes import account_notes
 from apps.landing.desk.base import ScopedModelAdmin
-from apps.landing.desk.home import account_notes
 from apps.landing.desk.navigation import Link
 from apps.landing.desk.sites import landlord_site
 

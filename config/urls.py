@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from apps.landing.desk.sites import operator_site
+from apps.landing.page.mine import rented_meters
 from apps.landing.page.payer import come_back
 from config.desk import landlord_site
 
@@ -14,6 +15,7 @@ urlpatterns = [
     path("api/v1/", include("apps.landing.api.urls")),
     path("q/", include("apps.landing.page.urls")),
     path("pay/return/<str:channel>", come_back, name="page_return"),
+    path("my/", rented_meters, name="rented_meters"),
     path("join/", include("apps.landing.join.urls")),
     path("admin/", landlord_site.urls),
     path("ops/", operator_site.urls),

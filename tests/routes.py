@@ -254,6 +254,9 @@ PAGE = [
     _route("GET", "q/<str:token>/enter", "200"),
     _route("POST", "q/<str:token>/enter", "400", {}),
     _route("POST", "q/<str:token>/leave", "302", {}),
+    # Chen has the lease already; nobody else is named in it.
+    _route("POST", "q/<str:token>/live-here", "403 302 403 403 403 403 403 403", {}),
+    _route("GET", "my/", "302 200 200 200 200 200 200 302"),
     _route("POST", "q/<str:token>/orders", "422", {}),
     _route("GET", "q/<str:token>/orders/<str:no>", "200"),
     _route("GET", "q/<str:token>/orders/<str:no>/help", "200"),

@@ -68,9 +68,11 @@ LANDLORDS_DESK = [
     ),
     # Leads back to the meter's page, whose button asks.
     _route("GET", f"{_LI_METER}/read/", "302 302 302 302 403 302 302 302"),
+    # Leads back to the links, whose buttons end one each.
+    _route("GET", f"{_LI_METER}/unshare/", "302 302 302 302 403 302 302 302"),
     *(
         _route("GET", f"{_LI_METER}/{act}/", _ARRANGERS_OF_LI)
-        for act in ("recharge", "power-on", "power-off", "price", "lease", "settings")
+        for act in ("recharge", "power-on", "power-off", "price", "lease", "settings", "share", "remove")
     ),
     *(
         _route("GET", f"{_LI_METER}/{act}/", _ARRANGERS_OF_LI)

@@ -60,6 +60,11 @@ def _seal_said(said: str) -> str:
     return ""
 
 
+def has_wrong_keys(account: CollectionAccount) -> bool:
+    """Say whether what was entered has to be entered again: a check refused it, or a living notice did not open."""
+    return account.check_state == CheckState.MISMATCH or account.check_said == "SEAL_WRONG"
+
+
 def next_step(account: CollectionAccount) -> str:
     """What a person does next; empty where nothing is to do."""
     if account.settling_stopped:

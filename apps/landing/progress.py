@@ -13,7 +13,8 @@ PROOF_EXPECTED = timedelta(seconds=15)
 # A meter that keeps its relay open after a credit is asked again by nobody; somebody has to press its button.
 LIGHT_EXPECTED = timedelta(minutes=10)
 
-_OVER = frozenset({OrderState.CLOSED, OrderState.REVIEW, OrderState.REFUNDED})
+# A payment in review is not over: a person may credit it any minute.
+_OVER = frozenset({OrderState.CLOSED, OrderState.REFUNDED})
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-// Small things: a form is sent once, a sheet is printed, and an open command's line goes on by itself.
+// Small things: a form is sent once, a sheet is printed, a link is sent on, and what is under way goes on by itself.
 (function () {
     "use strict";
 
@@ -66,13 +66,51 @@
         }
     }
 
+    // The phone's own sheet where there is one, which knows WeChat; else the clipboard, else the chosen text.
+    async function share(button) {
+        const url = button.dataset.share;
+        try {
+            if (navigator.share) return await navigator.share({ title: button.dataset.shareTitle, url });
+            await navigator.clipboard.writeText(url);
+            button.textContent = button.dataset.shared;
+        } catch (error) {
+            if (error.name !== "AbortError") document.getElementById("made").select();
+        }
+    }
+
+    // What is under way on a page without a life of its own: the page is fetched anew, and that part put in place.
+    async function follow(part) {
+        const startedAt = Date.now();
+        while (part && "follow" in part.dataset) {
+            await new Promise((done) => setTimeout(done, pause(startedAt)));
+            if (document.hidden || part.contains(document.activeElement)) continue;
+            try {
+                const answer = await fetch(location.href);
+                if (!answer.ok || answer.redirected) return;
+                const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+                const fresh = page.getElementById(part.id);
+                if (!fresh) return;
+                part.replaceWith(fresh);
+                part = fresh;
+            } catch (error) {
+                // No network for a moment: the next round asks again.
+            }
+        }
+    }
+
     document.addEventListener("click", (event) => {
         if (event.target.closest("[data-print]")) window.print();
+        const button = event.target.closest("[data-share]");
+        if (button) share(button);
+        if (!event.target.closest(".desk-menu summary")) {
+            document.querySelectorAll(".desk-menu[open]").forEach((menu) => { menu.open = false; });
+        }
     });
     document.addEventListener("submit", sendOnce);
     window.addEventListener("pageshow", unlock);
     document.addEventListener("DOMContentLoaded", () => {
         const live = document.getElementById("desk-live");
         if (live && live.dataset.commands) watch(live);
+        follow(document.getElementById("desk-follow"));
     });
 })();

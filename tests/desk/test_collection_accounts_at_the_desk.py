@@ -59,6 +59,22 @@ def test_an_owner_sets_an_account_up_and_sees_how_far_its_check_has_come(
     assert 'http-equiv="refresh"' not in page
 
 
+def test_what_a_living_notice_proved_wrong_is_said_on_every_page_of_the_account(
+    real_street: Street, at_desk: Callable[[Any], Client], book: dict[str, Any]
+) -> None:
+    browser = at_desk(real_street.li.owner)
+    browser.post(f"{WAYS}S1/wechat/", pasted(book, "wechat"))
+    with landlord_scope(real_street.li.landlord.pk):
+        CollectionAccount.objects.update(
+            check_state=CheckState.VERIFIED, check_said="SEAL_WRONG", check_at=None, is_active=True
+        )
+    own = f"/admin/income/collectionaccount/{only(real_street).pk}/change/"
+    for page in ("/admin/", own, WAYS, f"{WAYS}S1/wechat/"):
+        assert "does not open with this APIv3 key" in browser.get(page).content.decode(), page
+    assert f'href="{WAYS}S1/wechat/">Enter it again' in browser.get(own).content.decode()
+    assert "does not open" not in browser.get(f"{WAYS}S1/alipay/").content.decode()
+
+
 def test_a_manager_and_another_landlord_come_to_no_account(
     real_street: Street, at_desk: Callable[[Any], Client], book: dict[str, Any]
 ) -> None:

@@ -153,12 +153,15 @@ def test_a_set_aside_payment_is_credited_from_its_page_by_asking_the_platform_an
     assert "paid 40.00 instead of 50.00 yuan" in li.get(at(payment, "change")).content.decode()
     page = send(li, at(payment, "credit"), reason="the console says 50.00")
     assert "WeChat Pay is being asked about it" in page
+    assert "data-follow" in page
     assert at(payment, "credit") not in page
     with landlord_scope(street.li.landlord.pk):
         seen = Payment.objects.get(pk=payment.pk)
         assert (seen.credit_reason, seen.credit_by_id) == ("the console says 50.00", street.li.owner.pk)
         Payment.objects.update(credit_answer="the platform says that it is not paid", poll_at=None)
-    assert "it is not paid; nothing arrived" in li.get(at(payment, "change")).content.decode()
+    page = li.get(at(payment, "change")).content.decode()
+    assert "it is not paid; nothing arrived" in page
+    assert "data-follow" not in page
     operator = at_desk(street.operator)
     for_operator = at(payment, "credit").replace("/admin/", "/ops/")
     assert for_operator in operator.get(for_operator.replace("/credit/", "/change/")).content.decode()

@@ -111,13 +111,17 @@ def test_the_longer_nothing_moves_the_less_often_one_asks(waited_s: int, pause_s
     "facts",
     [
         _facts(OrderState.CLOSED),
-        _facts(OrderState.REVIEW),
         _facts(OrderState.CREDITED, lit=True),
         _facts(OrderState.CREDITED, reason="FORCED_OFF"),
     ],
 )
 def test_nobody_asks_again_once_nothing_more_will_happen(facts: Facts) -> None:
     assert ask_again_in_s(facts, NOON, NOON) is None
+
+
+def test_who_waits_for_a_person_sees_by_itself_when_the_payment_is_credited() -> None:
+    assert ask_again_in_s(_facts(OrderState.REVIEW), NOON, NOON) == 1
+    assert ask_again_in_s(_facts(OrderState.REVIEW), NOON - timedelta(days=2), NOON) == 30
 
 
 def test_a_light_is_not_waited_for_for_ever() -> None:

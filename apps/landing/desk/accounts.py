@@ -31,9 +31,10 @@ from apps.income.services import accounts
 from apps.income.setting_up import ASKED, PAPERS
 from apps.income.states import Channel, CheckState
 from apps.income.strategies import Strategy, capabilities
-from apps.landing.account_words import check_said, next_step
+from apps.landing.account_words import check_said, has_wrong_keys, next_step
 from apps.landing.desk import cells, words
 from apps.landing.desk.account_forms import NameForm, PasswordForm, SetUpForm, check_words, more_on, way_words
+from apps.landing.desk.account_notes import account_notes, certificate_said
 from apps.landing.desk.base import ScopedModelAdmin
 
 
@@ -140,12 +141,14 @@ class AccountPages(ScopedModelAdmin):
         owner = self._landlord_id(self._allowed(request), landlord_id)
         with self._scope(request, owner):
             ready = CollectionAccount.objects.filter(is_active=True).exists()
+            notes = account_notes(timezone.now(), site=self.admin_site.name)
         return self._page(
             request,
             "desk/account_ways.html",
             title=_("Set up how you are paid"),
             ways=self._set_up_links(request, owner),
             has_one=ready,
+            account_notes=notes,
             owner=self._owner_name(owner),
         )
 
@@ -156,6 +159,8 @@ class AccountPages(ScopedModelAdmin):
         owner = self._landlord_id(self._allowed(request), landlord_id)
         if (strategy, channel) not in ASKED:
             raise Http404
+        with self._scope(request, owner):
+            notes = account_notes(timezone.now(), site=self.admin_site.name)
         form = SetUpForm(strategy, channel, request.POST or None)
         if request.method == "POST" and form.is_valid():
             given = form.cleaned_data
@@ -177,6 +182,7 @@ class AccountPages(ScopedModelAdmin):
             request,
             "desk/account_form.html",
             title=f"{words.channel(channel)} · {way_words(strategy)}",
+            account_notes=[note for note in notes if note["account"].channel == channel],
             form=form,
             button=_("Save and have it checked"),
             explains=more_on(Strategy(strategy)),
@@ -205,6 +211,8 @@ class AccountPages(ScopedModelAdmin):
             is_checking=is_checking,
             check=check_words(account),
             said=check_said(account),
+            is_wrong=has_wrong_keys(account),
+            certificate=certificate_said(account, now),
             to_do=next_step(account),
             checked_at=words.moment(account.checked_at, now) if account.checked_at else "",
             ends_at=words.moment(account.certificate_ends_at, now) if account.certificate_ends_at else "",
@@ -216,7 +224,7 @@ class AccountPages(ScopedModelAdmin):
     def _acts(self, account: CollectionAccount) -> list[dict[str, Any]]:
         """What may be done with it, the most urgent first."""
         found: list[dict[str, Any]] = []
-        if account.check_state == CheckState.MISMATCH and account.strategy != Strategy.S3:
+        if has_wrong_keys(account) and account.strategy != Strategy.S3:
             assert account.landlord_id is not None
             again = self._address("set_up_one", account.landlord_id, account.strategy, account.channel)
             found.append({"href": again, "text": _("Enter it again"), "kind": "primary"})

@@ -26,6 +26,7 @@ _ACTS = {
     "landlord.change": gettext_noop("Landlord's settings changed"),
     "lease.begin": gettext_noop("Renter moved in"),
     "lease.end": gettext_noop("Lease given its end"),
+    "lease.take_up": gettext_noop("Renter proved the phone named in the lease"),
     "lease.payout": gettext_noop("Money left over handed back"),
     "member.add": gettext_noop("Member added"),
     "member.change": gettext_noop("Member's role changed"),

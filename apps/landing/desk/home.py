@@ -1,19 +1,15 @@
 """The landlord's home: what needs a look first, then what came in, what was used, who is there."""
 
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from apps.accounts.roles import Act
-from apps.income.selectors import accounts_to_look_at, can_be_paid, income_of, payments_in_review
-from apps.income.services.account_messages import WARN_BEFORE
-from apps.landing.account_words import check_said, next_step
+from apps.income.selectors import can_be_paid, income_of, payments_in_review
 from apps.landing.desk import cells, charts, figures, words
+from apps.landing.desk.account_notes import account_notes
 from apps.meters.models import Meter, Presence
 from apps.readings.looks import look_counts, meters_to_look_at
 
@@ -47,19 +43,6 @@ def home(request: Any, site: Any) -> dict[str, Any]:
         "chart_days": DAYS,
         **_online(),
     }
-
-
-def account_notes(now: datetime) -> list[dict[str, Any]]:
-    """What an owner has to do about an account that takes payments; the inbox says it too."""
-    found = []
-    for account in accounts_to_look_at(now):
-        text = check_said(account) or next_step(account)
-        if account.certificate_ends_at is not None and account.certificate_ends_at <= now + WARN_BEFORE:
-            ends = words.moment(account.certificate_ends_at, now)
-            text = _("Its certificate ends %(when)s; set up the new one before.") % {"when": ends}
-        href = reverse("admin:income_collectionaccount_change", args=[account.pk])
-        found.append({"account": account, "text": text, "href": href})
-    return found
 
 
 def _line(meter: Any, now: Any) -> dict[str, Any]:

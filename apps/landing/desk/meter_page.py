@@ -17,9 +17,9 @@ from apps.common.errors import Refused
 from apps.income.services.recharges import current_lease, recharge_by_member
 from apps.income.states import RechargeKind
 from apps.landing.desk import charts, figures, meter_facts, words
-from apps.landing.desk.act_page import ActPages
 from apps.landing.desk.bluetooth import bluetooth_of
 from apps.landing.desk.forms import ActForm, LeaseForm, PowerForm, PriceForm, RechargeForm, SettingsForm
+from apps.landing.desk.meter_menu import MenuPages, six_pages
 from apps.landing.desk.rarer_acts import rare_links, rare_views
 from apps.landing.moving_in import move_in
 from apps.meters.models import Command, CommandEvent, Lease, Meter
@@ -33,7 +33,7 @@ DAYS = 14
 COMMANDS = 5
 
 
-class MeterPages(ActPages):
+class MeterPages(MenuPages):
     """The pages of one meter."""
 
     def act_views(self) -> dict[str, Callable[..., Any]]:
@@ -46,6 +46,9 @@ class MeterPages(ActPages):
             "price": self.price_view,
             "lease": self.lease_view,
             "settings": self.settings_view,
+            "share": self.share_view,
+            "unshare": self.unshare_view,
+            "remove": self.remove_view,
             **rare_views(self),
         }
 
@@ -60,15 +63,25 @@ class MeterPages(ActPages):
             return meter
         now, zone = timezone.now(), self.admin_site.zone(request)
         lease = current_lease(meter, now)
+        bluetooth = bluetooth_of(meter, may_read=self._may(request, Act.READ_METER))
         return self.show(
             request,
             "desk/meter.html",
             meter,
             title=str(meter),
+            removed_at=words.moment(meter.archived_at, now) if meter.archived_at else "",
+            menu=six_pages(
+                self,
+                request,
+                meter,
+                records_url=self._list_of("readings_reading", meter),
+                has_bluetooth=bool(bluetooth),
+            ),
+            links=self._links(request, meter),
             buttons=self._buttons(request, meter, lease),
             rare=rare_links(self, request, meter),
             qr=meter_facts.qr(meter),
-            bluetooth=bluetooth_of(meter, may_read=self._may(request, Act.READ_METER)),
+            bluetooth=bluetooth,
             lease=lease,
             lease_url=self.address("change", lease) if lease else "",
             lease_until=words.moment(lease.ends_at, now) if lease and lease.ends_at else "",
@@ -340,13 +353,20 @@ class MeterPages(ActPages):
             (Act.VIEW, "tariffs_price", _("Prices")),
             (Act.VIEW, "meters_lease", _("Leases")),
         ]
-        site = self.admin_site.name
         links = [
-            {"href": f"{reverse(f'{site}:{page}_changelist')}?meter__id__exact={meter.pk}", "text": text}
+            {"href": self._list_of(page, meter), "text": text}
             for act, page, text in pages
             if self._may(request, act)
         ]
         return [*links, {"href": self.address("history", meter), "text": _("History")}]
+
+    def _list_of(self, page: str, meter: Meter) -> str:
+        return f"{reverse(f'{self.admin_site.name}:{page}_changelist')}?meter__id__exact={meter.pk}"
+
+    def _links(self, request: Any, meter: Meter) -> dict[str, str]:
+        """Where one gives a link away, and where one removes the meter; empty where one may not."""
+        may = meter.archived_at is None and self._may(request, Act.ARRANGE)
+        return {page: self.address(page, meter) if may else "" for page in ("share", "remove")}
 
 
 def _day(text: str, among: list[date]) -> date | None:

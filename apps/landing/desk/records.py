@@ -170,6 +170,7 @@ class PaymentAdmin(SetAsidePages):
         context = receipt_context(receipt) if receipt else {}
         if row is not None:
             context |= self.refund_context(request, row) | self.set_aside_context(request, row)
+            context |= self.under_way_context(row)
         context["can_issue"] = self._may(request, Act.ARRANGE) and self.admin_site.name == "admin"
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 

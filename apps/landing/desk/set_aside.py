@@ -11,13 +11,15 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.roles import Act
 from apps.common.scoping import landlord_scope
-from apps.income.models import Payment
+from apps.income.models import Payment, Recharge
 from apps.income.services.crediting import NotSetAside, ask_to_credit
-from apps.income.states import PaymentState
+from apps.income.states import UNDER_WAY, PaymentState, RechargeState, RefundState
 from apps.landing.desk import words
 from apps.landing.desk.forms import ActForm, ReasonForm
 from apps.landing.desk.refunds import RefundPages
 from apps.landing.review_words import payment_review
+
+_MOVING = sorted(UNDER_WAY | {RefundState.WAITING})
 
 
 class SetAsidePages(RefundPages):
@@ -37,7 +39,19 @@ class SetAsidePages(RefundPages):
             "credit_url": self.address("credit", payment) if may else "",
             "credit_asking": words.channel(payment.channel) if is_asking else "",
             "credit_answer": payment_review(payment.credit_answer),
-            "page_url": self.address("change", payment),
+        }
+
+    def under_way_context(self, payment: Payment) -> dict[str, Any]:
+        """Return what goes on by itself now: a credit, a refund, the platform being asked; the page follows it."""
+        recharge = Recharge.objects.filter(payment=payment, state=RechargeState.OPEN).first()
+        is_refunding = payment.refunds.filter(state__in=_MOVING).exists()
+        is_asking = payment.state == PaymentState.REVIEW and payment.poll_at is not None
+        return {
+            "is_under_way": bool(recharge) or is_refunding or is_asking,
+            "on_its_way": _("The energy is on its way to the meter; this page shows when it is there.")
+            if recharge
+            else "",
+            "meter_url": self.address("change", self.meter_of(payment)),
         }
 
     def credit_view(self, request: Any, object_id: str) -> HttpResponse:
@@ -57,7 +71,7 @@ class SetAsidePages(RefundPages):
                 by_id=request.user.pk,
                 now=timezone.now(),
             )
-            return _("%(who)s is asked now. Open this page again in a few seconds.") % {"who": platform}
+            return _("%(who)s is asked now. This page shows by itself what comes of it.") % {"who": platform}
 
         # The operator sees all landlords, and acts within one.
         with landlord_scope(payment.landlord_id):

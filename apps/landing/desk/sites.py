@@ -311,7 +311,8 @@ class LandlordSite(DeskSite):
 
     def account_links(self, request: Any) -> list[dict[str, Any]]:
         phone = {"title": _("Change phone"), "link": reverse(f"{self.name}:own_phone")}
-        links = [phone, *super().account_links(request)]
+        renter = {"title": _("To the renter's view"), "link": reverse("rented_meters")}
+        links = [renter, phone, *super().account_links(request)]
         if "landlord" in request.session:
             links.insert(0, {"title": _("Other landlord"), "link": reverse(f"{self.name}:choose_landlord")})
         return links

@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts import codes, logins, messaging
 from apps.accounts.doors import Found
+from apps.accounts.selectors import memberships_of
 from apps.common.errors import Refused
+from apps.common.scoping import landlord_scope
 from apps.income.states import Channel
 from apps.landing import rented
 from apps.landing.page.edge import page
@@ -25,6 +29,7 @@ from apps.landing.page.payer import payer_of
 from apps.landing.selectors import find_meter
 from apps.meters.models import Lease
 from apps.meters.selectors import own_leases
+from apps.meters.services.sharing import accept_share, can_take_up, shared_qr_token, take_up_lease
 
 _DAYS = 30
 _BAR, _HEIGHT = 20, 100
@@ -92,15 +97,20 @@ def mine(request: Any, token: str) -> HttpResponse:
     """Show the way to one's own orders and receipts, the language, and out."""
     now = timezone.now()
     found = find_meter(token, now)
-    lives_here = _lease_here(_users(request), found, now) is not None
-    return render(request, "landing/mine.html", {"token": token, "lives_here": lives_here})
+    context = {
+        "token": token,
+        "lives_here": _lease_here(_users(request), found, now) is not None,
+        "has_desk": request.user.is_authenticated and bool(memberships_of(request.user)),
+    }
+    return render(request, "landing/mine.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @page
 def enter(request: Any, token: str) -> HttpResponse:
     """Log a renter in by a code sent to her phone: first the number, then the code."""
-    find_meter(token, timezone.now())
+    now = timezone.now()
+    found = find_meter(token, now)
     if request.method != "POST":
         return _asked_in(request, token, request.GET.get("next", ""), status=200)
     phone, code = request.POST.get("phone", "")[:20].strip(), request.POST.get("code", "")[:12].strip()
@@ -109,12 +119,45 @@ def enter(request: Any, token: str) -> HttpResponse:
             _send_code(phone)
             request.session[_PHONE] = phone
             return _asked_in(request, token, request.POST.get("next", ""), status=200)
-        user = logins.with_code(phone=request.session.get(_PHONE, ""), code=code, now=timezone.now())
+        user = logins.with_code(phone=request.session.get(_PHONE, ""), code=code, now=now)
     except Refused as refusal:
         return _asked_in(request, token, request.POST.get("next", ""), refusal=refusal)
     request.session.pop(_PHONE, None)
     login(request, user, backend=_LOGIN_BACKEND)
+    with landlord_scope(found.landlord_id):
+        take_up_lease(meter_id=found.object_id, user=user, now=now)
     return redirect(_next(request.POST.get("next", "")), token=token)
+
+
+@require_POST
+@page
+def live_here(request: Any, token: str) -> HttpResponse:
+    """Let who is logged in take up the lease: by the link she came by, or by the phone the landlord named."""
+    now = timezone.now()
+    found = find_meter(token, now)
+    if not request.user.is_authenticated:
+        return _asked_in(request, token, "mine")
+    if _lease_here([request.user], found, now) is None:
+        if shared_qr_token(token):
+            accept_share(token=token, user=request.user, now=now)
+        else:
+            with landlord_scope(found.landlord_id):
+                if not take_up_lease(meter_id=found.object_id, user=request.user, now=now):
+                    return _asked_in(request, token, "mine")
+    return redirect("page:mine", token=token)
+
+
+@require_safe
+@page
+def rented_meters(request: Any) -> HttpResponse:
+    """The renter's view of a login that may have a desk too: the meters it rents, and nothing of what it lets."""
+    if not request.user.is_authenticated:
+        return redirect(f"{reverse('admin:login')}?{urlencode({'next': request.path})}")
+    now = timezone.now()
+    rents = rented.meters_of(request.user, now)
+    meters = [each for each in rents if _runs(each["starts_at"], each["ends_at"], now)]
+    context = {"meters": meters, "has_desk": bool(memberships_of(request.user))}
+    return render(request, "landing/rented.html", context)
 
 
 @require_POST
@@ -138,10 +181,25 @@ def _users(request: Any) -> list[Any]:
 def _lease_here(users: list[Any], found: Found, now: datetime) -> Lease | None:
     for user in users:
         for lease in own_leases(user):
-            runs = lease.starts_at <= now and (lease.ends_at is None or now < lease.ends_at)
-            if runs and lease.meter_id == found.object_id:
+            if _runs(lease.starts_at, lease.ends_at, now) and lease.meter_id == found.object_id:
                 return lease
     return None
+
+
+def _runs(starts_at: datetime, ends_at: datetime | None, now: datetime) -> bool:
+    return starts_at <= now and (ends_at is None or now < ends_at)
+
+
+def _can_take_up(request: Any, token: str) -> bool:
+    """Whether pressing "I live here" would help: by a link of the landlord's, or by the phone she named."""
+    now = timezone.now()
+    if not request.user.is_authenticated:
+        return False
+    if shared_qr_token(token):
+        return True
+    found = find_meter(token, now)
+    with landlord_scope(found.landlord_id):
+        return can_take_up(meter_id=found.object_id, user=request.user, now=now)
 
 
 def _asked_in(
@@ -156,6 +214,7 @@ def _asked_in(
         "phone": request.session.get(_PHONE, "") or request.POST.get("phone", "")[:20],
         "is_sent": bool(request.session.get(_PHONE)) and not (refusal and "phone" in refusal.fields),
         "is_stranger": request.user.is_authenticated,
+        "can_take_up": _can_take_up(request, token),
     }
     return render(request, "landing/enter.html", context, status=refusal.status if refusal else status)
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("<str:token>/warning", mine.warning, name="warning"),
     path("<str:token>/mine", mine.mine, name="mine"),
     path("<str:token>/enter", mine.enter, name="enter"),
+    path("<str:token>/live-here", mine.live_here, name="live_here"),
     path("<str:token>/leave", mine.leave, name="leave"),
     path("<str:token>/recent", orders.recent, name="recent"),
     path("<str:token>/orders", views.order, name="new_order"),

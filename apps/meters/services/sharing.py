@@ -1,17 +1,20 @@
 """Share links: the QR page by another token, which can be revoked, and by which a renter takes up her lease.
 
+Where the landlord has named her phone, proving that phone at the meter's own code does the same.
+
 The token stands in clear in the link alone; we keep the hash that opens its door.
 """
 
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import audit, doors
 from apps.accounts.doors import Found
-from apps.accounts.models import User
+from apps.accounts.models import Renter, User
 from apps.accounts.services import register_renter
 from apps.common.errors import Conflict, Gone, NotFound
 from apps.common.ids import secret_token
@@ -44,9 +47,7 @@ def share_meter(*, meter: Meter, by_id: UUID, now: datetime) -> tuple[str, Share
     """
     if meter.archived_at is not None:
         raise MeterArchived()
-    lease = Lease.objects.filter(
-        Q(ends_at=None) | Q(ends_at__gt=now), meter=meter, starts_at__lte=now
-    ).first()
+    lease = _in_force(meter.pk, now).first()
     token = secret_token(TOKEN_BITS)
     share = Share.objects.create(meter=meter, lease=lease, created_at=now, created_by_id=by_id)
     doors.hang(doors.Kind.SHARE, token, object_id=share.pk)
@@ -99,20 +100,51 @@ def accept_share(*, token: str, user: User, now: datetime) -> Lease:
         if share.lease_id is None:
             raise LeaseMissing()
         lease: Lease = Lease.objects.select_for_update(of=("self",)).get(pk=share.lease_id)
-        _take_up(lease, user, now)
+        if names := _take_up(lease, user):
+            audit.record("share.accept", on=lease, by_id=user.pk, now=now, **names)
         return Lease.objects.select_related("meter__room__site", "renter").get(pk=lease.pk)
 
 
-def _take_up(lease: Lease, user: User, now: datetime) -> None:
+def can_take_up(*, meter_id: UUID, user: User, now: datetime) -> bool:
+    """Say whether the lease in force at a meter waits for this login: its landlord named the phone it was proved by."""
+    lease = _in_force(meter_id, now).select_related("renter").first()
+    return lease is not None and _is_named(lease, user)
+
+
+def take_up_lease(*, meter_id: UUID, user: User, now: datetime) -> bool:
+    """Make this login the renter of the lease in force at a meter, if its landlord named the login's proved phone.
+
+    False if she named another one, or somebody has it. Locks the lease. Audited. May run twice.
+    """
+    with transaction.atomic():
+        lease = _in_force(meter_id, now).select_for_update(of=("self",)).select_related("renter").first()
+        if lease is None or not _is_named(lease, user):
+            return False
+        audit.record("lease.take_up", on=lease, by_id=user.pk, now=now, **_take_up(lease, user))
+    return True
+
+
+def _in_force(meter_id: UUID, now: datetime) -> QuerySet[Lease]:
+    return Lease.objects.filter(Q(ends_at=None) | Q(ends_at__gt=now), meter_id=meter_id, starts_at__lte=now)
+
+
+def _is_named(lease: Lease, user: User) -> bool:
+    """A login is called by the phone its owner proved with a code."""
+    named = lease.renter
+    return named is not None and named.user_id is None and named.phone == user.username
+
+
+def _take_up(lease: Lease, user: User) -> dict[str, Renter]:
+    """Return who has the lease now and whom the landlord had named; empty where that is the same."""
     named = lease.renter
     renter = register_renter(name=named.name, phone=named.phone, user=user)
     if named.pk == renter.pk:
-        return
+        return {}
     if named.user_id is not None:
         raise ShareTaken()
     Lease.objects.filter(pk=lease.pk).update(renter=renter)
     doors.hang(doors.Kind.RENTER, str(renter.pk), object_id=lease.pk)
-    audit.record("share.accept", on=lease, by_id=user.pk, now=now, name=renter, was_name=named)
+    return {"name": renter, "was_name": named}
 
 
 def _refuse_gone(share: Share, now: datetime) -> None:

@@ -92,8 +92,8 @@ simulate-coverage: setup  ## Worlds in memory and on PostgreSQL must run 85 % of
 chaos: setup  ## kill -9 of each kind of process KILLS=n (2) times while renters pay, 30 s a round; SEED=…
 	@$(VENV)/python -m tests.chaos --kills $(or $(KILLS),2) --within $(or $(WITHIN),30) $(if $(SEED),--seed $(SEED))
 
-mutants: setup  ## Plant known mistakes in a copy of the tree; the simulation must find each
-	@$(VENV)/python -m tests.simulation.mutants
+mutants: setup  ## Plant known mistakes in a copy of the tree; the simulation must find each. NAMES="…" for some
+	@$(VENV)/python -m tests.simulation.hunting $(NAMES)
 
 mutation: setup  ## Change the money rules one operator at a time; 85 % must be noticed; ROUND=pure or payments
 	@$(VENV)/python -m tests.mutation $(ROUND)

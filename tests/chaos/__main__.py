@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -52,6 +53,8 @@ def main() -> int:
         "--var", type=Path, help="keep data, logs and the payers' history in this new directory"
     )
     wish = parser.parse_args()
+    # Whoever stops a run, by Ctrl-C or with its process, leaves no processes and no directory behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     kinds = tuple(wish.only or KINDS)
     if wish.var is not None:
         wish.var.mkdir(parents=True)
@@ -65,18 +68,17 @@ def play(var: Path, kills: int, meters: int, seed: int, kinds: tuple[str, ...], 
     proxy = FaultProxy(gateway_port=gateway_port, seed=seed)
     proxy.is_healed = True
     say("seed", str(seed))
-    system = System(
-        var,
-        DEMO_GATEWAY_PORT=str(gateway_port),
-        DEMO_METERS_DIAL=f"127.0.0.1:{proxy.start()}",
-        DEMO_METERS_EACH=str(-(-meters // LANDLORDS)),
-        DEMO_FSYNC="yes",
-    )
-    try:
+    with contextlib.ExitStack() as ending:
+        ending.callback(proxy.stop)
+        system = System(
+            var,
+            DEMO_GATEWAY_PORT=str(gateway_port),
+            DEMO_METERS_DIAL=f"127.0.0.1:{proxy.start()}",
+            DEMO_METERS_EACH=str(-(-meters // LANDLORDS)),
+            DEMO_FSYNC="yes",
+        )
+        ending.callback(system.stop)
         return _storm(system, proxy, kills, seed, kinds, within_s)
-    finally:
-        system.stop()
-        proxy.stop()
 
 
 def _storm(

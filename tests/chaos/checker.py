@@ -15,6 +15,8 @@ from tests.journeys.system import System, bought
 
 # By how many purchases and how many kWh a meter's registers grew.
 Grown = tuple[int, Decimal]
+# What another order of the same room leaves over, or takes, between a quote and its payment: less than one step.
+CARRIED_KWH = Decimal("0.01")
 
 
 def verdicts(system: System, history: History, before: dict[str, dict[str, Any]]) -> list[str]:
@@ -32,11 +34,16 @@ def verdicts(system: System, history: History, before: dict[str, dict[str, Any]]
 
 
 def of_orders(paid: Iterable[Bought]) -> list[str]:
-    return [
-        f"order {order.no} is paid and {order.state or 'unseen'}: lost"
-        for order in paid
-        if order.state != "credited"
-    ]
+    """Hold how each paid order ended against what its payer was promised."""
+    sentences = []
+    for order in paid:
+        more_kwh = Decimal(order.energy_kwh) - Decimal(order.quoted_kwh)
+        if order.state != "credited":
+            sentences.append(f"order {order.no} is paid and {order.state or 'unseen'}: lost")
+        elif abs(more_kwh) > CARRIED_KWH:
+            was = f"order {order.no} brought {order.energy_kwh} kWh and was sold as {order.quoted_kwh}"
+            sentences.append(f"{was}: {'doubled' if more_kwh > 0 else 'lost'}")
+    return sentences
 
 
 def of_meters(paid: Iterable[Bought], grown: Mapping[str, Grown], ledger: Mapping[str, Decimal]) -> list[str]:

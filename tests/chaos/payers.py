@@ -30,6 +30,7 @@ class Bought:
     out_trade_no: str
     channel: str
     amount_yuan: str
+    quoted_kwh: str
     is_paid: bool = False
     state: str = ""
     energy_kwh: str = "0.00"
@@ -98,9 +99,13 @@ class Payer(threading.Thread):
             refusal = answer or Answer(0, None)
             self._history.write("no order", key=key, status=refusal.status, said=refusal.body)
             return
-        order = Bought(meter["serial"], answer.body["no"], answer.body["out_trade_no"], channel, amount_yuan)
+        said = answer.body
+        quoted_kwh = said["quote"]["energy_kwh"]
+        order = Bought(meter["serial"], said["no"], said["out_trade_no"], channel, amount_yuan, quoted_kwh)
         self._history.orders[order.no] = order
-        self._history.write("ordered", key=key, no=order.no, out_trade_no=order.out_trade_no)
+        self._history.write(
+            "ordered", key=key, no=order.no, out_trade_no=order.out_trade_no, quoted_kwh=quoted_kwh
+        )
         self._pay_patiently(order)
         order.is_paid = True
         self._mine.append(order)

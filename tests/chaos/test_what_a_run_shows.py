@@ -12,8 +12,8 @@ from tests.chaos.killing import KINDS, moments
 from tests.chaos.payers import Bought
 
 PAID = [
-    Bought("202600000001", "A", "P1", "wechat", "10.00", True, "credited", "15.38"),
-    Bought("202600000001", "B", "P2", "alipay", "20.00", True, "credited", "30.77"),
+    Bought("202600000001", "A", "P1", "wechat", "10.00", "15.38", True, "credited", "15.38"),
+    Bought("202600000001", "B", "P2", "alipay", "20.00", "30.76", True, "credited", "30.77"),
 ]
 TOOK: dict[str, Any] = {"202600000001": (2, Decimal("46.15")), "202600000002": (0, Decimal("0.00"))}
 BOOKED = {"202600000001": Decimal("46.15")}
@@ -58,9 +58,17 @@ def test_a_ledger_that_differs_from_the_meter_is_named() -> None:
 
 @pytest.mark.parametrize("state", ["", "paid", "delivering", "refunded", "review"])
 def test_a_paid_order_that_ended_otherwise_is_lost(state: str) -> None:
-    (sentence,) = of_orders([Bought("202600000001", "C", "P3", "wechat", "10.00", True, state)])
+    (sentence,) = of_orders([Bought("202600000001", "C", "P3", "wechat", "10.00", "15.38", True, state)])
     assert sentence.startswith("order C is paid and ")
     assert sentence.endswith(": lost")
+
+
+@pytest.mark.parametrize(
+    ("energy_kwh", "word"), [("15.36", "lost"), ("15.40", "doubled"), ("30.76", "doubled")]
+)
+def test_an_order_that_brought_other_energy_than_was_sold_is_named(energy_kwh: str, word: str) -> None:
+    order = Bought("202600000001", "C", "P3", "wechat", "10.00", "15.38", True, "credited", energy_kwh)
+    assert of_orders([order]) == [f"order C brought {energy_kwh} kWh and was sold as 15.38: {word}"]
 
 
 def test_a_payment_that_vanished_was_invented_or_changed_is_named() -> None:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
+from config.demo.processes import launched
 from config.demo.story import Phone, Story, StoryFailed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -138,7 +139,8 @@ class System:
         }
         self._log = (var / "demo.log").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "config.demo", "--no-story", "--var", str(var)],
+            # However this process ends, the system and all of its processes end with it.
+            launched((sys.executable, "-m", "config.demo", "--no-story", "--var", str(var))),
             cwd=ROOT,
             # A clock read in a session's first minute would use up a fault that is meant for a credit.
             env={**kept, **ports, "DEMO_FSYNC": "no", "GATEWAY_CLOCK_CHECKS": "0", **environment},

@@ -138,18 +138,6 @@ def _by_number(item: tuple[str, int]) -> int:
     return int(name[1:]) if name[1:].isdigit() else 99
 
 
-def first_violation(seeds: range, store: str) -> int:
-    for seed in seeds:
-        try:
-            violation = live(seed, store).violation
-        except Exception as error:  # noqa: BLE001 - a mistake may also show as an exception
-            violation = f"{type(error).__name__}: {error}"
-        if violation:
-            say(f"seed {seed}: {violation}")
-            return 1
-    return 0
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, help="replay this one, twice, and compare")
@@ -157,13 +145,12 @@ def main() -> int:
     parser.add_argument("--trace", action="store_true", help="with its history")
     parser.add_argument("--seeds", type=int, default=2_000, help="how many")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first of them")
-    parser.add_argument("--first-violation", action="store_true", help="stop at the first, say only that")
     asked = parser.parse_args()
     logging.disable(logging.WARNING)
     if asked.seed is not None:
         return replay(asked.seed, store=asked.store, traced=asked.trace)
     seeds = range(asked.first, asked.first + asked.seeds)
-    return first_violation(seeds, asked.store) if asked.first_violation else run(seeds, asked.store)
+    return run(seeds, asked.store)
 
 
 if __name__ == "__main__":

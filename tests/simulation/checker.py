@@ -303,10 +303,11 @@ class Checker:
             return sum((a.energy_kwh for a in model.times(number)), Decimal(0))
         return model.energy_of[number]
 
-    def books(self, wrong: list[str]) -> None:
-        """Hear what the books say of themselves and against the platform (I1 to I3)."""
-        for invariant in ("I1", "I2", "I3"):
-            self._hold(invariant, not wrong, "; ".join(wrong))
+    def books(self, wrong: list[tuple[str, str]]) -> None:
+        """Hear what was found in the books and between them and the platforms (I1 to I3)."""
+        for invariant in ("I2", "I3", "I1"):
+            found = [text for fallen, text in wrong if fallen == invariant]
+            self._hold(invariant, not found, "; ".join(found))
 
     def replay(self, at: datetime) -> int:
         """Bring every frame ever issued to both ports of its meter; returns how many. Nothing may come of it.

@@ -19,6 +19,7 @@ from apps.meters.post import ValkeyPost
 from apps.meters.services import acts, commands, phone
 from apps.meters.states import CommandKind, Errand, Way
 from tests.income.two_payments import pay_otherwise
+from tests.simulation.accountant import wrong_sums
 from tests.simulation.devices import Device
 from tests.simulation.faults import Fault
 from tests.simulation.people import Order, People, Wish, forged
@@ -199,16 +200,17 @@ class RealPeople(People):
     def unsettled(self) -> list[UUID]:
         return []
 
-    def books(self) -> list[str]:
-        """Say what is wrong between our books and the platforms'; nothing, one hopes."""
+    def books(self) -> list[tuple[str, str]]:
+        """Say what is wrong with our books and between them and the platforms', and which invariant fell."""
         with self._office.scope():
-            wrong = check_books()
+            sums = list(wrong_sums())
+            wrong: list[str] = []
             ours = {row.out_trade_no: row for row in Payment.objects.select_related("recharge")}
             for platform in self.platforms.values():
                 for number, charged in platform.orders.items():
                     wrong += disagreements(number, charged, ours.get(number))
                 wrong += unlike_the_ledger(platform, self._office.accounts[platform.channel].pk)
-        return wrong
+            return [*sums, *(("I3", text) for text in wrong), *(("I1", text) for text in check_books())]
 
     def has_work(self) -> bool:
         return bool(self._unseen()) or self.desk.has_work()

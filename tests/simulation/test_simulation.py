@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from tests.simulation.faults import Fault
-from tests.simulation.mutants import MUTANTS, ROOT, plant
+from tests.simulation.mutants import MUTANTS, plant
+from tests.simulation.progress import ROOT
 from tests.simulation.world import World
 
 SEEDS = 40

@@ -174,6 +174,56 @@ def test_a_probe_of_an_earlier_freeze_opens_no_way(street: Street) -> None:
         assert _closed(line, Way.ADOPT) is WhyNot.IMPORT_FIRST
 
 
+def test_a_probe_is_asked_once_of_a_frozen_meter_in_use_and_counts_for_ten_minutes_and_one_body(
+    street: Street,
+) -> None:
+    with landlord_scope(street.li.landlord.pk):
+        line = _known(street.li)
+        with pytest.raises(freezes.WayClosed) as refusal:
+            freezes.ask_probe(meter=line.row, by_id=None, who="test", now=line.now)
+        assert refusal.value.why is WhyNot.NOT_FROZEN
+        Meter.objects.filter(pk=line.pk).update(frozen=Frozen.FOREIGN_PURCHASE, frozen_at=line.now)
+        first = freezes.ask_probe(meter=line.row, by_id=None, who="test", now=line.now)
+        assert freezes.ask_probe(meter=line.row, by_id=None, who="test", now=line.now) == first
+        assert AuditLine.objects.get(act="meter.probe").facts["who"] == "test"
+        line.go_on(line.now)
+        answered_at = freezes.held(line.row, now=line.now).probe.final_at
+        assert freezes.held(line.row, now=answered_at + timedelta(minutes=10)).probe == first
+        assert freezes.held(line.row, now=answered_at + timedelta(minutes=10, seconds=1)).probe is None
+        Meter.objects.filter(pk=line.pk).update(device_epoch=2)
+        assert freezes.held(line.row, now=line.now).probe is None
+        Meter.objects.filter(pk=line.pk).update(archived_at=line.now)
+        with pytest.raises(commands.MeterArchived):
+            freezes.ask_probe(meter=line.row, by_id=None, who="test", now=line.now)
+
+
+def test_no_way_is_taken_without_a_reason_and_what_is_left_stays_frozen_since_the_same_moment(
+    street: Street,
+) -> None:
+    with landlord_scope(street.li.landlord.pk):
+        line = _known(street.li)
+        _pay(street.li, line)
+        line.happen(d.Rung(line.now))
+        line.meter.credit(Decimal("5.00"), purchase_count=4, customer_no="000000000001", now=line.now)
+        line.go_on(line.now)
+        since = line.row.frozen_at
+        line.now += timedelta(minutes=5)
+        _probe(line)
+        with pytest.raises(commands.ReasonMissing):
+            freezes.resolve(
+                post=line,  # type: ignore[arg-type]
+                meter_id=line.pk,
+                way=Way.ADOPT,
+                reason="  ",
+                by_id=None,
+                who="test",
+                now=line.now,
+            )
+        assert not AuditLine.objects.filter(act="meter.resolve").exists()
+        assert _resolve(line, Way.ADOPT).still_frozen == Frozen.FOREIGN_PURCHASE
+        assert line.row.frozen_at == since
+
+
 def test_the_shell_lists_refuses_and_resolves_and_a_second_run_does_nothing(street: Street) -> None:
     now, serial, said = timezone.now(), street.li.meter.serial, StringIO()
     with landlord_scope(street.li.landlord.pk):

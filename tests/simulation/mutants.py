@@ -211,6 +211,11 @@ MUTANTS = (
         (
             (DECISION, "    if letter is not None and not current:\n", "    if False:\n"),
             (DECISION, "    if not current and command.number is None:\n", "    if False:\n"),
+            (
+                STORE,
+                "if state.letter is not None or (effect.command_id, effect.attempt) in self.letters:",
+                "if (effect.command_id, effect.attempt) in self.letters:",
+            ),
         ),
     ),
     Mutant(
@@ -251,6 +256,7 @@ MUTANTS = (
                 "    if command is None or command.number is not None or command.state != CommandState.QUEUED:\n",
                 "    if command is None or command.state not in (CommandState.QUEUED, CommandState.UNKNOWN):\n",
             ),
+            (STORE, "if command.number is not None and effect.to == CommandState.CANCELLED:", "if False:"),
         ),
     ),
     Mutant(

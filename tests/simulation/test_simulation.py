@@ -45,5 +45,7 @@ def test_each_planted_mistake_still_fits_the_code(mutant, tmp_path) -> None:
     for name, _, _ in mutant.changes:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "apps/income/migrations").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "apps/income/migrations/0001_initial.py").touch()
     plant(mutant, tmp_path)
     assert all((tmp_path / name).read_text() != (ROOT / name).read_text() for name, _, _ in mutant.changes)

@@ -64,8 +64,13 @@ def _house(name: str, phone: str, serial: str, renter_name: str) -> House:
     renter_phone = "139" + phone[3:]
     renter_login = accounts.create_user(username=renter_phone, password=PASSWORD, name=renter_name, now=NOON)
     renter = accounts.register_renter(name=renter_name, phone=renter_phone, user=renter_login)
+    return house_at(landlord, owner, renter, site_name=f"{name} Court", serial=serial)
+
+
+def house_at(landlord: Landlord, owner: User, renter: Renter, *, site_name: str, serial: str) -> House:
+    """One more site of a landlord, with a leased meter and a vacant one."""
     with landlord_scope(landlord.pk):
-        site = Site.objects.create(name=f"{name} Court")
+        site = Site.objects.create(name=site_name)
         room = Room.objects.create(site=site, building="3", name="302")
         vacant_room = Room.objects.create(site=site, building="3", name="303")
         meter = _meter(serial, room, owner)

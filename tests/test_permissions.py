@@ -1,87 +1,29 @@
 """Every route with every kind of person; no route is forgotten; nothing of Li's reaches Wang."""
 
-import json
 import re
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-from django.apps import apps
 from django.db import transaction
-from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from apps.accounts import services as accounts
 from apps.common.ids import uuid7
-from apps.common.scoping import ScopedModel, landlord_scope
+from apps.common.scoping import landlord_scope
 from apps.common.walls import owned_models
-from apps.meters.models import Meter
-from tests.people import House
+from tests.asking import FORM, asked, client, object_id_of, url_of
 from tests.route import KINDS, Route
 from tests.routes import DESKS, LANDLORDS_DESK, PAGE, REST, ROUTES
 from tests.town import CANARY, Town, furnish
-
-
-def _object_id(path: str, house: House) -> str:
-    """The id of Li's own record of the kind this desk's address is about."""
-    app_label, model_name = path.split("/")[1:3]
-    if app_label == "r":
-        return "1"
-    model = apps.get_model(app_label, model_name)
-    if model is Meter:
-        return str(house.meter.pk)
-    if not issubclass(model, ScopedModel):
-        return quote(str(model._default_manager.order_by("pk").first().pk))
-    with landlord_scope(house.landlord.pk):
-        return str(model.objects.order_by("pk").first().pk)
-
-
-@cache
-def _client() -> Client:
-    """One client for all: making one loads every middleware anew."""
-    return Client(raise_request_exception=False)
-
-
-class _Undo(Exception):
-    pass
-
-
-def _asked(route: Route, values: dict[str, str], headers: dict[str, str]) -> tuple[int, bytes]:
-    """Ask once and undo whatever it wrote; returns status and every byte of the answer."""
-    client = _client()
-    # Of the one route that is a regular expression, its first choice.
-    path = re.sub(r"\^\(\?P<\w+>(\w+)[^)]*\)/\$", r"\1/", route.path)
-    url = "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: values[found[1]], path)
-    client.cookies.clear()
-    seen = (0, b"")
-    try:
-        with transaction.atomic():
-            response = client.generic(
-                route.method,
-                url,
-                b"" if route.body is None else _json(route.body),
-                content_type="application/json",
-                headers=headers,
-            )
-            seen = (response.status_code, b"".join(response) if response.streaming else response.content)
-            raise _Undo
-    except _Undo:
-        return seen
-
-
-def _json(body: dict[str, Any]) -> bytes:
-
-    return json.dumps(body).encode()
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_every_kind_of_person_gets_what_the_table_says(town: Town, route: Route) -> None:
     values = dict(town.values)
     if "<path:object_id>" in route.path:
-        values["object_id"] = _object_id(route.path, town.street.li)
-    got = {kind: _asked(route, values, town.callers[kind])[0] for kind in KINDS}
+        values["object_id"] = object_id_of(route.path, town.street.li)
+    got = {kind: asked(route, values, town.callers[kind])[0] for kind in KINDS}
     assert got == dict(zip(KINDS, route.expected, strict=True))
 
 
@@ -89,10 +31,10 @@ def test_foreign_and_missing_answer_alike_to_the_byte(town: Town) -> None:
     """Whatever Wang gets for a thing of Li's, she gets for a thing nobody has."""
     nobodys = {name: str(uuid7()) if name.endswith("_id") else value for name, value in town.values.items()}
     wang = town.callers["foreign_owner"]
-    asked = [route for route in REST if "_id>" in route.path]
-    assert len(asked) > 10
-    for route in asked:
-        foreign, missing = _asked(route, town.values, wang), _asked(route, nobodys, wang)
+    about_one = [route for route in REST if "_id>" in route.path]
+    assert len(about_one) > 10
+    for route in about_one:
+        foreign, missing = asked(route, town.values, wang), asked(route, nobodys, wang)
         assert foreign == missing, route
         assert foreign[0] == 404, route
 
@@ -107,10 +49,10 @@ def test_nothing_of_li_is_in_any_byte_that_wang_gets(town: Town) -> None:
         asked_for = [own] if re.search("<str:(token|no)>", route.path) else [own, town.values]
         if "<path:object_id>" in route.path:
             houses = (town.street.wang, town.street.li)
-            asked_for = [{**own, "object_id": _object_id(route.path, house)} for house in houses]
+            asked_for = [{**own, "object_id": object_id_of(route.path, house)} for house in houses]
         for values in asked_for:
             for query in ("", "?from=2000-01-01&to=2100-01-01&limit=500", "?format=csv"):
-                status, body = _asked(Route("GET", f"{route.path}{query}", ()), values, wang)
+                status, body = asked(Route("GET", f"{route.path}{query}", ()), values, wang)
                 assert status < 500, route
                 leaked = [secret for secret in town.secrets if secret.encode() in body]
                 assert not leaked, (route, query)
@@ -123,7 +65,7 @@ def test_a_member_of_another_landlord_may_not_name_li(town: Town) -> None:
     headers = {**town.callers["foreign_owner"], "X-Landlord": str(town.street.li.landlord.pk)}
     for route in (route for route in REST if route.expected[KINDS.index("foreign_owner")] == 404):
         if "meter_id" in route.path:
-            assert _asked(route, town.values, headers)[0] == 403, route
+            assert asked(route, town.values, headers)[0] == 403, route
 
 
 def test_a_member_of_several_landlords_must_say_for_which(town: Town) -> None:
@@ -131,10 +73,10 @@ def test_a_member_of_several_landlords_must_say_for_which(town: Town) -> None:
     accounts.take_on_member(landlord=street.wang.landlord, user=street.zhou, role="VIEWER")
     zhou = town.callers["manager"]
     read = Route("GET", "api/v1/meters/<uuid:meter_id>", ())
-    assert _asked(read, town.values, zhou)[0] == 400
-    assert _asked(read, town.values, {**zhou, "X-Landlord": str(street.li.landlord.pk)})[0] == 200
-    assert _asked(read, town.values, {**zhou, "X-Landlord": str(street.wang.landlord.pk)})[0] == 404
-    assert _asked(read, town.values, {**zhou, "X-Landlord": "no id"})[0] == 403
+    assert asked(read, town.values, zhou)[0] == 400
+    assert asked(read, town.values, {**zhou, "X-Landlord": str(street.li.landlord.pk)})[0] == 200
+    assert asked(read, town.values, {**zhou, "X-Landlord": str(street.wang.landlord.pk)})[0] == 404
+    assert asked(read, town.values, {**zhou, "X-Landlord": "no id"})[0] == 403
 
 
 def _routes(resolver: Any, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -168,14 +110,10 @@ def test_no_route_is_missing_from_the_table_and_none_is_made_up(town: Town) -> N
             methods = listed.get(path, {"GET"})
         elif methods is None:
             others = {"GET", "POST", "PUT", "PATCH", "DELETE"} - listed.get(path, set())
-            refused = {m for m in others if _asked(Route(m, path, ()), town.values, {})[0] == 405}
+            refused = {m for m in others if asked(Route(m, path, ()), town.values, {})[0] == 405}
             methods = listed.get(path, set()) | (others - refused)
         there[path] = methods
     assert listed == there
-
-
-_FORM = {"action": "delete_selected", "post": "yes", "amount_yuan": "50.00", "energy_kwh": "5.00", "kind": "CASH",
-         "reason": "r", "note": "n", "name": "n", "price_yuan_per_kwh": "0.9", "_save": "1"}  # fmt: skip
 
 
 @pytest.mark.thorough
@@ -189,21 +127,20 @@ def test_nobody_but_her_own_arrangers_changes_anything_of_li_at_a_desk(town: Tow
 
     before = rows()
     for route in DESKS:
-        path = re.sub(r"\^\(\?P<\w+>(\w+)[^)]*\)/\$", r"\1/", route.path)
         values = dict(town.values)
-        if "<path:object_id>" in path:
-            values["object_id"] = _object_id(path, li)
-        url = "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found, values=values: values[found[1]], path)
+        if "<path:object_id>" in route.path:
+            values["object_id"] = object_id_of(route.path, li)
+        url = url_of(route.path, values)
         for kind in ("anonymous", "renter", "viewer", "foreign_owner", "expired"):
             with transaction.atomic():
-                _client().post(url, {**_FORM, "_selected_action": values.get("object_id", "")},
+                client().post(url, {**FORM, "_selected_action": values.get("object_id", "")},
                                headers=town.callers[kind])  # fmt: skip
         assert rows() == before, url
 
 
 def test_options_tells_nobody_anything(town: Town) -> None:
     for route in REST:
-        status, body = _asked(Route("OPTIONS", route.path, ()), town.values, {})
+        status, body = asked(Route("OPTIONS", route.path, ()), town.values, {})
         assert status in (401, 404, 405), route
         assert CANARY.encode() not in body
 
@@ -214,7 +151,7 @@ def test_a_method_that_is_not_in_the_table_is_refused_as_such(town: Town) -> Non
         listed.setdefault(route.path, set()).add(route.method)
     for path, methods in listed.items():
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - methods:
-            assert _asked(Route(method, path, ()), town.values, town.callers["owner"])[0] == 405, path
+            assert asked(Route(method, path, ()), town.values, town.callers["owner"])[0] == 405, path
 
 
 def test_every_view_that_opens_its_own_scopes_says_so() -> None:

@@ -56,8 +56,8 @@ def furnish(house: House, mark: str) -> dict[str, str]:
         name=f"{house.landlord.name} {mark}", phone=f"1{mark}"
     )
     with landlord_scope(house.landlord.pk):
-        Site.objects.update(name=f"Site {mark}")
-        Room.objects.update(floor=f"{mark} floor")
+        Site.objects.filter(pk=house.room.site_id).update(name=f"Site {mark}")
+        Room.objects.filter(site_id=house.room.site_id).update(floor=f"{mark} floor")
         Room.objects.filter(pk=house.room.pk).update(name=f"Room {mark}")
         Meter.objects.filter(pk=house.meter.pk).update(note=f"Note {mark}")
         Renter.objects.filter(pk=house.renter.pk).update(name=f"Renter {mark}")
@@ -84,7 +84,8 @@ def furnish(house: House, mark: str) -> dict[str, str]:
             total_kwh=Decimal("1520.25"),
             remaining_kwh=Decimal("12.40"),
         )
-        account = CollectionAccount(channel="wechat", merchant_id=f"M{mark}")
+        is_first = not CollectionAccount.objects.exists()
+        account = CollectionAccount(channel="wechat", merchant_id=f"M{mark}", is_active=is_first)
         account.set_credentials({"secret": mark})
         account.save()
         no = f"R{mark}"

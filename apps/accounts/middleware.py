@@ -63,7 +63,7 @@ class LandlordScopeMiddleware:
         request.membership = self._membership(request)
         if request.membership is None or _opens_own_scopes(match, request.method or "GET"):
             return self.get_response(request)
-        return self._inside(scoping.landlord_scope(request.membership.landlord_id), request)
+        return self._inside(selectors.scope_of(request.membership), request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
         if scoping.current() is not None:

@@ -4,13 +4,15 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts.roles import Role
+from apps.accounts.roles import Act, Role, may
 from apps.common.fields import amount_yuan_field, energy_field
 from apps.common.ids import uuid7
+from apps.common.reach import Named, OfTheLandlord
 from apps.common.scoping import ScopedModel
 
 
@@ -98,20 +100,38 @@ class User(AbstractBaseUser):
 
 
 class Member(models.Model):
-    """A login working for a landlord, in one role."""
+    """A login working for a landlord, in one role, at the sites named in `site_ids`; NULL is all of them.
+
+    The ids stand here and not on rows of their own, because this row is read to find out which scope to open. An
+    owner is never limited.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     landlord = models.ForeignKey(Landlord, on_delete=models.PROTECT, related_name="members")
     role = models.CharField(_("role"), max_length=12, choices=[(r.value, r.value) for r in Role])
+    site_ids = ArrayField(models.UUIDField(), null=True, blank=True, verbose_name=_("sites"))
 
     class Meta:
         verbose_name = _("member")
         verbose_name_plural = _("members")
-        constraints = [models.UniqueConstraint(fields=["user", "landlord"], name="accounts_member_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "landlord"], name="accounts_member_once"),
+            models.CheckConstraint(
+                condition=~Q(role=Role.OWNER.value) | Q(site_ids=None),
+                name="accounts_member_owner_sees_all_sites",
+            ),
+            models.CheckConstraint(
+                condition=Q(site_ids=None) | Q(site_ids__len__gt=0), name="accounts_member_sees_a_site"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} · {self.role}"
+
+    def may(self, act: Act) -> bool:
+        """Say whether she may do this, by her role and by the sites she sees."""
+        return may(self.role, act, sees_all_sites=self.site_ids is None)
 
 
 class Renter(models.Model):
@@ -259,6 +279,8 @@ class Door(models.Model):
 class AuditLine(ScopedModel):
     """Who did what to which of the landlord's things; one line an act, never changed (grants and a trigger)."""
 
+    reach = Named(kind="{row}.object_type", id_text="{row}.object_id::text")
+
     at = models.DateTimeField(_("time"))
     by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("by"))
     act = models.CharField(_("act"), max_length=60)
@@ -279,6 +301,8 @@ class AuditLine(ScopedModel):
 class AuditSeal(ScopedModel):
     """The place of an audit line in its landlord's chain, counted from 1, and the chain's hash there; never changed."""
 
+    reach = OfTheLandlord()
+
     line = models.ForeignKey(AuditLine, on_delete=models.PROTECT, related_name="+")
     place = models.PositiveBigIntegerField()
     link = models.CharField(max_length=64)
@@ -297,6 +321,8 @@ class AuditSeal(ScopedModel):
 
 class IdempotentAnswer(ScopedModel):
     """What a write answered, kept for ever under the caller's Idempotency-Key."""
+
+    reach = OfTheLandlord()
 
     caller = models.CharField(max_length=80)
     key = models.CharField(max_length=255)

@@ -42,4 +42,9 @@ class MemberMay(BasePermission):
             raise AssertionError(f"{type(view).__name__} does not say which act {method} is")
         if not may(http.membership.role, act):
             raise Forbidden(_("Your role may not do this; ask the owner."), code="role_may_not")
+        if not http.membership.may(act):
+            raise Forbidden(
+                _("This is about all sites, and you see some of them only; ask the owner."),
+                code="sites_limited",
+            )
         return True

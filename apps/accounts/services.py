@@ -54,7 +54,10 @@ def open_landlord(*, name: str, owner: User, phone: str, now: datetime) -> Landl
 
 def take_on_member(*, landlord: Landlord, user: User, role: Role) -> Member:
     """Return the membership of `user` with this landlord; may run twice, the later role holds."""
-    member, _made = Member.objects.update_or_create(landlord=landlord, user=user, defaults={"role": role})
+    sites = {"site_ids": None} if role == Role.OWNER else {}
+    member, _made = Member.objects.update_or_create(
+        landlord=landlord, user=user, defaults={"role": role, **sites}
+    )
     return member
 
 

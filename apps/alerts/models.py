@@ -7,12 +7,15 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.models import User
 from apps.common.fields import energy_field
 from apps.common.outgoing import OutgoingMessage
+from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.meters.models import Lease, Meter
 
 
 class Alert(ScopedModel):
     """One crossing of one line by one meter, its recharges put on hold, or its lease over: raised once."""
+
+    reach = Through("meter")
 
     class Kind(models.TextChoices):
         LOW_BALANCE = "LOW_BALANCE", _("low energy")
@@ -47,6 +50,8 @@ class Alert(ScopedModel):
 class Subscription(ScopedModel):
     """A renter who wants to be told when her meter runs low, for as long as her lease lasts."""
 
+    reach = Through("lease")
+
     lease = models.ForeignKey(Lease, on_delete=models.PROTECT, related_name="subscriptions")
     phone = models.CharField(max_length=20)
     since = models.DateTimeField()
@@ -66,6 +71,8 @@ class Subscription(ScopedModel):
 
 class Message(OutgoingMessage):
     """One message about one alert to one phone: a row first, sent afterwards, at most once per alert and phone."""
+
+    reach = Through("alert")
 
     alert = models.ForeignKey(Alert, on_delete=models.PROTECT, related_name="messages")
 

@@ -6,12 +6,13 @@ the same scope, and each is tested with the other one taken away.
 
     no scope            every query of an owned model raises; the database shows zero rows
     landlord_scope(id)  this landlord's rows, in both walls
+      with site_ids     of these only what hangs on the named sites, in the first wall (`reach.py`)
     everything("why")   all rows; only in the modules that tests/test_scoping.py lists with their reasons
 
-A scope may repeat itself or narrow `everything`; it never changes landlord and never widens.
+A scope may repeat itself or narrow `everything`; it never changes landlord or sites and never widens.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from django.db import connection, models, transaction
 from django.db.models.expressions import Expression, F
 
 from apps.common.ids import uuid7
+from apps.common.reach import Reach
 
 
 class ScopeError(RuntimeError):
@@ -31,10 +33,14 @@ class ScopeError(RuntimeError):
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose rows may be seen: one landlord's, or (landlord_id None) everybody's for the reason `why`."""
+    """Whose rows may be seen: one landlord's, or (landlord_id None) everybody's for the reason `why`.
+
+    `site_ids` None is all sites of the landlord.
+    """
 
     landlord_id: UUID | None
     why: str
+    site_ids: tuple[UUID, ...] | None = None
 
 
 _current: ContextVar[Scope | None] = ContextVar("landlord_scope", default=None)
@@ -57,18 +63,52 @@ def current_landlord_id() -> UUID:
 
 
 @contextmanager
-def landlord_scope(landlord_id: UUID) -> Iterator[None]:
-    """Open a transaction in which exactly this landlord's rows exist.
+def landlord_scope(landlord_id: UUID, site_ids: Sequence[UUID] | None = None) -> Iterator[None]:
+    """Open a transaction in which exactly this landlord's rows exist, and of them only what hangs on these sites.
 
-    :raises ScopeError: if another landlord's scope is open, or landlord_id is None.
+    Within a scope that is limited to sites it stays as limited.
+
+    :param site_ids: None for all her sites.
+    :raises ScopeError: if a scope of another landlord or of other sites is open, or landlord_id is None.
     """
     if landlord_id is None:
         raise ScopeError("landlord_scope() needs a landlord; whole-platform work says everything('why').")
     outer = current()
     if outer is not None and outer.landlord_id not in (None, landlord_id):
         raise ScopeError("A scope may not change landlord.")
-    with _entered(Scope(landlord_id, "")):
+    sites = None if site_ids is None else tuple(site_ids)
+    if outer is not None and outer.site_ids is not None:
+        if sites not in (None, outer.site_ids):
+            raise ScopeError("A scope may not change sites.")
+        sites = outer.site_ids
+    with _entered(Scope(landlord_id, "", sites)):
         yield
+
+
+@contextmanager
+def opened_again(scope: Scope) -> Iterator[None]:
+    """Open a landlord's scope as it was, limits and all: for what is written after the request has left its own.
+
+    :raises ScopeError: for a scope that was nobody's in particular.
+    """
+    if scope.landlord_id is None:
+        raise ScopeError("Only a landlord's scope is opened again.")
+    with landlord_scope(scope.landlord_id, scope.site_ids):
+        yield
+
+
+def current_landlords_scope() -> Scope:
+    """Return the open scope of a landlord. :raises ScopeError: outside one."""
+    current_landlord_id()
+    scope = current()
+    assert scope is not None
+    return scope
+
+
+def sees_all_sites() -> bool:
+    """Say whether the open scope shows all sites of whose it is."""
+    scope = current()
+    return scope is None or scope.site_ids is None
 
 
 @contextmanager
@@ -139,7 +179,12 @@ class InScope(Expression):
         if scope.landlord_id is None:
             raise FullResultSet
         sql, params = compiler.compile(self.source)
-        return f"{sql} = %s", [*params, scope.landlord_id]
+        mine = f"{sql} = %s", [*params, scope.landlord_id]
+        if scope.site_ids is None:
+            return mine
+        model, alias = self.source.target.model, compiler.quote_name_unless_alias(self.source.alias)
+        reached, more = model.reach.condition(model, alias, scope.site_ids)
+        return f"({mine[0]} AND {reached})", [*mine[1], *more]
 
 
 class ScopedQuerySet(models.QuerySet):
@@ -151,6 +196,8 @@ class ScopedQuerySet(models.QuerySet):
             raise ScopeError(f"{self.model.__name__} was saved outside any scope.")
         if scope.landlord_id is not None and any(o.landlord_id != scope.landlord_id for o in objs):
             raise ScopeError(f"{self.model.__name__} of another landlord was saved.")
+        if scope.site_ids is not None and self.model.reach.outside(self.model, objs):
+            raise ScopeError(f"{self.model.__name__} of a site that this scope does not show was saved.")
         return super()._insert(objs, *args, **kwargs)  # type: ignore[misc]
 
 
@@ -169,9 +216,13 @@ class ScopedManager(models.Manager.from_queryset(ScopedQuerySet)):  # type: igno
 
 
 class ScopedModel(models.Model):
-    """A row owned by one landlord. `walls.py` adds the second wall and the composite keys to its table."""
+    """A row owned by one landlord. `walls.py` adds the second wall and the composite keys to its table.
+
+    `reach` says how it hangs on a site.
+    """
 
     partitioned_by: ClassVar[str] = ""
+    reach: ClassVar[Reach]
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     landlord = models.ForeignKey(

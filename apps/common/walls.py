@@ -159,6 +159,10 @@ def check_every_model_is_owned_or_listed(**_: Any) -> list[CheckMessage]:
                     id="rentmeter.E001",
                 )
             )
+        elif label not in UNOWNED and not hasattr(model, "reach"):
+            problems.append(
+                Error(f"{label} does not say how it hangs on a site.", obj=model, id="rentmeter.E003")
+            )
     known = {m._meta.label for m in apps.get_models()}
     problems += [
         Error(f"UNOWNED names {label}, which does not exist.", id="rentmeter.E002")

@@ -63,7 +63,10 @@ def _refuse_hung(stocked: StockedMeter) -> None:
     field = {"qr_token": _("Already added.")}
     if found.landlord_id != current_landlord_id():
         raise MeterTaken(fields=field)
-    meter = Meter.objects.select_related("room").get(pk=found.object_id)
+    meter = Meter.objects.select_related("room").filter(pk=found.object_id).first()
+    if meter is None:
+        # At a site this member does not see.
+        raise MeterTaken(fields=field)
     if meter.archived_at is not None:
         raise MeterTaken(
             _("You removed this meter earlier. Ask the operator to put it back into stock."), fields=field

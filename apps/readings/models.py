@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.fields import energy_field
+from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.meters.models import Meter
 
@@ -13,6 +14,8 @@ class Reading(ScopedModel):
 
     The table is partitioned by month of `taken_at` (`months.py`), so every key of it holds that column too.
     """
+
+    reach = Through("meter")
 
     partitioned_by = "taken_at"
 
@@ -55,6 +58,8 @@ class DailyReading(ScopedModel):
     known, which holds totals alone.
     """
 
+    reach = Through("meter")
+
     class Source(models.TextChoices):
         FREEZE = "FREEZE", _("the meter's midnight freeze")
         NEAREST = "NEAREST", _("the reading nearest to midnight")
@@ -86,6 +91,8 @@ class QuarantinedReading(ScopedModel):
 
     `before_kwh` at `before_at` is the reading it was held against, `most_kwh` what its model lets through meanwhile.
     """
+
+    reach = Through("meter")
 
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="+", verbose_name=_("meter"))
     taken_at = models.DateTimeField(_("taken"))

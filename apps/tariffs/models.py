@@ -6,12 +6,15 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.common.fields import price_field
+from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.meters.models import Meter
 
 
 class Price(ScopedModel):
     """What one kWh costs at a meter from `active_from` on. Never edited: a change is a new row."""
+
+    reach = Through("meter")
 
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="prices", verbose_name=_("meter"))
     price_yuan_per_kwh = price_field(verbose_name=_("price"))

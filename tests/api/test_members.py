@@ -5,7 +5,9 @@ import pytest
 from apps.accounts.models import AuditLine, Member
 from apps.accounts.roles import Role
 from apps.accounts.services import take_on_member
+from apps.common.ids import uuid7
 from apps.common.scoping import landlord_scope
+from apps.meters.models import Site
 from tests.api.at_once import at_once
 from tests.api.caller import Caller
 from tests.api.phones import Outbox
@@ -95,3 +97,49 @@ def test_two_owners_who_put_each_other_out_at_once_leave_one(real_street: Street
 def test_a_role_that_is_none_is_refused_by_name(street: Street, role: object) -> None:
     answer = Caller(street.li.owner).patch(f"members/{_member(street, 'Zhou').pk}", {"role": role})
     assert (answer.status, list(answer.body["fields"])) == (400, ["role"])
+
+
+def _sites(street: Street) -> tuple[str, str]:
+    """Li's two sites."""
+    with landlord_scope(street.li.landlord.pk):
+        return str(street.li.room.site_id), str(Site.objects.create(name="Second").pk)
+
+
+def test_a_member_sees_the_sites_named_from_her_next_request_on(street: Street) -> None:
+    first, second = _sites(street)
+    li, zhou, path = Caller(street.li.owner), Caller(street.zhou), f"members/{_member(street, 'Zhou').pk}"
+    assert [site["id"] for site in zhou.get("sites").body["results"]] == [second, first]
+    changed = li.patch(path, {"sites": [second]})
+    assert (changed.status, changed.body["sites"], changed.body["role"]) == (200, [second], "MANAGER")
+    assert [site["id"] for site in zhou.get("sites").body["results"]] == [second]
+    assert zhou.get("me").body["memberships"][0]["sites"] == [second]
+    assert zhou.get(f"meters/{street.li.meter.pk}").status == 404
+    assert li.patch(path, {"role": "VIEWER"}).body["sites"] == [second]
+    assert li.patch(path, {"sites": []}).body["sites"] == []
+    assert zhou.get(f"meters/{street.li.meter.pk}").status == 200
+
+
+def test_a_foreign_site_and_one_that_is_nowhere_are_refused_alike_by_the_fields_name(street: Street) -> None:
+    li, path = Caller(street.li.owner), f"members/{_member(street, 'Zhou').pk}"
+    foreign, nowhere = str(street.wang.room.site_id), str(uuid7())
+    answers = [li.patch(path, {"sites": [site]}) for site in (foreign, nowhere)]
+    assert (answers[0].status, list(answers[0].body["fields"])) == (400, ["sites"])
+    assert answers[0].body == answers[1].body
+    taken_on = li.post("members", {"phone": PHONE, "role": "VIEWER", "sites": [foreign]})
+    assert (taken_on.status, list(taken_on.body["fields"])) == (400, ["sites"])
+    assert li.patch(path, {"sites": ["none"]}).status == 400
+    assert _member(street, "Zhou").site_ids is None
+
+
+def test_an_owner_is_never_limited(street: Street) -> None:
+    first, _second = _sites(street)
+    li, zhou = Caller(street.li.owner), f"members/{_member(street, 'Zhou').pk}"
+    for answer in (
+        li.patch(f"members/{_member(street, 'Li').pk}", {"sites": [first]}),
+        li.patch(zhou, {"role": "OWNER", "sites": [first]}),
+        li.post("members", {"phone": PHONE, "role": "OWNER", "sites": [first]}),
+    ):
+        assert (answer.status, answer.body["code"]) == (422, "owner_sees_all_sites")
+        assert list(answer.body["fields"]) == ["sites"]
+    li.patch(zhou, {"sites": [first]})
+    assert li.patch(zhou, {"role": "OWNER"}).body["sites"] == []

@@ -63,14 +63,32 @@ class AlipayLoginIn(WeChatLoginIn):
     """`app` as at WeChat; Alipay's codes are the same from both."""
 
 
+class SitesField(serializers.ListField):
+    """The only sites a member may see; none named is all of them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        named = {} if "default" in kwargs or "required" in kwargs else {"source": "site_ids"}
+        super().__init__(
+            child=serializers.UUIDField(),
+            max_length=500,
+            help_text="The only sites she may see; none named is all of them.",
+            **named,
+            **kwargs,
+        )
+
+    def get_attribute(self, instance: Any) -> Any:
+        return super().get_attribute(instance) or []
+
+
 class MembershipOut(serializers.ModelSerializer):
     landlord = serializers.UUIDField(source="landlord_id")
     landlord_name = serializers.CharField(source="landlord.name")
     role = serializers.ChoiceField(choices=[(role.value, role.name) for role in Role])
+    sites = SitesField()
 
     class Meta:
         model = Member
-        fields = ["landlord", "landlord_name", "role"]
+        fields = ["landlord", "landlord_name", "role", "sites"]
 
 
 class RenterOut(serializers.ModelSerializer):
@@ -189,10 +207,11 @@ class MemberOut(serializers.ModelSerializer):
     name = serializers.CharField(source="user.name")
     phone = serializers.CharField(source="user.username")
     role = serializers.ChoiceField(choices=[(role.value, role.name) for role in Role])
+    sites = SitesField()
 
     class Meta:
         model = Member
-        fields = ["id", "name", "phone", "role"]
+        fields = ["id", "name", "phone", "role", "sites"]
 
 
 class MemberIn(serializers.Serializer):
@@ -201,7 +220,11 @@ class MemberIn(serializers.Serializer):
     phone = serializers.CharField(max_length=20)
     name = serializers.CharField(max_length=60, required=False, default="")
     role = serializers.ChoiceField(choices=[(role.value, role.name) for role in Role])
+    sites = SitesField(default=list)
 
 
-class RoleIn(serializers.Serializer):
-    role = serializers.ChoiceField(choices=[(role.value, role.name) for role in Role])
+class MemberChangeIn(serializers.Serializer):
+    """Every field may be left out; what is left out stays, but who becomes an owner sees all sites."""
+
+    role = serializers.ChoiceField(choices=[(role.value, role.name) for role in Role], required=False)
+    sites = SitesField(required=False)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.accounts.api import entry, members, views
+from apps.accounts.api import entry, views
 
 urlpatterns = [
     path("auth/codes", entry.CodesView.as_view(), name="api_codes"),
@@ -16,6 +16,4 @@ urlpatterns = [
     path("me/phone", entry.PhoneView.as_view(), name="api_phone"),
     path("me/sessions", views.SessionsView.as_view(), name="api_sessions"),
     path("landlord", views.LandlordView.as_view(), name="api_landlord"),
-    path("members", members.MembersView.as_view(), name="api_members"),
-    path("members/<uuid:member_id>", members.MemberView.as_view(), name="api_member"),
 ]

@@ -1,7 +1,7 @@
 """Log in and out; "My"; the landlord's own settings."""
 
+from contextlib import AbstractContextManager
 from typing import Any
-from uuid import UUID
 
 from django.contrib.auth import logout
 from django.db.models import QuerySet
@@ -40,11 +40,10 @@ def caller(request: Request) -> User:
     return user
 
 
-def landlord_id_of(request: Request) -> UUID:
-    """Return the landlord a member works for in this request; for views that open her scope themselves."""
+def scope_of_caller(request: Request) -> AbstractContextManager[None]:
+    """Return the scope a member works in; for views that open it themselves."""
     http: Any = request._request
-    landlord_id: UUID = http.membership.landlord_id
-    return landlord_id
+    return selectors.scope_of(http.membership)
 
 
 def who(user: User) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.common.outgoing import OutgoingMessage
+from apps.common.reach import OfTheLandlord
 from apps.common.scoping import ScopedModel
 from apps.common.sealing import seal, unseal
 from apps.income.states import Channel, CheckState
@@ -33,6 +34,8 @@ class CollectionAccount(ScopedModel):
     itself, bound to this row and its own name; a payee's name likewise. `merchant_id` is whose account takes the
     money: the landlord's (S1), her sub-merchant (S2), the operator's (S3).
     """
+
+    reach = OfTheLandlord()
 
     channel = models.CharField(_("channel"), max_length=8, choices=CHANNELS)
     merchant_id = models.CharField(_("merchant"), max_length=40)
@@ -141,6 +144,8 @@ class CollectionAccount(ScopedModel):
 
 class AccountMessage(OutgoingMessage):
     """One message to one phone about an account that changed or runs out: a row first, sent afterwards, once."""
+
+    reach = OfTheLandlord()
 
     class Kind(models.TextChoices):
         CHANGED = "CHANGED", _("changed")

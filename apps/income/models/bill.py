@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.common.fields import amount_yuan_field, energy_field, ledger_amount_field
+from apps.common.reach import OverAllSites
 from apps.common.scoping import ScopedModel
 from apps.income.models.account import CollectionAccount
 from apps.income.models.payment import Payment
@@ -23,6 +24,8 @@ class BillDay(ScopedModel):
     `ours_*` are our own figures of what the bill names or should name, so that the difference is what the
     differences below it come to, to the fen.
     """
+
+    reach = OverAllSites()
 
     class State(models.TextChoices):
         WAITING = "WAITING", _("waiting for the platform")
@@ -78,6 +81,8 @@ class BillDay(ScopedModel):
 class BillRow(ScopedModel):
     """One line of a bill, as the platform wrote it; without who paid."""
 
+    reach = OverAllSites()
+
     bill = models.ForeignKey(BillDay, on_delete=models.PROTECT, related_name="rows")
     kind = models.CharField(max_length=7, choices=[(kind.value, kind.value) for kind in LineKind])
     merchant_id = models.CharField(max_length=40)
@@ -101,6 +106,8 @@ class Difference(ScopedModel):
 
     HEALED was put right by the comparison itself; SETTLED by a person, or because a later run no longer found it.
     """
+
+    reach = OverAllSites()
 
     class State(models.TextChoices):
         OPEN = "OPEN", _("to look at")

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.income.models.payment import Payment
 from apps.income.states import FapiaoState
@@ -14,6 +15,8 @@ class FapiaoRequest(ScopedModel):
 
     `number` is the fapiao's own, from the tax bureau; it is there once the fapiao is issued.
     """
+
+    reach = Through("payment")
 
     payment = models.ForeignKey(
         Payment, on_delete=models.PROTECT, related_name="fapiao", verbose_name=_("payment")

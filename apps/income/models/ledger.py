@@ -5,12 +5,24 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.fields import ledger_amount_field
+from apps.common.reach import Named, Through
 from apps.common.scoping import ScopedModel
 from apps.income.postings import Asset
 
 
 class Entry(ScopedModel):
     """One business event in the books. `reference` names the event, so that it is booked at most once."""
+
+    reach = Named(
+        kind="split_part({row}.reference, ':', 1)",
+        id_text="split_part({row}.reference, ':', 2)",
+        kinds=(
+            ("payment", "income.Payment"),
+            ("recharge", "income.Recharge"),
+            ("refund", "income.Refund"),
+            ("lease", "meters.Lease"),
+        ),
+    )
 
     reference = models.CharField(_("reference"), max_length=80)
     kind = models.CharField(_("kind"), max_length=20)
@@ -31,6 +43,8 @@ class Entry(ScopedModel):
 
 class Posting(ScopedModel):
     """A positive amount of one asset going from a source to a destination; it balances by construction."""
+
+    reach = Through("entry")
 
     entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="postings")
     asset = models.CharField(max_length=3, choices=[(a.value, a.value) for a in Asset])

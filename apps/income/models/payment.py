@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.common.fields import amount_yuan_field, energy_field, price_field
+from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.income.models.account import CHANNELS, CollectionAccount
 from apps.income.states import PaymentState
@@ -19,6 +20,8 @@ class Order(ScopedModel):
     `place` is the room's name on that day, for the receipt. One payment is the rule; what a second brings all the
     same goes back.
     """
+
+    reach = Through("meter")
 
     no = models.CharField(_("order number"), max_length=24)
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT, verbose_name=_("meter"))
@@ -62,6 +65,8 @@ class Payment(ScopedModel):
     `credit_reason` and `credit_by` say why and by whom a payment in REVIEW is wanted credited: the platform is asked at
     `poll_at`, and `credit_answer` says what did not agree.
     """
+
+    reach = Through("order")
 
     order = models.ForeignKey(
         Order, on_delete=models.PROTECT, related_name="payments", verbose_name=_("order")

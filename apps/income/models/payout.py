@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.common.fields import amount_yuan_field, ledger_amount_field
+from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.meters.models import Lease
 from apps.tariffs.pricing import FEN_YUAN
@@ -17,6 +18,8 @@ class Payout(ScopedModel):
     `amount_yuan` is `remainder_yuan` rounded up to the fen; the database checks it. `turn` counts from 1: money that
     came in late, or was taken back after the end, leaves a second remainder and with it a second payout.
     """
+
+    reach = Through("lease")
 
     lease = models.ForeignKey(
         Lease, on_delete=models.PROTECT, related_name="payouts", verbose_name=_("lease")

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.fields import energy_field
 from apps.common.ids import uuid7
+from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.meters.models import Meter
 
@@ -36,6 +37,8 @@ class ProofRun(models.Model):
 
 class ProofFinding(ScopedModel):
     """One meter whose cumulative purchased energy was not the ledger's, and what was done about it."""
+
+    reach = Through("meter")
 
     class Act(models.TextChoices):
         FROZEN = "FROZEN", _("frozen")

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.common.fields import energy_field, ledger_amount_field, price_field
+from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.income.models.payment import Payment
 from apps.income.states import RechargeKind, RechargeState
@@ -33,6 +34,8 @@ class Recharge(ScopedModel):
     `payment` is the one it stands for. `former_payment` instead, once it was taken back and another recharge stands
     for what is left of that payment after a part has gone back.
     """
+
+    reach = Through("meter")
 
     meter = models.ForeignKey(
         Meter, on_delete=models.PROTECT, related_name="recharges", verbose_name=_("meter")

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.common.fields import amount_yuan_field
+from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.income.models.payment import Payment
 from apps.income.states import RefundState, RefundWay
@@ -18,6 +19,8 @@ class Refund(ScopedModel):
     WAITING is a refund whose energy may be in the meter: its platform is not asked before the meter has spoken.
     A trigger holds that all refunds of a payment but the CLOSED ones never exceed what was paid.
     """
+
+    reach = Through("payment")
 
     payment = models.ForeignKey(
         Payment, on_delete=models.PROTECT, related_name="refunds", verbose_name=_("payment")

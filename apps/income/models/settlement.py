@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.fields import amount_yuan_field
+from apps.common.reach import OverAllSites
 from apps.common.scoping import ScopedModel
 from apps.income.models.account import CollectionAccount
 from apps.income.states import SettlementState
@@ -26,6 +27,8 @@ class Settlement(ScopedModel):
     transfer ends without money. At most one of an account is under way. The same number is asked again until the
     platform proved how it ended.
     """
+
+    reach = OverAllSites()
 
     account = models.ForeignKey(
         CollectionAccount,

@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from apps.accounts.api.periods import DATES, LIMIT, dates, limit
 from apps.accounts.api.views import caller
 from apps.common.openapi import documented
-from apps.common.scoping import current_landlord_id, landlord_scope, own_scopes
+from apps.common.scoping import Scope, current_landlords_scope, opened_again, own_scopes
 from apps.landing import rented
 from apps.landing.api import arranging_serializers as s
 from apps.landing.api.streaming import PAGE, Line, OneForm, csv_response, wants_csv
@@ -43,7 +43,9 @@ class MeterDaysView(APIView):
         meter: Meter = get_object_or_404(Meter.objects.select_related("room__site"), pk=meter_id)
         first, end = _asked(request, meter)
         if wants_csv(request):
-            return csv_response("daily-readings", s.DayOut, _pages(current_landlord_id(), meter, first, end))
+            return csv_response(
+                "daily-readings", s.DayOut, _pages(current_landlords_scope(), meter, first, end)
+            )
         begin = max(first, end - timedelta(days=limit(request)))
         page = {"next": _older(request, first, begin), "previous": None}
         return Response(s.DaysOut({**page, "results": day_lines(meter, first=begin, end=end)}).data)
@@ -103,10 +105,10 @@ def _older(request: Request, first: date, begin: date) -> str | None:
     return request.build_absolute_uri(f"{request.path}?{urlencode(query)}")
 
 
-def _pages(landlord_id: UUID, meter: Meter, first: date, end: date) -> Iterator[list[Line]]:
+def _pages(scope: Scope, meter: Meter, first: date, end: date) -> Iterator[list[Line]]:
     while end > first:
         begin = max(first, end - timedelta(days=PAGE))
-        with landlord_scope(landlord_id):
+        with opened_again(scope):
             lines = day_lines(meter, first=begin, end=end)
         yield [dict(line) for line in s.DayOut(lines, many=True).data]
         end = begin

@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.api.idempotency import idempotent
-from apps.accounts.api.views import caller, landlord_id_of, parsed
+from apps.accounts.api.views import caller, parsed, scope_of_caller
 from apps.accounts.roles import Act
 from apps.common.openapi import documented
-from apps.common.scoping import landlord_scope, own_scopes
+from apps.common.scoping import own_scopes
 from apps.income.models import Recharge
 from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind
@@ -60,7 +60,7 @@ class MetersView(ListAPIView):
     def post(self, request: Request) -> Response:
         given = parsed(a.ClaimIn, request)
         stocked = claims.find_claimable(given)
-        with landlord_scope(landlord_id_of(request)):
+        with scope_of_caller(request):
             return self._claim(request, stocked, given)
 
     @idempotent

@@ -23,7 +23,7 @@ from apps.meters.services import places
 
 
 class SitesView(ListAPIView):
-    acts = {"POST": Act.ARRANGE}
+    acts = {"POST": Act.ARRANGE_SITES}
     queryset = Site.objects.all()
     serializer_class = s.SiteOut
     filter_backends: list[Any] = []
@@ -49,7 +49,7 @@ class SitesView(ListAPIView):
 
 
 class SiteView(APIView):
-    acts = {"PATCH": Act.ARRANGE}
+    acts = {"PATCH": Act.ARRANGE_SITES}
 
     @documented(
         "Rename a site or change its kind",

@@ -138,7 +138,7 @@ class BillDayFilter(django_filters.FilterSet):
 
 class ReconciliationView(CsvToo, ListAPIView):
     csv_name = "reconciliation"
-    acts = {"GET": Act.SEE_INCOME}
+    acts = {"GET": Act.SEE_BILLS}
     queryset = BillDay.objects.all()
     serializer_class = BillDayOut
     filterset_class = BillDayFilter

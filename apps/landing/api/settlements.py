@@ -36,7 +36,7 @@ class SettlementOut(serializers.ModelSerializer):
 
 
 class SettlementsView(ListAPIView):
-    acts = {"GET": Act.SEE_INCOME}
+    acts = {"GET": Act.SEE_BILLS}
     queryset = Settlement.objects.order_by("-id")
     serializer_class = SettlementOut
     filter_backends: list[Any] = []

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
-from uuid import UUID
 
 from django.http import StreamingHttpResponse
 from rest_framework.negotiation import BaseContentNegotiation
@@ -18,7 +17,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
-from apps.common.scoping import current_landlord_id, landlord_scope
+from apps.common.scoping import Scope, current_landlords_scope, opened_again
 
 PAGE = 500
 # Spreadsheets take UTF-8 for it only if it says so.
@@ -50,8 +49,8 @@ class CsvToo:
             return super().list(request, *args, **kwargs)  # type: ignore[misc]
         view: Any = self
         rows, serializer_class = view.filter_queryset(view.get_queryset()), view.get_serializer_class()
-        landlord_id = current_landlord_id()
-        return csv_response(self.csv_name, serializer_class, _pages(landlord_id, rows, serializer_class))
+        pages = _pages(current_landlords_scope(), rows, serializer_class)
+        return csv_response(self.csv_name, serializer_class, pages)
 
 
 def wants_csv(request: Request) -> bool:
@@ -69,10 +68,10 @@ def csv_response(
     return response
 
 
-def _pages(landlord_id: UUID, rows: Any, serializer_class: Any) -> Iterator[list[Line]]:
+def _pages(scope: Scope, rows: Any, serializer_class: Any) -> Iterator[list[Line]]:
     older = rows.order_by("-pk")
     while True:
-        with landlord_scope(landlord_id):
+        with opened_again(scope):
             page, lines = _page(older, serializer_class)
         yield lines
         if len(page) < PAGE:

@@ -23,6 +23,7 @@ from apps.landing.api.collection_accounts import (
     VerifyAccountView,
 )
 from apps.landing.api.crediting import PaymentCreditView
+from apps.landing.api.members import MembersView, MemberView
 from apps.landing.api.reconciliation import ReconciliationView
 from apps.landing.api.refunds import PaymentRefundsView, RefundByHandView, RetryRefundView, WithdrawRefundView
 from apps.landing.api.settlements import SettlementsView
@@ -69,6 +70,8 @@ urlpatterns = [
     path("leases/<uuid:lease_id>/end", leases.LeaseEndView.as_view(), name="api_lease_end"),
     path("shares/<uuid:share_id>", leases.ShareView.as_view(), name="api_share"),
     path("shares/<str:share_token>/accept", leases.AcceptShareView.as_view(), name="api_accept_share"),
+    path("members", MembersView.as_view(), name="api_members"),
+    path("members/<uuid:member_id>", MemberView.as_view(), name="api_member"),
     path("collection-accounts", CollectionAccountsView.as_view(), name="api_collection_accounts"),
     path(
         "collection-accounts/<uuid:collection_account_id>",

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -45,7 +46,7 @@ class LookFilter(admin.SimpleListFilter):
 
 
 class BillDayAdmin(ScopedModelAdmin):
-    seen_with = Act.SEE_INCOME
+    seen_with = Act.SEE_BILLS
     list_display: Any = ("day", "account_said", "state_said", "by_bill", "by_books", "difference")
     list_filter: Any = (LookFilter, "account__channel")
     list_select_related: Any = ("account",)
@@ -132,6 +133,8 @@ class BillDayAdmin(ScopedModelAdmin):
 
     def settle_view(self, request: Any, object_id: str, difference_id: UUID) -> HttpResponse:
         """Write down that a person has dealt with a difference; the form stands on the bill's page."""
+        if not self._may(request, Act.SEE_BILLS):
+            raise PermissionDenied
         row = self.find_hers(request, object_id, Act.ARRANGE)
         if isinstance(row, HttpResponse):
             return row

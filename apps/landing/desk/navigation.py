@@ -35,8 +35,8 @@ def landlord_links() -> list[tuple[Any, list[Link]]]:
             [
                 Link(_("Recharges"), "bolt", "income_recharge_changelist", Act.SEE_INCOME),
                 Link(_("Payments"), "payments", "income_payment_changelist", Act.SEE_INCOME),
-                Link(_("Reconciliation"), "fact_check", "income_billday_changelist", Act.SEE_INCOME),
-                Link(_("Transfers"), "send_money", "income_settlement_changelist", Act.SEE_INCOME),
+                Link(_("Reconciliation"), "fact_check", "income_billday_changelist", Act.SEE_BILLS),
+                Link(_("Transfers"), "send_money", "income_settlement_changelist", Act.SEE_BILLS),
                 Link(
                     _("Collection accounts"),
                     "account_balance_wallet",

@@ -61,6 +61,8 @@ class ArrangedAdmin(ScopedModelAdmin):
 
 
 class SiteAdmin(ArrangedAdmin):
+    added_with = Act.ARRANGE_SITES
+    changed_with = Act.ARRANGE_SITES
     acts = ("site.add", "site.change")
     form = SiteForm
     list_display = ("name", "kind", "room_count")

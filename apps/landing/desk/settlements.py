@@ -36,7 +36,7 @@ def why_words(said: str) -> str:
 
 
 class SettlementAdmin(ScopedModelAdmin):
-    seen_with = Act.SEE_INCOME
+    seen_with = Act.SEE_BILLS
     list_display = ("when", "amount", "payee", "state_said", "ended", "number")
     list_select_related = ("account",)
     list_filter = ("state",)

@@ -26,8 +26,8 @@ from markdown_it import MarkdownIt
 from unfold.sites import UnfoldAdminSite
 
 from apps.accounts import changes, selectors
-from apps.accounts.roles import Act, may
-from apps.common.scoping import landlord_scope, own_scopes
+from apps.accounts.roles import Act
+from apps.common.scoping import own_scopes
 from apps.landing.desk import (
     accounts,
     bills,
@@ -210,7 +210,7 @@ def _badge(count: Callable[[], int], membership: Any) -> Any:
     """
 
     def said() -> str:
-        with landlord_scope(membership.landlord_id) if membership else nullcontext():
+        with selectors.scope_of(membership) if membership else nullcontext():
             found = count()
         return str(found) if found else ""
 
@@ -229,7 +229,7 @@ class LandlordSite(DeskSite):
         return bool(request.user.is_active and getattr(request, "membership", None))
 
     def may(self, request: Any, act: Act) -> bool:
-        return self.has_permission(request) and may(request.membership.role, act)
+        return self.has_permission(request) and request.membership.may(act)
 
     def zone(self, request: Any) -> ZoneInfo:
         membership = getattr(request, "membership", None)

@@ -1,9 +1,9 @@
 """Add a meter out of the form: what was typed is checked first, and a form sent twice adds one meter."""
 
 from datetime import datetime
-from uuid import UUID
 
-from apps.common.scoping import landlord_scope
+from apps.accounts.models import Member
+from apps.accounts.selectors import scope_of
 from apps.landing.adding import NamedRoom, add_meter
 from apps.landing.desk.once import do_once
 from apps.landing.join.typed import MeterForm, plain
@@ -11,7 +11,7 @@ from apps.meters.services import claiming
 from apps.meters.services.registry import MeterTaken
 
 
-def add_typed_meter(*, landlord_id: UUID, by_id: UUID, form: MeterForm, key: str, now: datetime) -> str:
+def add_typed_meter(*, member: Member, form: MeterForm, key: str, now: datetime) -> str:
     """Return the QR token of the landlord's new meter. A form with the same key and meter, sent again, changes nothing.
 
     :raises Refused: and nothing was written.
@@ -19,6 +19,7 @@ def add_typed_meter(*, landlord_id: UUID, by_id: UUID, form: MeterForm, key: str
     form.check()
     price_yuan_per_kwh = form.price()
     token, serial = form.device()
+    by_id = member.user_id
     stocked = claiming.find_claimable(
         qr_token=token, serial=serial, claim_code=plain(form.claim_code), now=now
     )
@@ -28,7 +29,7 @@ def add_typed_meter(*, landlord_id: UUID, by_id: UUID, form: MeterForm, key: str
         add_meter(stocked=stocked, room=room, price_yuan_per_kwh=price_yuan_per_kwh, by_id=by_id, now=now)
 
     try:
-        with landlord_scope(landlord_id):
+        with scope_of(member):
             do_once(user_id=by_id, key=f"{key}:{stocked.serial}", act=act, now=now)
     except MeterTaken as refusal:
         # The form's field for the device is the number people type.

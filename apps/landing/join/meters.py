@@ -8,14 +8,14 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.accounts import doors, selectors
 from apps.accounts.doors import Found
 from apps.accounts.models import Member
-from apps.accounts.roles import Act, may
+from apps.accounts.roles import Act
 from apps.common.errors import Forbidden, Gone, NotFound, Refused
-from apps.common.scoping import landlord_scope
 from apps.landing.desk.once import new_key
 from apps.landing.join.adding import add_typed_meter
 from apps.landing.join.kept import forget, keep, kept
@@ -27,6 +27,12 @@ from apps.meters.models import Meter, Site, StockedMeter
 from apps.meters.services.registry import MeterTaken
 
 _LAST = "join_last"
+
+
+class _NoSuchMeter(NotFound):
+    detail = gettext_lazy("There is no such meter.")
+
+
 _LONGEST_KEY = 64
 
 
@@ -63,9 +69,9 @@ def claimed(request: Any, token: str) -> HttpResponse:
     """Show what became of the meter: its first reading comes by itself, its code can be hung up."""
     if not request.user.is_authenticated:
         return _after_login(request)
-    found = _own_meter(request, token)
+    found, member = _own_meter(request, token)
     now = timezone.now()
-    with landlord_scope(found.landlord_id):
+    with selectors.scope_of(member):
         context = added_screen(_meter(found), now)
     return render(request, "join/claimed.html", {**context, "token": token})
 
@@ -116,8 +122,7 @@ def _add(request: Any, form: MeterForm, mine: list[Member], key: str) -> HttpRes
     try:
         member = _for_whom(request, form, mine)
         token = add_typed_meter(
-            landlord_id=member.landlord_id,
-            by_id=request.user.pk,
+            member=member,
             form=form,
             key=key or new_key(),
             now=timezone.now(),
@@ -134,7 +139,7 @@ def _add(request: Any, form: MeterForm, mine: list[Member], key: str) -> HttpRes
 
 
 def _arranging(members: list[Member]) -> list[Member]:
-    mine = [member for member in members if may(member.role, Act.ARRANGE)]
+    mine = [member for member in members if member.may(Act.ARRANGE)]
     if not mine:
         raise Forbidden(_("You may look at this landlord's meters, but not add one. Ask the owner."))
     return mine
@@ -163,7 +168,7 @@ def _form_screen(
     sites: list[str] = []
     is_first = False
     if len(mine) == 1:
-        with landlord_scope(mine[0].landlord_id):
+        with selectors.scope_of(mine[0]):
             is_first = not Meter.objects.exists()
             sites = list(Site.objects.order_by("name").values_list("name", flat=True))
     context = {
@@ -192,16 +197,19 @@ def _after_login(request: HttpRequest) -> HttpResponse:
     return redirect("join:log_in")
 
 
-def _own_meter(request: Any, token: str) -> Found:
-    """What the token opens on, for those who work there; to all others it is as missing as any."""
+def _own_meter(request: Any, token: str) -> tuple[Found, Member]:
+    """What the token opens on, and the membership of who works there; to all others it is as missing as any."""
     found = doors.open_one(doors.Kind.QR, token)
-    if found is None or selectors.membership(request.user, found.landlord_id) is None:
-        raise NotFound(_("There is no such meter."))
-    return found
+    member = selectors.membership(request.user, found.landlord_id) if found else None
+    if found is None or member is None:
+        raise _NoSuchMeter()
+    return found, member
 
 
 def _meter(found: Found) -> Meter:
-    meter = Meter.objects.select_related("room__site").get(pk=found.object_id)
+    meter = Meter.objects.select_related("room__site").filter(pk=found.object_id).first()
+    if meter is None:
+        raise _NoSuchMeter()
     if meter.archived_at is not None:
         raise Gone(_("This meter has been removed."))
     return meter
@@ -210,8 +218,8 @@ def _meter(found: Found) -> Meter:
 def _qr(request: Any, token: str, kind: str, media_type: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return _after_login(request)
-    found = _own_meter(request, token)
-    with landlord_scope(found.landlord_id):
+    found, member = _own_meter(request, token)
+    with selectors.scope_of(member):
         meter = _meter(found)
     response = HttpResponse(qr_image(meter, kind), content_type=media_type)
     response["Content-Disposition"] = content_disposition_header(False, f"{meter.room}.{kind}") or "inline"

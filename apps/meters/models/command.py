@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.common.fields import energy_field
+from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.meters.models.meter import Meter
 from apps.meters.states import CREDIT_KINDS, FINAL, CommandKind, CommandState, Outcome, Purpose
@@ -19,6 +20,8 @@ class Command(ScopedModel):
     `device_epoch` is the body it was asked of, and of a numbered one the body that counts it. `closing` is what a
     reset's meter showed last.
     """
+
+    reach = Through("meter")
 
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT, verbose_name=_("meter"))
     kind = models.CharField(_("command"), max_length=12, choices=[(k.value, k.value) for k in CommandKind])
@@ -106,6 +109,8 @@ class Command(ScopedModel):
 class CommandEvent(ScopedModel):
     """One step in a command's life; append-only by grants."""
 
+    reach = Through("command")
+
     command = models.ForeignKey(Command, on_delete=models.PROTECT, related_name="events")
     at = models.DateTimeField()
     state = models.CharField(max_length=10)
@@ -125,6 +130,8 @@ class Letter(ScopedModel):
 
     What came back speaks of `device_epoch`, the body of the meter when it was asked.
     """
+
+    reach = Through("meter")
 
     class State(models.TextChoices):
         OUT = "OUT"

@@ -7,12 +7,15 @@ from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Renter, User
+from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.meters.models.meter import Meter
 
 
 class Lease(ScopedModel):
     """A renter behind a meter in `[starts_at, ends_at)`; two leases of a meter never overlap."""
+
+    reach = Through("meter")
 
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT, verbose_name=_("meter"))
     renter = models.ForeignKey(Renter, on_delete=models.PROTECT, related_name="+", verbose_name=_("renter"))
@@ -47,6 +50,8 @@ class Share(ScopedModel):
 
     Its token stands nowhere; a door keeps its hash.
     """
+
+    reach = Through("meter")
 
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="shares")
     lease = models.ForeignKey(Lease, null=True, on_delete=models.PROTECT, related_name="+")

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.fields import energy_field
+from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.meters.models.place import Room
 from apps.meters.states import Frozen, PowerReason
@@ -18,6 +19,8 @@ class Meter(ScopedModel):
     with it a new number space. `shown_…` is what the newest read showed, proved or not, and `differs_since` notes
     that it is not what was proved. There is no balance here: what the meter said last is a reading.
     """
+
+    reach = Through("room")
 
     serial = models.CharField(_("serial"), max_length=12)
     profile = models.CharField(_("model"), max_length=40)

@@ -3,6 +3,7 @@
 from django.db import models
 
 from apps.accounts.models import User
+from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.meters.models.command import Command
 from apps.meters.models.meter import Meter
@@ -18,6 +19,8 @@ class PhoneSession(ScopedModel):
     renter of the lease in force), so that what it reads is kept as a reading. Frames do not die with the session;
     only handing out more does.
     """
+
+    reach = Through("meter")
 
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="+")
     command = models.ForeignKey(Command, null=True, on_delete=models.PROTECT, related_name="+")

@@ -3,11 +3,14 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from apps.common.reach import Itself, Through
 from apps.common.scoping import ScopedModel
 
 
 class Site(ScopedModel):
     """A house, an apartment block, a campus: a place with one time zone."""
+
+    reach = Itself()
 
     class Kind(models.TextChoices):
         RENTAL = "RENTAL", _("rental housing")
@@ -32,6 +35,8 @@ class Site(ScopedModel):
 
 class Room(ScopedModel):
     """Building > floor > room, as people say it."""
+
+    reach = Through("site")
 
     site = models.ForeignKey(Site, on_delete=models.PROTECT, verbose_name=_("site"))
     building = models.CharField(_("building"), max_length=40, blank=True)

@@ -9,8 +9,9 @@ from django.conf import settings
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from apps.common.errors import Refused
+from apps.common.errors import Forbidden, Refused
 from apps.common.ids import readable_code
+from apps.common.scoping import sees_all_sites
 from apps.meters.models import Meter, Room, Site, StockedMeter
 from apps.meters.services import acts, commands, registry
 
@@ -25,6 +26,16 @@ class ClaimRefused(Refused):
     code = "claim_refused"
     status = 404
     detail = _("No meter fits this number and claim code. Check both; the code is on the card in the box.")
+
+
+class SiteNotSeen(Forbidden):
+    """She sees some sites only, and this is none of them: there, or yet to be made."""
+
+    code = "sites_limited"
+    detail = _("This is none of the sites you may see; choose one of them, or ask the owner.")
+
+    def __init__(self) -> None:
+        super().__init__(fields={"site": _("None of yours.")})
 
 
 class ClaimBlocked(Refused):
@@ -81,7 +92,10 @@ def claim_meter(*, stocked: StockedMeter, room: Room, by_id: UUID, now: datetime
 
 
 def find_or_make_room(*, site: Site | None, site_name: str, building: str, floor: str, name: str) -> Room:
-    """Return the room of this name, made if it is new; without a site it goes to the landlord's first, or a new one."""
+    """Return the room of this name, made if it is new; without a site it goes to the landlord's first, or a new one.
+
+    :raises SiteNotSeen: if a new one would be made by who sees some sites only.
+    """
     name = name.strip()
     if not name:
         raise Refused(
@@ -90,6 +104,8 @@ def find_or_make_room(*, site: Site | None, site_name: str, building: str, floor
     if site is None:
         site = Site.objects.filter(name=site_name.strip()).first() if site_name.strip() else None
         site = site or (None if site_name.strip() else Site.objects.order_by("id").first())
+        if site is None and not sees_all_sites():
+            raise SiteNotSeen()
         site = site or Site.objects.create(name=site_name.strip() or str(_("My rooms")))
     room, _is_new = Room.objects.get_or_create(
         site=site, building=building.strip(), name=name, defaults={"floor": floor.strip()}

@@ -6,6 +6,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,6 +21,7 @@ from apps.accounts.models import Member
 from apps.accounts.roles import Act, Role
 from apps.common.openapi import documented
 from apps.common.scoping import current_landlord_id
+from apps.meters.models import Site
 
 
 class MembersView(ListAPIView):
@@ -46,7 +49,7 @@ class MembersView(ListAPIView):
     @idempotent
     def post(self, request: Request) -> Response:
         given, now = parsed(s.MemberIn, request), timezone.now()
-        given["role"] = Role(given["role"])
+        given["role"], given["sites"] = Role(given["role"]), _sites(given["sites"])
         by_id = caller(request).pk
         member = members.add_member(landlord_id=current_landlord_id(), **given, by_id=by_id, now=now)
         return Response(s.MemberOut(member).data, status=201)
@@ -56,18 +59,22 @@ class MemberView(APIView):
     acts = {"PATCH": Act.GOVERN, "DELETE": Act.GOVERN}
 
     @documented(
-        "Change a member's role; an owner is always left",
+        "Change a member's role, and the sites she may see; an owner is always left, and sees all",
         name="change_member",
-        takes=s.RoleIn,
+        takes=s.MemberChangeIn,
         gives=s.MemberOut,
         refuses=(400, 401, 403, 404, 409, 422),
         has_key=True,
     )
     @idempotent
     def patch(self, request: Request, member_id: UUID) -> Response:
-        role = Role(parsed(s.RoleIn, request)["role"])
-        member = members.change_role(
-            member=_member(member_id), role=role, by_id=caller(request).pk, now=timezone.now()
+        given = parsed(s.MemberChangeIn, request)
+        member = members.change_member(
+            member=_member(member_id),
+            role=Role(given["role"]) if "role" in given else None,
+            sites=_sites(given["sites"]) if "sites" in given else None,
+            by_id=caller(request).pk,
+            now=timezone.now(),
         )
         return Response(s.MemberOut(member).data)
 
@@ -80,6 +87,14 @@ class MemberView(APIView):
     def delete(self, request: Request, member_id: UUID) -> Response:
         members.remove_member(member=_member(member_id), by_id=caller(request).pk, now=timezone.now())
         return Response(status=204)
+
+
+def _sites(site_ids: list[UUID]) -> dict[UUID, str]:
+    """Return the landlord's sites that a body names; one foreign among them is as missing as none."""
+    found = {site.pk: site.name for site in Site.objects.filter(pk__in=site_ids)}
+    if len(found) < len(set(site_ids)):
+        raise ValidationError({"sites": _("There is no such thing among yours.")})
+    return found
 
 
 def _member(member_id: UUID) -> Member:

@@ -39,6 +39,11 @@ LANDLORDS_DESK = [
     _route("GET", "admin/landlord/", _EVERY_MEMBER),
     _route("GET", "admin/phone/", _EVERY_MEMBER),
     _route("GET", "admin/settings/", _OWNERS),
+    _route("GET", "admin/members/", _OWNERS),
+    _route("GET", "admin/members/add/", _OWNERS),
+    _route("GET", "admin/members/<uuid:member_id>/", "302 302 200 403 403 302 302 302"),
+    # Leads back to the member's page, whose button removes.
+    _route("GET", "admin/members/<uuid:member_id>/remove/", "302 302 302 403 403 302 302 302"),
     _route("POST", "admin/language/", _AWAY),
     _route("GET", "admin/search/", _EVERY_MEMBER),
     # Who is in already goes home.

@@ -139,6 +139,8 @@ def pages(demo: Demo) -> dict[str, tuple[str, str]]:
         "desk-payment": ("landlord", f"/admin/income/payment/{_payment(demo)}/change/"),
         "desk-audit": ("landlord", "/admin/accounts/auditline/"),
         "desk-settings": ("landlord", "/admin/settings/"),
+        "desk-members": ("landlord", "/admin/members/"),
+        "desk-member-add": ("landlord", "/admin/members/add/"),
         "desk-phone": ("landlord", "/admin/phone/"),
         "desk-alerts": ("landlord", "/admin/alerts/alert/"),
         "desk-accounts": ("landlord", ACCOUNTS),

@@ -29,7 +29,7 @@ _ACTS = {
     "lease.take_up": gettext_noop("Renter proved the phone named in the lease"),
     "lease.payout": gettext_noop("Money left over handed back"),
     "member.add": gettext_noop("Member added"),
-    "member.change": gettext_noop("Member's role changed"),
+    "member.change": gettext_noop("Member's role or sites changed"),
     "member.phone": gettext_noop("Member's phone changed"),
     "member.phone_asked": gettext_noop("Change of a member's phone asked for"),
     "member.phone_called_off": gettext_noop("Change of a member's phone called off"),
@@ -91,6 +91,7 @@ _FACTS = {
     "was": gettext_noop("before"),
     "role": gettext_noop("role"),
     "phone": gettext_noop("phone"),
+    "sites": gettext_noop("sites"),
     "note": gettext_noop("note"),
     "was_note": gettext_noop("note before"),
     "was_room": gettext_noop("room before"),
@@ -158,6 +159,8 @@ def _said(key: str, value: str, now: datetime) -> str:
         return words.recharge_kind(value)
     if key in ("role", "was"):
         return words.role(value)
+    if key == "sites" and value == "*":
+        return _("all sites")
     return words.channel(value) if key == "channel" else value
 
 

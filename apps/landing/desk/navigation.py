@@ -60,6 +60,7 @@ def landlord_links() -> list[tuple[Any, list[Link]]]:
                 Link(_("Leases"), "key", "meters_lease_changelist"),
                 Link(_("Rooms"), "meeting_room", "meters_room_changelist"),
                 Link(_("Sites"), "apartment", "meters_site_changelist"),
+                Link(_("Members"), "group", "members", Act.GOVERN),
                 Link(_("Settings"), "tune", "house", Act.GOVERN),
             ],
         ),

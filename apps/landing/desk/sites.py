@@ -46,6 +46,7 @@ from apps.landing.desk import (
 )
 from apps.landing.desk.home import home
 from apps.landing.desk.login import LandlordLogin, OperatorLogin
+from apps.landing.desk.members import MemberPages
 from apps.landing.desk.navigation import Link, landlord_links, operator_links
 from apps.landing.desk.proofs import proofs
 from apps.landing.desk.queues import queues_now
@@ -264,6 +265,7 @@ class LandlordSite(DeskSite):
             path("landlord/", self.admin_view(self.choose_landlord), name="choose_landlord"),
             path("phone/", self.admin_view(self.own_phone), name="own_phone"),
             path("settings/", self.admin_view(self.house), name="house"),
+            *MemberPages(self).urls(),
         ]
         return [*own, *super().get_urls()]
 

@@ -1,4 +1,4 @@
-"""Members at the desk: the owner takes on, limits and removes; each form does its act once, and says where it cannot."""
+"""Members at the desk: the owner takes on, limits and removes, each form once, and each says where it cannot."""
 
 from collections.abc import Callable
 from typing import Any

@@ -196,7 +196,8 @@ class ScopedQuerySet(models.QuerySet):
             raise ScopeError(f"{self.model.__name__} was saved outside any scope.")
         if scope.landlord_id is not None and any(o.landlord_id != scope.landlord_id for o in objs):
             raise ScopeError(f"{self.model.__name__} of another landlord was saved.")
-        if scope.site_ids is not None and self.model.reach.outside(self.model, objs):
+        owned: Any = self.model
+        if scope.site_ids is not None and owned.reach.outside(owned, objs):
             raise ScopeError(f"{self.model.__name__} of a site that this scope does not show was saved.")
         return super()._insert(objs, *args, **kwargs)  # type: ignore[misc]
 

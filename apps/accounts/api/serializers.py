@@ -67,7 +67,7 @@ class SitesField(serializers.ListField):
     """The only sites a member may see; none named is all of them."""
 
     def __init__(self, **kwargs: Any) -> None:
-        named = {} if "default" in kwargs or "required" in kwargs else {"source": "site_ids"}
+        named: dict[str, Any] = {} if "default" in kwargs or "required" in kwargs else {"source": "site_ids"}
         super().__init__(
             child=serializers.UUIDField(),
             max_length=500,

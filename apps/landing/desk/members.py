@@ -60,7 +60,7 @@ class MemberForm(ActForm):
             "invalid_pk_value": gettext_lazy("There is no such site among yours."),
         },
     )
-    field_order = ("role", "sites")
+    field_order: tuple[str, ...] = ("role", "sites")
 
     def chosen(self) -> dict[str, Any]:
         sites = {site.pk: site.name for site in self.cleaned_data["sites"]}

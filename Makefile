@@ -83,10 +83,10 @@ storm: setup  ## Orders over both platforms on their worst day: ORDERS=n SEED=n 
 conformance: setup  ## Hold simulated meters and an independent one to every clause; writes docs/conformance.md
 	@$(VENV)/python -m tests.meter_gateway.conformance.document docs/conformance.md
 
-simulate: setup  ## Exactly-once credit in simulated worlds; SEEDS=n FROM=n; STORE=postgres for the real services
-	@$(VENV)/python -m tests.simulation --seeds $(or $(SEEDS),2000) --from $(or $(FROM),0) --store $(or $(STORE),memory)
+simulate: setup  ## Exactly-once credit in simulated worlds; SEEDS=n FROM=n; every 50th with the real services on PostgreSQL
+	@$(VENV)/python -m tests.simulation --seeds $(or $(SEEDS),2000) --from $(or $(FROM),0) --store $(or $(STORE),both)
 
-simulate-coverage: setup  ## Worlds in memory and on PostgreSQL must run 85 % of the services' lines
+simulate-coverage: setup  ## Worlds in memory and on PostgreSQL must run 90 % of the services' lines
 	@tests/simulation/cover $(VENV)/python
 
 chaos: setup  ## kill -9 of each kind of process KILLS=n (2) times while renters pay, 30 s a round; SEED=…

@@ -27,8 +27,8 @@ from apps.income.services import (
     settlement,
 )
 from apps.income.states import (
+    MAY_BECOME_PAID,
     TRANSFER_UNDER_WAY,
-    UNDECIDED,
     UNDER_WAY,
     PaymentState,
     RechargeKind,
@@ -46,7 +46,7 @@ def sweep(now: datetime) -> int:
     """Poll what is due, settle recharges whose doorbell was lost, send refunds; returns how many were touched."""
     with everything("sweeper: payments and refunds to ask about, recharges to settle"):
         due = list(
-            Payment.objects.filter(state__in=sorted(UNDECIDED), poll_at__lte=now)
+            Payment.objects.filter(state__in=sorted(MAY_BECOME_PAID), poll_at__lte=now)
             .order_by("poll_at")
             .values_list("landlord_id", "pk")[:_BATCH]
         )

@@ -16,6 +16,7 @@ from apps.income.services.cancelling import AlreadyPaid, cancel_order
 from apps.income.services.orders import ORDER_LIFE, BelowMinimum, PlatformBusy, parse_amount
 from apps.income.services.payments import POLL_AFTER, Applied
 from apps.income.states import Channel, PaymentState
+from apps.income.sweeping import sweep
 from apps.tariffs.services import set_price
 from tests.income.scene import Scene
 
@@ -42,6 +43,23 @@ def test_f27_cancelling_an_order_the_payer_has_just_paid_finds_the_payment(
     with pytest.raises(AlreadyPaid):
         cancel_order(found=Found(payment.landlord_id, payment.order_id), now=scene.now)
     assert scene.seen(payment).state == PaymentState.PAID
+    assert scene.books() == []
+
+
+def test_f26_a_code_that_was_cancelled_unscanned_and_paid_all_the_same_is_found_though_no_notify_comes(
+    scene: Scene,
+) -> None:
+    # Alipay cannot close what nobody has scanned: the code lives until the order's time is over.
+    payment, unpaid = scene.order(Channel.ALIPAY), scene.order(Channel.ALIPAY)
+    for taken_back in (payment, unpaid):
+        cancel_order(found=Found(taken_back.landlord_id, taken_back.order_id), now=scene.now)
+        assert scene.seen(taken_back).state == PaymentState.CLOSED
+    scene.pay(payment)
+    sweep(scene.later(60))
+    assert scene.seen(payment).state == PaymentState.CLOSED
+    sweep(scene.later(ORDER_LIFE.total_seconds() + 60))
+    assert scene.seen(payment).state == PaymentState.PAID
+    assert (scene.seen(unpaid).state, scene.seen(unpaid).poll_at) == (PaymentState.CLOSED, None)
     assert scene.books() == []
 
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 
 from tests.simulation.faults import OF_PEOPLES_MONEY, Fault
 from tests.simulation.progress import Portion, Progress
@@ -14,22 +15,42 @@ from tests.simulation.world import Finding, World
 
 TWO_PROCESSES_FROM = 200
 PORTION = 100
-ALL_FAULTS_FROM = 200
+# So many seeds for which each kind has to fire once: a hundred times in 20,000.
+A_FAULT_IN = 200
+# The kinds that need real payments come in these worlds only.
+MONEY_FAULTS_FROM = 2_000
+POSTGRES_EVERY = 50
+TWICE_ON_POSTGRES_EVERY = 1_000
 
 
 def live(seed: int, store: str = "memory") -> Finding:
     return World(seed, store=store).run()
 
 
-def live_portion(seeds: range, store: str = "memory") -> Portion:
+def live_portion(seeds: range, store: str = "both") -> Portion:
     """Run worlds. The first of them is lived twice: one seed has one history."""
     started = time.process_time()
-    findings = [live(seed, store) for seed in seeds]
     portion = Portion(seeds[0], len(seeds), 0.0)
-    again = live(seeds[0], store)
-    portion.checked["same seed, same history"] += 1
-    if again.digest != findings[0].digest:
-        portion.violations.append((seeds[0], f"not deterministic: {findings[0].digest}, then {again.digest}"))
+    if store != "postgres":
+        _live_all(portion, list(seeds), "memory", is_twice=True)
+    if store != "memory":
+        real = [seed for seed in seeds if store == "postgres" or not seed % POSTGRES_EVERY]
+        is_twice = store == "postgres" or not seeds[0] % TWICE_ON_POSTGRES_EVERY
+        _live_all(portion, real, "postgres", is_twice=is_twice)
+        portion.on_postgres = len(real)
+    portion.cpu_s = time.process_time() - started
+    return portion
+
+
+def _live_all(portion: Portion, seeds: list[int], store: str, *, is_twice: bool) -> None:
+    where = "" if store == "memory" else "on PostgreSQL: "
+    findings = [live(seed, store) for seed in seeds]
+    if is_twice and seeds:
+        again = live(seeds[0], store)
+        portion.checked["same seed, same history"] += 1
+        if again.digest != findings[0].digest:
+            digests = f"{findings[0].digest}, then {again.digest}"
+            portion.violations.append((seeds[0], f"{where}not deterministic: {digests}"))
     for finding in findings:
         portion.fired.update({fault.name: times for fault, times in finding.fired.items()})
         portion.checked.update(finding.checked)
@@ -38,25 +59,23 @@ def live_portion(seeds: range, store: str = "memory") -> Portion:
         portion.events += finding.events
         portion.rests.append(round(finding.rest_after_s))
         if finding.violation:
-            portion.violations.append((finding.seed, finding.violation))
-    portion.cpu_s = time.process_time() - started
-    return portion
+            portion.violations.append((finding.seed, where + finding.violation))
 
 
 def portions(seeds: range, progress: Progress, store: str) -> Iterator[Portion]:
     """All portions in their order, those of an earlier run first."""
-    size = PORTION if store == "memory" else PORTION // 10
+    size = PORTION // 10 if store == "postgres" else PORTION
     parts = [seeds[start : start + size] for start in range(0, len(seeds), size)]
     left = [part for part in parts if (part[0], len(part)) not in progress.done]
     yield from (progress.done[(part[0], len(part))] for part in parts if part not in left)
-    if len(seeds) < TWO_PROCESSES_FROM or store != "memory":
+    if len(seeds) < TWO_PROCESSES_FROM:
         for part in left:
             portion = live_portion(part, store)
             progress.add(portion)
             yield portion
         return
     with ProcessPoolExecutor(max_workers=2) as pool:
-        for portion in pool.map(live_portion, left):
+        for portion in pool.map(live_portion, left, repeat(store)):
             progress.add(portion)
             yield portion
 
@@ -91,6 +110,7 @@ def run(seeds: range, store: str) -> int:
         whole.orders += portion.orders
         whole.frozen += portion.frozen
         whole.events += portion.events
+        whole.on_postgres += portion.on_postgres
         done += portion.count
         for seed, violation in portion.violations:
             say(f"seed {seed}: {violation}")
@@ -117,20 +137,26 @@ def tell(whole: Portion, store: str) -> int:
     say(
         f"rest after the faults: median {rests[len(rests) // 2]:.0f} s, longest {rests[-1]:.0f} s of virtual time"
     )
-    say(f"{whole.count} seeds in {whole.cpu_s:.0f} s of processor time, {len(whole.violations)} violations")
-    silent = silent_faults(whole.fired, store) if whole.count >= ALL_FAULTS_FROM else []
+    say(
+        f"{whole.count} seeds, {whole.on_postgres} of them on PostgreSQL, in {whole.cpu_s:.0f} s of processor "
+        f"time, {len(whole.violations)} violations"
+    )
+    silent = rare_faults(whole.fired, whole.count, store)
     if silent:
-        say("faults that never fired: " + ", ".join(silent))
+        say(f"faults that fired less than once in {A_FAULT_IN} seeds: " + ", ".join(silent))
     if whole.violations:
-        seed = min(seed for seed, _ in whole.violations)
-        say(f"first violation: seed {seed}; python -m tests.simulation --seed {seed} --trace")
+        seed, said = min(whole.violations)
+        on = " --store postgres" if said.startswith("on PostgreSQL") else ""
+        say(f"first violation: seed {seed}; python -m tests.simulation --seed {seed}{on} --trace")
     return int(bool(whole.violations) or not whole.fired or bool(silent))
 
 
-def silent_faults(fired: Counter[str], store: str = "memory") -> list[str]:
-    """Return the kinds that never fired: a run of some length without them has proved nothing about them."""
-    not_here = OF_PEOPLES_MONEY if store == "memory" else ()
-    return [fault.name for fault in Fault if not fired[fault.name] and fault not in not_here]
+def rare_faults(fired: Counter[str], seeds: int, store: str) -> list[str]:
+    """Return the kinds that a run of so many seeds proves too little about."""
+    is_excused = store == "memory" or seeds < MONEY_FAULTS_FROM
+    not_here = OF_PEOPLES_MONEY if is_excused and store != "postgres" else ()
+    wanted = seeds // A_FAULT_IN
+    return [fault.name for fault in Fault if fired[fault.name] < wanted and fault not in not_here]
 
 
 def _by_number(item: tuple[str, int]) -> int:
@@ -141,14 +167,17 @@ def _by_number(item: tuple[str, int]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, help="replay this one, twice, and compare")
-    parser.add_argument("--store", choices=("memory", "postgres"), default="memory", help="where rows are")
+    parser.add_argument(
+        "--store", choices=("both", "memory", "postgres"), default="both", help="where rows are"
+    )
     parser.add_argument("--trace", action="store_true", help="with its history")
     parser.add_argument("--seeds", type=int, default=2_000, help="how many")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first of them")
     asked = parser.parse_args()
     logging.disable(logging.WARNING)
     if asked.seed is not None:
-        return replay(asked.seed, store=asked.store, traced=asked.trace)
+        store = "memory" if asked.store == "both" else asked.store
+        return replay(asked.seed, store=store, traced=asked.trace)
     seeds = range(asked.first, asked.first + asked.seeds)
     return run(seeds, asked.store)
 

@@ -16,7 +16,7 @@ def open_database() -> None:
     global _sweeper
     if _sweeper is not None:
         return
-    import atexit
+    from multiprocessing.util import Finalize
 
     from django.conf import settings
     from django.db import connection
@@ -29,7 +29,8 @@ def open_database() -> None:
     from tests.simulation.virtual_time import START
 
     servers = start_test_servers(ROOT / "var")
-    atexit.register(servers.stop)
+    # A worker of a pool leaves without its exit handlers, but not without these; the higher comes first.
+    Finalize(None, servers.stop, exitpriority=1)
     os.environ["RENTMETER_TEST_SERVERS"] = "1"
     settings.DATABASES["default"].update(database_from(servers.app_url))
     connection.settings_dict.update(database_from(servers.app_url))
@@ -39,7 +40,7 @@ def open_database() -> None:
         connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False, keepdb=True)
     make_months_ahead(START)
     _sweeper = Sweeper(servers.superuser_url, connection.settings_dict["NAME"])
-    atexit.register(_close)
+    Finalize(None, _close, exitpriority=2)
 
 
 def empty_database() -> None:

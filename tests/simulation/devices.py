@@ -9,10 +9,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from meter_gateway.protocol.profiles import Profile
-from meter_gateway.simulator.load import SteadyLoad
+from meter_gateway.simulator.load import SITE_ZONE, SteadyLoad
 from meter_gateway.simulator.meter import CreditOutcome, Meter, PowerLost
 from meter_gateway.simulator.port import Port
-from meter_gateway.simulator.state import MeterState, pulses_of
+from meter_gateway.simulator.state import Freeze, MeterState, pulses_of
 from meter_gateway.simulator.torn import CREDIT_BYTES
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.gateways import GatewayProcess
@@ -20,6 +20,7 @@ from tests.simulation.links import Connection
 from tests.simulation.virtual_time import START, VirtualTime
 
 SILENT_BEATS = 3
+MIDNIGHT = START.astimezone(SITE_ZONE).replace(hour=0)
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,8 @@ class Device:
             purchased_pulses=pulses_of(Decimal("160.00"), pulses),
             purchase_count=dice.choice((0, 3, 17, 255, 9_000)),
             hoarding_limit_pulses=pulses_of(Decimal(1000), pulses),
+            freezes=(Freeze(MIDNIGHT, pulses_of(Decimal("1519.00"), pulses)),),
+            clock_ahead_s=dice.choice((0, 0, 0, 75, -75)),
         )
         self.meter = WatchedMeter(state, load_kw, pulses_per_kwh=pulses, atomic_flash=True)
         self.meter.flash_order = flash_order

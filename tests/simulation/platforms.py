@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -63,6 +63,9 @@ class SimulatedPlatform:
         self._answer()
 
     def create_charge(self, request: base.ChargeRequest) -> base.Charge:
+        if self._dice.random() < 0.3:
+            # Where the platform is silent, its silence may mean that it heard nothing.
+            self._answer()
         made = Charged(request.amount_yuan, is_scanned=self.channel == "wechat")
         self.orders.setdefault(request.out_trade_no, made)
         self._answer()
@@ -70,15 +73,21 @@ class SimulatedPlatform:
 
     def query(self, out_trade_no: str, *, by_qr: bool = True) -> base.PlatformResult:
         self._answer()
-        return self._said(out_trade_no)
+        said = self._said(out_trade_no)
+        return replace(said, state="PENDING") if self._is_unscanned(out_trade_no) and by_qr else said
+
+    def _is_unscanned(self, out_trade_no: str) -> bool:
+        order = self.orders.get(out_trade_no)
+        return order is not None and not order.is_scanned
 
     def close(self, out_trade_no: str) -> base.PlatformResult:
-        """A code that nobody has scanned is no order yet, and cannot be closed."""
+        """A code that nobody has scanned is no order yet: it is called closed, and can still be paid."""
         order = self.orders.get(out_trade_no)
         if order is not None and order.is_scanned and not order.transaction_id:
             order.is_closed = True
         self._answer()
-        return self._said(out_trade_no)
+        said = self._said(out_trade_no)
+        return replace(said, state="CLOSED") if self._is_unscanned(out_trade_no) else said
 
     def refund(self, request: base.RefundRequest) -> base.RefundResult:
         order, number = self.orders[request.out_trade_no], request.out_refund_no
@@ -111,8 +120,13 @@ class SimulatedPlatform:
     def read_notify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> base.PlatformResult:
         """Tell what a notify proves; one whose signature does not fit proves nothing."""
         told = json.loads(body)
-        if headers.get("signed") == "by somebody else":
-            raise base.NotifyRefused("BAD_SIGNATURE", "nobody we know")
+        match headers.get("signed"):
+            case "by somebody else":
+                raise base.NotifyRefused("BAD_SIGNATURE", "nobody we know")
+            case "for another key":
+                raise base.NotifyRefused("DECRYPTION", "sealed with another key")
+            case "for another app":
+                raise base.NotifyRefused("WRONG_APP", out_trade_no=told["out_trade_no"])
         refund = self._refund_result(told["out_trade_no"], told["refund"]) if told.get("refund") else None
         return self._said(told["out_trade_no"], refund)
 

@@ -24,6 +24,7 @@ class Portion:
     orders: int = 0
     frozen: int = 0
     events: int = 0
+    on_postgres: int = 0
 
 
 class Progress:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.common.errors import Refused, Words
 from apps.income import postings
 from apps.income.models import Payment, Recharge, Refund
-from apps.income.services import freezes, recharges, refund_asking, refund_reviews
+from apps.income.services import crediting, freezes, recharges, refund_asking, refund_reviews
 from apps.income.services.ledger import balance
 from apps.income.states import (
     NOT_ENDED,
@@ -73,13 +73,18 @@ class RealDesk:
                 letter = self._office.state(credit.meter.serial).letter
                 if letter and (letter.command_id, letter.purpose) == (credit.command_id, Purpose.DELIVER):
                     self._faults.count(Fault.REFUND_RACES)
-        amount = self._dice.choice((None, None, row.amount_yuan / 2, row.amount_yuan * 2, Decimal("0.005")))
-        self._ask_back(row.pk, amount)
+        wishes = (None, None, row.amount_yuan / 2, row.amount_yuan * 2, Decimal("0.005"))
+        asked = self._ask_back(row.pk, self._dice.choice(wishes))
+        if isinstance(asked, Refund) and asked.state == RefundState.WAITING and self._dice.random() < 0.5:
+            self._time.after(self._dice.uniform(0, 10), self._withdraw, asked.pk)
+        if self._dice.random() < 0.4:
+            again_s = self._dice.choice((0, 3, 90))
+            self._time.after(again_s, self._ask_back, row.pk, self._dice.choice(wishes))
 
-    def _ask_back(self, payment_id: UUID, amount_yuan: Decimal | None) -> None:
-        def ask(now: datetime) -> None:
+    def _ask_back(self, payment_id: UUID, amount_yuan: Decimal | None) -> Any:
+        def ask(now: datetime) -> Refund:
             with self._office.scope():
-                refund_asking.ask_refund(
+                return refund_asking.ask_refund(
                     post=ValkeyPost(),
                     payment_id=payment_id,
                     reason="asked",
@@ -88,8 +93,20 @@ class RealDesk:
                     amount_yuan=amount_yuan,
                 )
 
-        self._asked("refund", ask)
+        asked = self._asked("refund", ask)
         self._office.after_money()
+        return asked
+
+    def _credit_after_all(self, payment_id: UUID) -> None:
+        """A payment was set aside, and a member wants it credited: the platform's fresh word decides."""
+
+        def ask(now: datetime) -> Payment:
+            with self._office.scope():
+                return crediting.ask_to_credit(
+                    payment_id=payment_id, reason="he showed me", by_id=self._office.owner.pk, now=now
+                )
+
+        self._asked("credit", ask)
 
     def _look(self) -> None:
         """A member looks at what came to no end by itself."""
@@ -98,19 +115,21 @@ class RealDesk:
         for refund_id in reviewed:
             self._end(refund_id)
         for payment_id in owed:
-            self._ask_back(payment_id, None)
+            if self._dice.random() < 0.5:
+                self._credit_after_all(payment_id)
+            else:
+                self._ask_back(payment_id, None)
         if self._dice.random() < 0.2:
-            self._withdraw()
+            with self._office.scope():
+                waiting = Refund.objects.filter(state=RefundState.WAITING).order_by("id").first()
+            self._withdraw(waiting.pk if waiting else None)
 
-    def _withdraw(self) -> None:
+    def _withdraw(self, refund_id: UUID | None) -> None:
         """Who asked for the money changes her mind while it waits for the meter."""
 
         def withdraw(now: datetime) -> None:
             with self._office.scope():
-                waiting = Refund.objects.filter(state=RefundState.WAITING).order_by("id").first()
-                refund_reviews.withdraw_refund(
-                    refund_id=waiting.pk if waiting else None, by_id=self._office.owner.pk, now=now
-                )
+                refund_reviews.withdraw_refund(refund_id=refund_id, by_id=self._office.owner.pk, now=now)
 
         self._asked("withdraw", withdraw)
 
@@ -149,7 +168,7 @@ class RealDesk:
     def frozen_meters(self) -> list[str]:
         with self._office.scope():
             rows = Meter.objects.filter(archived_at=None).exclude(frozen="").order_by("serial")
-            return list(rows.values_list("serial", flat=True))
+            return [row.serial for rows in freezes.by_cause(rows).values() for row in rows]
 
     def ask_probe(self, serial: str) -> None:
         def probe(now: datetime) -> None:

@@ -69,6 +69,7 @@ class RealOffice:
         self.on_commit: Callable[..., None] = lambda *_: None
         self.after_money: Callable[[], None] = lambda: None
         self.sweeper_stands_until = 0.0
+        self._sweeps = 0
         self.people: Any = None
         self.surroundings = Surroundings(dice, faults, broker, lambda: self._clock)
         self.witness = Witness(lambda *committed: self.on_commit(*committed))
@@ -167,8 +168,10 @@ class RealOffice:
         if self._time.now < self.sweeper_stands_until:
             return
         self.work("sweep", sweeping.sweep)
-        self.work("sweep", money_sweeping.sweep)
-        self.after_money()
+        self._sweeps += 1
+        if self._sweeps % 2:
+            self.work("sweep", money_sweeping.sweep)
+            self.after_money()
 
     def _beat(self) -> None:
         self._time.after(60, self._beat)

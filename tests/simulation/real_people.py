@@ -27,7 +27,7 @@ from tests.simulation.real_desk import RealDesk, disagreements, unlike_the_ledge
 from tests.simulation.real_mistakes import AMOUNTS, Wrong
 from tests.simulation.virtual_time import START
 
-AMOUNTS_YUAN = ("0.01", "2.28", "6.50", "6.50", "10.00", "25.00", "50.00")
+AMOUNTS_YUAN = ("0.01", "10.00", "10.00", "12.34", "25.00", "50.00")
 LAST_MIDNIGHT = (START - timedelta(days=1)).date()
 NOTIFY_AGAIN_S = (15, 15, 30, 180)
 ENDED = {RechargeState.CREDITED: "CREDITED", RechargeState.CANCELLED: "REFUNDED"}
@@ -118,11 +118,11 @@ class RealPeople(People):
         self._paid += 1
         self._trace("paid", serial, f"t{self._paid}")
         if self._faults.hits(Fault.NOTIFY_FORGED):
-            self._notify(channel, number, "", len(NOTIFY_AGAIN_S), signed="by somebody else")
+            signed = self._dice.choice(("by somebody else", "for another key", "for another app"))
+            self._notify(channel, number, "", len(NOTIFY_AGAIN_S), signed=signed)
         if self._faults.hits(Fault.NOTIFY_LATE):
             self._time.after(self._dice.uniform(60, 300), self._notify, channel, number)
-        elif self._is_closed(number) or not self._faults.hits(Fault.NOTIFY_LOST):
-            # A closed order is asked about no more: its money comes by notify, or with the day's bill.
+        elif not self._faults.hits(Fault.NOTIFY_LOST):
             self._notify(channel, number)
         if self._faults.hits(Fault.NOTIFY_DOUBLED):
             self._time.after(self._dice.uniform(0, 20), self._notify, channel, number)
@@ -132,10 +132,6 @@ class RealPeople(People):
         if self._faults.is_awake(Fault.CANCEL_LATE) and self._dice.random() < 0.5:
             self._time.after(self._dice.choice((0, 0.5, 5, 30)), self.desk.give_back, number)
         return True
-
-    def _is_closed(self, number: str) -> bool:
-        with self._office.scope():
-            return Payment.objects.filter(out_trade_no=number, state=PaymentState.CLOSED).exists()
 
     def _notify(self, channel: str, number: str, refund: str = "", tries: int = 0, signed: str = "") -> None:
         """The platform repeats until it is answered with success."""
@@ -277,7 +273,9 @@ class RealPeople(People):
                 if asks == "lamp":
                     return acts.ask_lamp(meter=meter, on=self._dice.random() < 0.5, by_id=by_id, now=now)
                 if asks == "freeze":
-                    return commands.ask_freeze(meter=meter, freeze_date=LAST_MIDNIGHT, now=now)
+                    days = self._dice.choice((0, 0, 1, 200))
+                    date = LAST_MIDNIGHT - timedelta(days=days)
+                    return commands.ask_freeze(meter=meter, freeze_date=date, now=now)
                 if asks == "opening" and self._dice.random() < 0.5:
                     return acts.ask_opening(meter=meter, by_id=by_id, now=now)
                 if asks == "opening":
@@ -349,6 +347,8 @@ class RealPeople(People):
             heard = [by_frame.get(frame, "") for frame in hexes]
         else:
             heard = [self._devices[serial].asked_by_phone(bytes.fromhex(frame)) for frame in hexes]
+            if self._dice.random() < 0.15:
+                heard = ["" if self._dice.random() < 0.7 else one for one in heard]
         said = [phone.Said(seq, text) for (seq, _), text in zip(errands.frames, heard, strict=True)]
         self._phones.append((errands.session.pk, said))
         cut = self._dice.randrange(len(said) + 1)

@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from tests.simulation.__main__ import silent_faults
+from tests.simulation.__main__ import rare_faults
 from tests.simulation.faults import Fault
 from tests.simulation.progress import Portion, Progress
 
@@ -24,6 +24,10 @@ def test_a_finished_run_begins_anew(tmp_path: Path) -> None:
     assert not Progress("0-100", tmp_path).done
 
 
-def test_a_kind_of_fault_that_never_fired_is_named() -> None:
-    fired = Counter({fault.name: 1 for fault in Fault if fault is not Fault.MOVE})
-    assert silent_faults(fired) == ["MOVE"]
+def test_a_kind_of_fault_that_fired_too_rarely_for_so_many_seeds_is_named() -> None:
+    fired = Counter({fault.name: 100 for fault in Fault})
+    fired["MOVE"], fired["PAID_TWICE"] = 99, 9
+    assert rare_faults(fired, 20_000, "both") == ["MOVE", "PAID_TWICE"]
+    assert rare_faults(fired, 1_999, "both") == []
+    assert rare_faults(fired, 2_000, "memory") == []
+    assert rare_faults(fired, 2_000, "both") == ["PAID_TWICE"]

@@ -28,6 +28,8 @@ from tests.simulation.virtual_time import VirtualTime
 
 PROFILES = ("dtsy-4g-ble", "ddsy-4g")
 PEACE_LIMIT_S = 1_500
+# Until the last question about an order that was closed before its time was over.
+LONG_PEACE_S = 2_400
 LAST_POLL_HOURS = 0.6
 SESSION_OVER = timedelta(hours=25)
 WEEK = timedelta(days=7)
@@ -149,7 +151,8 @@ class World:
             self._plan_faults(horizon_s)
             self.time.run_until(horizon_s, self._step)
             self._make_peace()
-            self.time.run_until(horizon_s + PEACE_LIMIT_S, self._step_to_rest)
+            peace_s = PEACE_LIMIT_S if self.store == "memory" else LONG_PEACE_S
+            self.time.run_until(horizon_s + peace_s, self._step_to_rest)
             rest_after_s = self.time.now - horizon_s
             if self.store == "postgres":
                 self._let_hours_pass()

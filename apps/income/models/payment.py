@@ -120,7 +120,7 @@ class Payment(ScopedModel):
         indexes = [
             models.Index(
                 fields=["poll_at"],
-                condition=Q(state__in=["CREATED", "PENDING", "REVIEW"]),
+                condition=Q(poll_at__isnull=False),
                 name="income_payment_due",
             )
         ]

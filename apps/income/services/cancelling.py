@@ -10,8 +10,8 @@ from apps.common.scoping import landlord_scope
 from apps.income.models import Payment
 from apps.income.platforms import base as platforms
 from apps.income.services.channels import platform_of
-from apps.income.services.payments import apply_payment_result
-from apps.income.states import UNDECIDED, PaymentState
+from apps.income.services.payments import apply_payment_result, in_closing
+from apps.income.states import PaymentState
 
 
 class AlreadyPaid(Conflict):
@@ -47,16 +47,11 @@ def cancel_order(*, found: Found, now: datetime) -> None:
         account = payment.account
         platform = platform_of(account)
     try:
-        result = platform.close(payment.out_trade_no)
+        result = in_closing(platform.close(payment.out_trade_no))
     except platforms.PlatformError:
         raise CloseUnknown() from None
     with landlord_scope(found.landlord_id):
         apply_payment_result(account=account, result=result, now=now)
-        if result.state == "UNKNOWN_ORDER":
-            # The platform never heard of it, so nobody can pay it.
-            Payment.objects.filter(pk=payment.pk, state__in=sorted(UNDECIDED)).update(
-                state=PaymentState.CLOSED, poll_at=None
-            )
         payment.refresh_from_db()
     _refuse_decided(payment)
     if payment.state != PaymentState.CLOSED:

@@ -1,6 +1,7 @@
 """One way in: whatever a notify, a poll, a return page or a bill says of a payment ends in `apply_payment_result`."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 # After the order: 5 s, 30 s, 1, 3, 5, 10, 30 min (WeChat Pay 4012075249); then close, then one last query.
 POLL_AFTER = tuple(timedelta(seconds=s) for s in (5, 30, 60, 180, 300, 600, 1800))
+# After an order's time is over, the last word on one that was closed before.
+LAST_LOOK_AFTER = timedelta(minutes=1)
 
 
 class Applied(Enum):
@@ -77,9 +80,24 @@ def apply_payment_result(
         if result.state == "REFUNDED" and payment.state in UNDECIDED:
             return _review(payment, "paid and given back at the platform before we saw it", result)
         if result.state == "CLOSED":
-            rows = Payment.objects.filter(pk=payment.pk, state__in=sorted(UNDECIDED))
-            return Applied.CLOSED if rows.update(state=PaymentState.CLOSED, poll_at=None) else Applied.NOTHING
+            return _closed(payment, now)
         return Applied.NOTHING
+
+
+def _closed(payment: Payment, now: datetime) -> Applied:
+    """Close it, and have its platform asked once more when the order's time is over.
+
+    A code that nobody has scanned is no order at Alipay yet: it cannot be closed there, and can be paid until it
+    dies at its expiry.
+    """
+    if payment.state not in MAY_BECOME_PAID:
+        return Applied.NOTHING
+    expires_at = payment.order.expires_at
+    poll_at = expires_at + LAST_LOOK_AFTER if now < expires_at else None
+    Payment.objects.filter(pk=payment.pk, state__in=sorted(MAY_BECOME_PAID)).update(
+        state=PaymentState.CLOSED, poll_at=poll_at
+    )
+    return Applied.CLOSED if payment.state in UNDECIDED else Applied.NOTHING
 
 
 def _paid(
@@ -215,21 +233,33 @@ def _set_aside(account: CollectionAccount, refusal: platforms.NotifyRefused) -> 
     )
 
 
+def in_closing(result: platforms.PlatformResult) -> platforms.PlatformResult:
+    """Read what a platform says to a close: an order it never heard of is closed, since nobody has its code."""
+    return replace(result, state="CLOSED") if result.state == "UNKNOWN_ORDER" else result
+
+
+def _is_asked_about(payment: Payment) -> bool:
+    return payment.state in UNDECIDED or (
+        payment.state == PaymentState.CLOSED and payment.poll_at is not None
+    )
+
+
 def poll_payment(*, landlord_id: UUID, payment_id: UUID, now: datetime) -> Applied:
     """Ask the platform how an undecided payment is and apply the answer; opens short scopes of its own.
 
     Claims its turn first, so that two pollers ask once. After the last poll the order is closed at the
-    platform, and what closing finds out is applied too.
+    platform, and what closing finds out is applied too. One that was closed before its time was over is asked about
+    once more after it, and then until the platform answers.
     """
     with landlord_scope(landlord_id):
         payment = Payment.objects.select_related("account").filter(pk=payment_id).first()
-        if payment is None or payment.state not in UNDECIDED:
+        if payment is None or not _is_asked_about(payment):
             return Applied.NOTHING
-        last = payment.polls >= len(POLL_AFTER) - 1
+        last = payment.state == PaymentState.CLOSED or payment.polls >= len(POLL_AFTER) - 1
         next_at = now + timedelta(hours=1) if last else payment.created_at + POLL_AFTER[payment.polls + 1]
-        claimed = Payment.objects.filter(
-            pk=payment.pk, polls=payment.polls, state__in=sorted(UNDECIDED)
-        ).update(polls=F("polls") + 1, poll_at=max(next_at, now + timedelta(seconds=1)))
+        claimed = Payment.objects.filter(pk=payment.pk, polls=payment.polls, state=payment.state).update(
+            polls=F("polls") + 1, poll_at=max(next_at, now + timedelta(seconds=1))
+        )
         account = payment.account
         platform = platform_of(account)
     if not claimed:
@@ -237,7 +267,7 @@ def poll_payment(*, landlord_id: UUID, payment_id: UUID, now: datetime) -> Appli
     try:
         result = platform.query(payment.out_trade_no, by_qr=payment.bridge is None)
         if last and result.state in ("PENDING", "UNKNOWN_ORDER"):
-            result = platform.close(payment.out_trade_no)
+            result = in_closing(platform.close(payment.out_trade_no))
     except platforms.PlatformError as error:
         log.info("payment %s could not be polled: %s", payment_id, type(error).__name__)
         return Applied.NOTHING

@@ -15,12 +15,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import requests
 
 from config.demo.plan import ROOT
+from config.demo.scene import held_meter, set_the_scene
 from config.demo.story import PHONES, Phone
 
 TARGET = ROOT / "docs" / "img"
@@ -89,7 +92,9 @@ def running_demo(var: Path) -> Iterator[Demo]:
                 time.sleep(0.2)
             story = [sys.executable, "-m", "config.demo.story", "--demo", str(var / "demo.json")]
             subprocess.run(story, cwd=ROOT, check=True)
-            yield json.loads((var / "demo.json").read_text("utf-8"))
+            demo = json.loads((var / "demo.json").read_text("utf-8"))
+            set_the_scene(demo, var, datetime.now(ZoneInfo("Asia/Shanghai")).date())
+            yield demo
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=60)
@@ -107,6 +112,7 @@ def pages(demo: Demo) -> dict[str, tuple[str, str]]:
     first = demo["landlords"][0]["id"]
     mine = [meter for meter in demo["meters"] if meter["landlord"] == first]
     lit, meter = mine[1], f"/admin/meters/meter/{mine[1]['id']}/change/"
+    held = held_meter(demo)["id"]
     stock = demo.get("stock") or []
     order = _order(demo, lit)
     named = {
@@ -119,6 +125,7 @@ def pages(demo: Demo) -> dict[str, tuple[str, str]]:
         "qr-use": ("renter", f"{lit['qr_url']}/use"),
         "qr-warning": ("renter", f"{lit['qr_url']}/warning"),
         "qr-mine": ("renter", f"{lit['qr_url']}/mine"),
+        "my": ("renter", "/my/"),
         "qr-enter": ("payer", f"{lit['qr_url']}/enter"),
         "qr-recent": ("payer", f"{lit['qr_url']}/recent"),
         "join-login": ("payer", "/join/login"),
@@ -136,6 +143,10 @@ def pages(demo: Demo) -> dict[str, tuple[str, str]]:
         "desk-price": ("landlord", meter.replace("change", "price")),
         "desk-power-off": ("landlord", meter.replace("change", "power-off")),
         "desk-lease": ("landlord", meter.replace("change", "lease")),
+        "desk-share": ("landlord", meter.replace("change", "share")),
+        "desk-remove": ("landlord", meter.replace("change", "remove")),
+        "desk-meter-frozen": ("landlord", f"/admin/meters/meter/{held}/change/"),
+        "desk-reconciliation": ("landlord", "/admin/income/billday/"),
         "desk-payment": ("landlord", f"/admin/income/payment/{_payment(demo)}/change/"),
         "desk-audit": ("landlord", "/admin/accounts/auditline/"),
         "desk-settings": ("landlord", "/admin/settings/"),
@@ -157,6 +168,11 @@ def pages(demo: Demo) -> dict[str, tuple[str, str]]:
         "ops-landlord": ("operator", f"/ops/accounts/landlord/{first}/change/"),
         "ops": ("operator", "/ops/"),
         "ops-queues": ("operator", "/ops/queues/"),
+        "ops-proofs": ("operator", "/ops/proofs/"),
+        "ops-frozen": ("operator", f"/ops/meters/meter/{held}/ways/"),
+        "ops-frozen-way": ("operator", f"/ops/meters/meter/{held}/ways/import/"),
+        "ops-runbook": ("operator", "/ops/runbook/"),
+        "ops-reconciliation": ("operator", "/ops/income/billday/"),
         "ops-stock-in": ("operator", "/ops/meters/stockedmeter/import/"),
         "ops-stock": ("operator", "/ops/meters/stockedmeter/"),
         "ops-gateways": ("operator", "/ops/meters/gateway/"),

@@ -37,6 +37,15 @@ def test_the_three_dots_lead_to_six_pages_and_a_role_sees_its_own(street: Street
     assert list(menu_of(at_desk(street.viewer), meter)) == SIX[1:4]
 
 
+def test_a_meters_records_are_files_too(street: Street, at_desk: ComeIn) -> None:
+    browser = at_desk(street.li.owner)
+    page = browser.get(at(street.li.meter, "change")).content.decode()
+    files = re.findall(r'href="(/api/v1/meters/[^"]+format=csv)"', page)
+    assert len(files) == 3
+    for file in files:
+        assert browser.get(file).headers["Content-Type"].startswith("text/csv")
+
+
 def test_a_link_is_made_shown_once_opens_the_page_and_ends(street: Street, at_desk: ComeIn) -> None:
     owner, page = at_desk(street.li.owner), at(street.li.meter, "share")
     made = owner.post(page).content.decode()

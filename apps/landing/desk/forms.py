@@ -172,7 +172,9 @@ class LeaseForm(ActForm):
         max_length=20,
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "tel", "autocomplete": "off"}),
-        help_text=_("Optional. Messages about low energy can go there."),
+        help_text=_(
+            "Optional. With it the renter logs in at the meter's code, and is told when energy runs low."
+        ),
     )
     starts_at = forms.DateTimeField(
         label=_("Starts"),

@@ -358,7 +358,16 @@ class MeterPages(MenuPages):
             for act, page, text in pages
             if self._may(request, act)
         ]
-        return [*links, {"href": self.address("history", meter), "text": _("History")}]
+        files = [
+            {"href": f"{reverse(f'api_meter_{name}', args=[meter.pk])}?format=csv", "text": text}
+            for act, name, text in (
+                (Act.VIEW, "readings", _("Readings (CSV)")),
+                (Act.VIEW, "days", _("Days (CSV)")),
+                (Act.SEE_INCOME, "recharges", _("Recharges (CSV)")),
+            )
+            if self._may(request, act)
+        ]
+        return [*links, {"href": self.address("history", meter), "text": _("History")}, *files]
 
     def _list_of(self, page: str, meter: Meter) -> str:
         return f"{reverse(f'{self.admin_site.name}:{page}_changelist')}?meter__id__exact={meter.pk}"

@@ -87,12 +87,17 @@ def as_listed(meters: QuerySet[Any], now: Any) -> QuerySet[Any]:
 
 
 class MeterAdmin(MeterPages):
+    change_list_template = "desk/meter_list.html"
     list_display = ("place", "remaining", "power", "age", "price", "online")
     list_filter = (LookFilter, SiteFilter, ArchivedFilter)
     search_fields = ("room__name", "room__building", "room__site__name", "serial", "note")
     search_help_text = gettext_lazy("Room, building, site or serial")
     ordering = ("room__site__name", "room__building", "room__floor", "room__name", "id")
     actions = ("read_now", "print_labels")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        context = {"may_arrange": self._may(request, Act.ARRANGE)}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return as_listed(super().get_queryset(request), timezone.now())

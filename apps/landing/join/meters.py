@@ -72,7 +72,7 @@ def claimed(request: Any, token: str) -> HttpResponse:
     found, member = _own_meter(request, token)
     now = timezone.now()
     with selectors.scope_of(member):
-        context = added_screen(_meter(found), now)
+        context = added_screen(_meter(found), member, now)
     return render(request, "join/claimed.html", {**context, "token": token})
 
 

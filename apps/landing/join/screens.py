@@ -3,17 +3,22 @@
 from datetime import datetime
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from apps.accounts.models import Member
+from apps.accounts.roles import Act, may
 from apps.income.selectors import can_be_paid
+from apps.income.services.recharges import current_lease
 from apps.landing.page import wording
 from apps.meters.models import Meter, Presence
 from apps.readings.selectors import latest
 from apps.tariffs.selectors import price_at
 
 
-def added_screen(meter: Meter, now: datetime) -> dict[str, Any]:
+def added_screen(meter: Meter, member: Member, now: datetime) -> dict[str, Any]:
     """Return the context of the page; inside the landlord's scope."""
+    may_let = may(member.role, Act.ARRANGE) and current_lease(meter, now) is None
     reading = latest(meter)
     price = price_at(meter, now)
     zone = meter.room.site.time_zone
@@ -25,6 +30,8 @@ def added_screen(meter: Meter, now: datetime) -> dict[str, Any]:
         "price": f"{price.price_yuan_per_kwh:.4f}" if price else "",
         "has_company": Meter.objects.filter(room=meter.room, archived_at=None).count() > 1,
         "can_be_paid": can_be_paid(),
+        "may_govern": may(member.role, Act.GOVERN),
+        "lease_url": reverse("admin:meters_meter_lease", args=[meter.pk]) if may_let else "",
         "is_read": reading is not None,
         "remaining": f"{reading.remaining_kwh:.2f}" if reading else "",
         "total": f"{reading.total_kwh:.2f}" if reading else "",

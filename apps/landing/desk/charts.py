@@ -89,8 +89,9 @@ def draw(values: Sequence[Value], *, say: Callable[[Decimal | None], str] = word
         top=say(largest),
         total=say(sum(known, Decimal(0))),
         first=labels[0],
-        middle=labels[len(labels) // 2],
-        last=labels[-1],
+        # One label is said once.
+        middle=labels[len(labels) // 2] if len(labels) > 2 else "",
+        last=labels[-1] if len(labels) > 1 else "",
         is_empty=not known,
     )
 

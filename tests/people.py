@@ -80,7 +80,7 @@ def house_at(landlord: Landlord, owner: User, renter: Renter, *, site_name: str,
 
 
 def _meter(serial: str, room: Room, owner: User) -> Meter:
-    stocked = registry.stock_meter(serial=serial, profile="dtsy-4g-ble")
+    stocked = registry.stock_meter(serial=serial, profile="dtsy-4g-ble", now=NOON)
     meter = registry.hang_meter(stocked=stocked, room=room, by_id=owner.pk, now=NOON)
     set_price(meter=meter, price_yuan_per_kwh=Decimal("0.6500"), active_from=NOON, by_id=owner.pk, now=NOON)
     return meter

@@ -164,7 +164,8 @@ def test_the_applications_login_can_define_nothing(db: None) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", ["income_entry", "income_posting", "accounts_auditline", "meters_commandevent"]
+    "table",
+    ["income_entry", "income_posting", "accounts_auditline", "meters_commandevent", "meters_stockevent"],
 )
 def test_what_is_written_once_cannot_be_changed_or_removed(db: None, table: str) -> None:
     for statement in (f"UPDATE {table} SET id = id", f"DELETE FROM {table}"):

@@ -17,7 +17,7 @@ from apps.meters.models import Meter, Room, Site
 from apps.meters.services import claiming, registry
 from tests.api.caller import Caller
 from tests.asking import FORM, asked, client, object_id_of, url_of
-from tests.people import House, Street, house_at
+from tests.people import NOON, House, Street, house_at
 from tests.route import Route
 from tests.routes import JOIN, LANDLORDS_DESK, REST
 from tests.town import Town, furnish
@@ -203,8 +203,8 @@ def test_a_meter_is_claimed_at_a_site_she_sees_and_at_no_new_one(street: Street)
     with landlord_scope(li.landlord.pk):
         other = Site.objects.create(name="Second")
     Member.objects.filter(user=street.zhou).update(site_ids=[other.pk])
-    stocked = registry.stock_meter(serial="000000000888", profile="dtsy-4g-ble")
-    code = claiming.set_claim_code(stocked=stocked)
+    stocked = registry.stock_meter(serial="000000000888", profile="dtsy-4g-ble", now=NOON)
+    code = claiming.set_claim_code(stocked=stocked, now=NOON)
     body = {"qr_token": stocked.qr_token, "claim_code": code, "location": "1", "price_yuan_per_kwh": "0.6500"}
     zhou = Caller(street.zhou)
     assert zhou.post("meters", {**body, "site": str(li.room.site_id)}).status == 400

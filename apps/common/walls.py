@@ -27,6 +27,7 @@ UNOWNED = {
     "accounts.Tries": "counted before anybody is known",
     "accounts.Door": "what a token, a serial or an order number opens",
     "meters.StockedMeter": "the operator's stock: serials are unique across landlords",
+    "meters.StockEvent": "who did what to a device that has no landlord yet",
     "meters.Presence": "which gateway holds a meter's socket: bytes, no landlord's facts",
     "income.ProofRun": "the platform's nightly comparison: sums over all landlords, nobody's facts",
     "meters.Gateway": "the platform's own machines",

@@ -118,7 +118,7 @@ def seed(var: Path, *, now: datetime) -> None:
                 )
     stock = []
     for serial, profile, remaining in STOCK:
-        stocked = registry.stock_meter(serial=serial, profile=profile)
+        stocked = registry.stock_meter(serial=serial, profile=profile, now=now)
         stock.append(_boxed(stocked, before, now))
         fleet.append(_simulated(stocked, len(fleet), remaining, households))
     operator = _operator(before, now)
@@ -204,7 +204,7 @@ def _meters(house: House, user: User, renters: list[Renter], now: datetime) -> l
         # Every fourth is a single-phase 4G meter, the rest the three-phase 4G + Bluetooth one.
         profile = "ddsy-4g" if index % 4 == 3 else "dtsy-4g-ble"
         stocked: StockedMeter = registry.stock_meter(
-            serial=f"{house.serials_from + index:012d}", profile=profile
+            serial=f"{house.serials_from + index:012d}", profile=profile, now=now
         )
         meter = Meter.objects.filter(serial=stocked.serial).first()
         if meter is None:
@@ -242,7 +242,7 @@ def _boxed(stocked: StockedMeter, before: dict[str, Any], now: datetime) -> dict
     try:
         claiming.find_claimable(qr_token="", serial=stocked.serial, claim_code=code, now=now)
     except Refused:
-        code = claiming.set_claim_code(stocked=stocked)
+        code = claiming.set_claim_code(stocked=stocked, now=now)
     return {
         "serial": stocked.serial,
         "qr_token": stocked.qr_token,

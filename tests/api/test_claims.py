@@ -23,12 +23,12 @@ from apps.meters.states import CommandKind
 from tests.api.at_once import at_once
 from tests.api.caller import Caller
 from tests.landing import scene
-from tests.people import House, Street
+from tests.people import NOON, House, Street
 
 
 def _boxed(serial: str = "000000009901") -> tuple[StockedMeter, str]:
-    stocked = registry.stock_meter(serial=serial, profile="dtsy-4g-ble")
-    return stocked, claiming.set_claim_code(stocked=stocked)
+    stocked = registry.stock_meter(serial=serial, profile="dtsy-4g-ble", now=NOON)
+    return stocked, claiming.set_claim_code(stocked=stocked, now=NOON)
 
 
 def _body(stocked: StockedMeter, code: str, **more: Any) -> dict[str, Any]:

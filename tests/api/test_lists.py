@@ -40,7 +40,7 @@ def _more_meters(house: House, many: int) -> None:
     with landlord_scope(house.landlord.pk):
         for number in range(many):
             room = Room.objects.create(site_id=house.room.site_id, name=f"4{number:02}")
-            stocked = registry.stock_meter(serial=f"{9000 + number:012}", profile="dtsy-4g-ble")
+            stocked = registry.stock_meter(serial=f"{9000 + number:012}", profile="dtsy-4g-ble", now=NOON)
             meter = registry.hang_meter(stocked=stocked, room=room, by_id=house.owner.pk, now=NOON)
             _reading(meter, "1.00", minutes_ago=5)
 

@@ -20,7 +20,7 @@ from tests.browser.chromium import DESK, PHONE, until
 from tests.browser.test_renter_page import _FAINT
 from tests.landing import scene
 from tests.landing.conftest import now, sandbox
-from tests.people import PASSWORD, House, Street
+from tests.people import NOON, PASSWORD, House, Street
 
 __all__ = ["now", "sandbox"]
 
@@ -41,8 +41,10 @@ def outbox(settings: Any, tmp_path: Path, live_server: Any) -> Path:
 @pytest.fixture
 def boxes(real_street: Street) -> list[tuple[StockedMeter, str]]:
     """Three meters in their boxes, each with the code on its card."""
-    stocked = [registry.stock_meter(serial=f"00000000990{n}", profile="dtsy-4g-ble") for n in (1, 2, 3)]
-    return [(one, claiming.set_claim_code(stocked=one)) for one in stocked]
+    stocked = [
+        registry.stock_meter(serial=f"00000000990{n}", profile="dtsy-4g-ble", now=NOON) for n in (1, 2, 3)
+    ]
+    return [(one, claiming.set_claim_code(stocked=one, now=NOON)) for one in stocked]
 
 
 def _code(outbox: Path) -> str:

@@ -78,7 +78,7 @@ def go_online(serial: str, *, now: datetime) -> None:
 def hang(house: House, serial: str, *, building: str, floor: str, room: str, now: datetime) -> Meter:
     """One more meter of this landlord, in a room of its own, with a price."""
     site = Site.objects.get(pk=house.room.site_id)
-    stocked = registry.stock_meter(serial=serial, profile="dtsy-4g-ble")
+    stocked = registry.stock_meter(serial=serial, profile="dtsy-4g-ble", now=now)
     meter = registry.hang_meter(
         stocked=stocked,
         room=Room.objects.create(site=site, building=building, floor=floor, name=room),

@@ -100,7 +100,7 @@ def test_rest_says_and_ends_protected_hours_as_both_or_none(street: Street) -> N
 def test_a_meter_added_now_warns_at_the_landlords_threshold_and_the_others_at_theirs(street: Street) -> None:
     Caller(street.li.owner).patch("landlord", {"low_below_kwh": "15.00"})
     with landlord_scope(street.li.landlord.pk):
-        stocked = registry.stock_meter(serial="000000000999", profile="dtsy-4g-ble")
+        stocked = registry.stock_meter(serial="000000000999", profile="dtsy-4g-ble", now=NOON)
         hung = registry.hang_meter(stocked=stocked, room=street.li.room, by_id=None, now=NOON)
         street.li.meter.refresh_from_db()
         assert (hung.low_below_kwh, street.li.meter.low_below_kwh) == (Decimal("15.00"), Decimal("10.00"))

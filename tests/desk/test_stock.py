@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from apps.landing.qr import qr_url
-from apps.meters.models import StockedMeter
+from apps.meters.models import StockedMeter, StockEvent
 from apps.meters.services.claiming import ClaimRefused, find_claimable
 from tests.people import Street
 
@@ -94,3 +94,21 @@ def test_what_is_no_text_is_told(ops: Client) -> None:
     picture = SimpleUploadedFile("list.csv", b"\xff\xd8\xff\xe0\x00\x10JFIF")
     answer = ops.post(IMPORT, {"file": picture})
     assert "Save the list as CSV" in answer.content.decode()
+
+
+def test_each_act_on_the_stock_says_who_did_it_at_the_device(ops: Client, street: Street) -> None:
+    ops.post(IMPORT, {"text": LIST})
+    row = StockedMeter.objects.get(serial="000000219998")
+    ops.post("/ops/meters/stockedmeter/", {"action": "new_cards", "_selected_action": [str(row.pk)]})
+    told = [(one.act, one.by) for one in row.events.order_by("id")]
+    assert told == [("TAKEN_IN", street.operator), ("CARD", street.operator)]
+    for page in ("change", "history"):
+        shown = ops.get(f"/ops/meters/stockedmeter/{row.pk}/{page}/").content.decode()
+        assert shown.index("new claim code, with a card") < shown.index("taken into stock")
+        assert "Operator" in shown
+
+
+def test_what_is_refused_leaves_no_line(ops: Client) -> None:
+    ops.post(IMPORT, {"text": LIST})
+    ops.post(IMPORT, {"text": LIST})
+    assert StockEvent.objects.filter(stocked__serial__in=["000000219998", "000000219999"]).count() == 2

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.meters.models import StockedMeter
 from apps.meters.services import claiming, registry
 from apps.sandbox.server import SandboxServer
-from tests.people import Street
+from tests.people import NOON, Street
 
 
 @pytest.fixture
@@ -51,5 +51,5 @@ def renter(visitor: Client) -> Client:
 @pytest.fixture
 def box(street: Street) -> tuple[StockedMeter, str]:
     """A meter in its box, and the code on the card."""
-    stocked = registry.stock_meter(serial="000000009901", profile="dtsy-4g-ble")
-    return stocked, claiming.set_claim_code(stocked=stocked)
+    stocked = registry.stock_meter(serial="000000009901", profile="dtsy-4g-ble", now=NOON)
+    return stocked, claiming.set_claim_code(stocked=stocked, now=NOON)

@@ -115,8 +115,8 @@ def test_a_wrong_code_an_unknown_meter_and_a_barred_one_answer_alike(
     street: Street, visitor: Client, box: tuple[StockedMeter, str]
 ) -> None:
     stocked, code = box
-    barred = registry.stock_meter(serial="000000009903", profile="dtsy-4g-ble")
-    barred_code = claiming.set_claim_code(stocked=barred)
+    barred = registry.stock_meter(serial="000000009903", profile="dtsy-4g-ble", now=NOON)
+    barred_code = claiming.set_claim_code(stocked=barred, now=NOON)
     StockedMeter.objects.filter(pk=barred.pk).update(barred_at=NOON)
     log_in(visitor, street.li.owner)
     before = counts(street.li)

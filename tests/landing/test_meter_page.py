@@ -20,7 +20,7 @@ from apps.tariffs.models import Price
 from apps.tariffs.services import set_price
 from tests.browser.chromium import ALIPAY_AGENT, WECHAT_AGENT
 from tests.landing import scene
-from tests.people import House, Street
+from tests.people import NOON, House, Street
 
 BOTH = (Channel.WECHAT, Channel.ALIPAY)
 
@@ -136,7 +136,7 @@ def test_an_unknown_code_is_a_page_of_its_own(renter: Client, street: Street) ->
 
 
 def test_a_meter_in_stock_asks_whether_it_is_yours(renter: Client, street: Street) -> None:
-    stocked = registry.stock_meter(serial="000000000999", profile="dtsy-4g-ble")
+    stocked = registry.stock_meter(serial="000000000999", profile="dtsy-4g-ble", now=NOON)
     answer = renter.get(f"/q/{stocked.qr_token}")
     assert answer.status_code == 200
     assert "Is this your meter? No landlord has added this meter yet." in _words(answer)
@@ -145,7 +145,7 @@ def test_a_meter_in_stock_asks_whether_it_is_yours(renter: Client, street: Stree
 
 
 def test_a_barred_device_in_stock_is_not_offered(renter: Client, street: Street, now: Any) -> None:
-    stocked = registry.stock_meter(serial="000000000998", profile="dtsy-4g-ble")
+    stocked = registry.stock_meter(serial="000000000998", profile="dtsy-4g-ble", now=NOON)
     StockedMeter.objects.filter(pk=stocked.pk).update(barred_at=now)
     assert renter.get(f"/q/{stocked.qr_token}").status_code == 404
 

@@ -13,8 +13,8 @@ from tests.people import NOON, House, Street
 
 
 def _boxed(serial: str = "000000009901", profile: str = "dtsy-4g-ble") -> tuple[StockedMeter, str]:
-    stocked = registry.stock_meter(serial=serial, profile=profile)
-    return stocked, claiming.set_claim_code(stocked=stocked)
+    stocked = registry.stock_meter(serial=serial, profile=profile, now=NOON)
+    return stocked, claiming.set_claim_code(stocked=stocked, now=NOON)
 
 
 def _claim(house: House, stocked: StockedMeter, code: str, by_serial: bool = False) -> Meter:
@@ -53,7 +53,7 @@ def test_a_model_that_comes_with_its_account_open_is_only_read(street: Street) -
 
 def test_unknown_uncoded_barred_and_wrong_answer_alike(street: Street) -> None:
     stocked, code = _boxed()
-    uncoded = registry.stock_meter(serial="000000009902", profile="dtsy-4g-ble")
+    uncoded = registry.stock_meter(serial="000000009902", profile="dtsy-4g-ble", now=NOON)
     barred, barred_code = _boxed("000000009903")
     StockedMeter.objects.filter(pk=barred.pk).update(barred_at=NOON)
     answers = set()

@@ -105,7 +105,7 @@ class RealOffice:
 
     def hang(self, serial: str, profile: str, room: Room, now: datetime) -> Meter:
         """Hang a device in a room at the price of the house, inside the landlord's scope."""
-        stocked = registry.stock_meter(serial=serial, profile=profile)
+        stocked = registry.stock_meter(serial=serial, profile=profile, now=now)
         meter = registry.hang_meter(stocked=stocked, room=room, by_id=self.owner.pk, now=now)
         set_price(meter=meter, price_yuan_per_kwh=PRICE, active_from=now, by_id=self.owner.pk, now=now)
         return meter

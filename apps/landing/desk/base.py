@@ -102,6 +102,19 @@ class ScopedModelAdmin(ModelAdmin):
     def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
         """Write nothing of Django's."""
 
+    def lines_of(self, obj: Any) -> Any:
+        """Return what was written of an object, newest first.
+
+        Only what a landlord owns has a history, and its key is a UUID; a gateway's is its name.
+        """
+        if not isinstance(obj.pk, UUID):
+            return AuditLine.objects.none()
+        return AuditLine.objects.filter(object_id=obj.pk).select_related("by").order_by("-id")
+
+    def said_of(self, line: Any) -> str:
+        """Return what was done, in people's words."""
+        return acts.name_of(line.act)
+
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -112,13 +125,6 @@ class ScopedModelAdmin(ModelAdmin):
         if not self.has_view_permission(request, obj):
             raise PermissionDenied
         now = timezone.now()
-        # Only what a landlord owns has a history, and its key is a UUID; a gateway's is its name.
-        audited = (
-            AuditLine.objects.filter(object_id=obj.pk)
-            if isinstance(obj.pk, UUID)
-            else AuditLine.objects.none()
-        )
-        lines = audited.select_related("by").order_by("-id")[:200]
         context = {
             **self.admin_site.each_context(request),
             "title": _("History"),
@@ -128,10 +134,10 @@ class ScopedModelAdmin(ModelAdmin):
                 {
                     "when": words.moment(line.at, now),
                     "by": line.by or _("the system"),
-                    "act": acts.name_of(line.act),
-                    "facts": acts.facts_of(line.facts, now),
+                    "act": self.said_of(line),
+                    "facts": acts.facts_of(getattr(line, "facts", {}), now),
                 }
-                for line in lines
+                for line in self.lines_of(obj)[:200]
             ],
             **(extra_context or {}),
         }

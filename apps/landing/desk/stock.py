@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -29,6 +30,7 @@ from apps.meters.stock_list import LARGEST_BATCH, StockLine, Wrong
 from meter_gateway.protocol.profiles import names
 
 _LARGEST_FILE = 64 * 1024
+_SHOWN = 20
 
 
 class LinesForm(forms.Form):
@@ -101,7 +103,7 @@ class StockAdmin(ScopedModelAdmin):
     search_fields = ("serial",)
     search_help_text = gettext_lazy("Serial")
     ordering = ("serial",)
-    fields = ("serial", "profile", "claimed", "coded", "stocked", "online", "barred")
+    fields = ("serial", "profile", "claimed", "coded", "stocked", "online", "barred", "past")
     readonly_fields = fields
     actions = ("new_cards",)
     change_list_template = "desk/stock_list.html"
@@ -134,7 +136,9 @@ class StockAdmin(ScopedModelAdmin):
         form = form_class(request.POST or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
             try:
-                return self._cards(request, stock_batch(lines=form.lines(), now=timezone.now()))
+                return self._cards(
+                    request, stock_batch(lines=form.lines(), by_id=request.user.pk, now=timezone.now())
+                )
             except BatchRefused as refusal:
                 self._tell(form, refusal)
         context = {
@@ -192,7 +196,9 @@ class StockAdmin(ScopedModelAdmin):
             said = _("Choose up to %(most)d meters that no landlord has yet.") % {"most": LARGEST_BATCH}
             self.message_user(request, said, messages.WARNING)
             return None
-        return self._cards(request, renew_claim_codes(stocked=free))
+        return self._cards(
+            request, renew_claim_codes(stocked=free, by_id=request.user.pk, now=timezone.now())
+        )
 
     @admin.display(description=gettext_lazy("landlord"))
     def claimed(self, row: Any) -> str:
@@ -209,6 +215,23 @@ class StockAdmin(ScopedModelAdmin):
     @admin.display(description=gettext_lazy("stocked"), ordering="stocked_at")
     def stocked(self, row: Any) -> SafeString:
         return cells.instant(row.stocked_at, timezone.now())
+
+    def lines_of(self, obj: Any) -> Any:
+        """What was done to the device itself; its landlord's audit tells the rest."""
+        return obj.events.select_related("by").order_by("-id")
+
+    def said_of(self, line: Any) -> str:
+        return str(line.get_act_display())
+
+    @admin.display(description=gettext_lazy("history"))
+    def past(self, row: Any) -> SafeString:
+        """The acts, newest first: a device in stock has few."""
+        now = timezone.now()
+        lines = (
+            (words.moment(one.at, now), self.said_of(one), one.by or _("the system"))
+            for one in self.lines_of(row)[:_SHOWN]
+        )
+        return format_html_join(SafeString("<br>"), "{} · {} · {}", lines) or SafeString(words.NOTHING)
 
     @admin.display(description=gettext_lazy("connection"))
     def online(self, row: Any) -> SafeString:

@@ -5,7 +5,7 @@ on unowned tables, because serials are unique across landlords and sockets are n
 """
 
 from apps.meters.models.command import Command, CommandEvent, Letter
-from apps.meters.models.device import Gateway, Presence, StockedMeter
+from apps.meters.models.device import Gateway, Presence, StockedMeter, StockEvent
 from apps.meters.models.lease import Lease, Share
 from apps.meters.models.meter import Meter
 from apps.meters.models.phone_session import PhoneSession
@@ -23,5 +23,6 @@ __all__ = [
     "Room",
     "Share",
     "Site",
+    "StockEvent",
     "StockedMeter",
 ]

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.models import User
 from apps.common.ids import uuid7
 
 
@@ -34,6 +35,26 @@ class StockedMeter(models.Model):
 
     def __str__(self) -> str:
         return self.serial
+
+
+class StockEvent(models.Model):
+    """Who did what to a device in stock; one line an act, never changed (grants, a trigger). `by` NULL is the system.
+
+    The audit is a landlord's, and a device in its box has none.
+    """
+
+    class Act(models.TextChoices):
+        TAKEN_IN = "TAKEN_IN", _("taken into stock")
+        CARD = "CARD", _("new claim code, with a card")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    stocked = models.ForeignKey(StockedMeter, on_delete=models.PROTECT, related_name="events")
+    at = models.DateTimeField(_("time"))
+    by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("by"))
+    act = models.CharField(_("act"), max_length=10, choices=Act.choices)
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.at:%Y-%m-%d}"
 
 
 class Gateway(models.Model):

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.errors import Forbidden, Refused
 from apps.common.ids import readable_code
 from apps.common.scoping import sees_all_sites
-from apps.meters.models import Meter, Room, Site, StockedMeter
+from apps.meters.models import Meter, Room, Site, StockedMeter, StockEvent
 from apps.meters.services import acts, commands, registry
 
 TRIES = 10
@@ -44,12 +45,16 @@ class ClaimBlocked(Refused):
     detail = _("Too many wrong codes for this meter; try again in an hour.")
 
 
-def set_claim_code(*, stocked: StockedMeter) -> str:
-    """Give a stocked device a new claim code and return it, this once; it goes on the card in the box."""
+def set_claim_code(*, stocked: StockedMeter, now: datetime, by_id: UUID | None = None) -> str:
+    """Give a stocked device a new claim code and return it, this once; it goes on the card in the box. A line says who
+    did.
+    """
     code = readable_code(CODE_LENGTH)
-    StockedMeter.objects.filter(pk=stocked.pk).update(
-        claim_code_hash=code_hash(stocked.serial, code), claim_tries=0, claim_blocked_until=None
-    )
+    with transaction.atomic():
+        StockedMeter.objects.filter(pk=stocked.pk).update(
+            claim_code_hash=code_hash(stocked.serial, code), claim_tries=0, claim_blocked_until=None
+        )
+        registry.note_stock([stocked], StockEvent.Act.CARD, by_id=by_id, now=now)
     return code
 
 

@@ -1,6 +1,6 @@
 """Hang a meter, lease it out: the standing facts of a landlord's rooms."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -14,7 +14,7 @@ from apps.common.errors import Conflict, Refused, Words
 from apps.common.ids import secret_token
 from apps.common.queue import ring_after_commit
 from apps.common.scoping import current_landlord_id
-from apps.meters.models import Command, Lease, Meter, Room, StockedMeter
+from apps.meters.models import Command, Lease, Meter, Room, StockedMeter, StockEvent
 from apps.meters.services.commands import MeterArchived
 from apps.meters.states import OPEN, RESET_KINDS, CommandKind
 from meter_gateway.protocol.profiles import load_profile
@@ -40,17 +40,27 @@ class LeaseOverlaps(Conflict):
     detail = _("There is a lease on this meter in that time already; end it first.")
 
 
-def stock_meter(*, serial: str, profile: str) -> StockedMeter:
-    """Return the operator's stock row of a device, with its QR token; may run twice.
+def note_stock(
+    rows: Iterable[StockedMeter], act: StockEvent.Act, *, by_id: UUID | None, now: datetime
+) -> None:
+    """Write who did what to these devices, in the act's own transaction."""
+    StockEvent.objects.bulk_create(StockEvent(stocked=row, at=now, by_id=by_id, act=act) for row in rows)
+
+
+def stock_meter(*, serial: str, profile: str, now: datetime, by_id: UUID | None = None) -> StockedMeter:
+    """Return the operator's stock row of a device, with its QR token; may run twice. A line says who took it in.
 
     :raises Refused: if the serial is not 12 digits or nobody knows the profile.
     """
     if len(serial) != 12 or not serial.isascii() or not serial.isdigit():
         raise Refused(_("A serial has 12 digits."), code="serial_invalid", fields={"serial": _("12 digits.")})
     load_profile(profile)
-    row, is_new = StockedMeter.objects.get_or_create(
-        serial=serial, defaults={"profile": profile, "qr_token": secret_token(128)}
-    )
+    with transaction.atomic():
+        row, is_new = StockedMeter.objects.get_or_create(
+            serial=serial, defaults={"profile": profile, "qr_token": secret_token(128)}
+        )
+        if is_new:
+            note_stock([row], StockEvent.Act.TAKEN_IN, by_id=by_id, now=now)
     if is_new:
         ring_after_commit("meters.publish_serials", queue_name="delivery")
     return row

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from apps.common.ids import readable_code, secret_token
 from apps.common.queue import ring_after_commit
-from apps.meters.models import StockedMeter
+from apps.meters.models import StockedMeter, StockEvent
 from apps.meters.services.claiming import CODE_LENGTH, code_hash
+from apps.meters.services.registry import note_stock
 from apps.meters.stock_list import StockLine, Wrong
 
 
@@ -36,8 +38,9 @@ class BatchRefused(Exception):
         self.wrong = tuple(wrong)
 
 
-def stock_batch(*, lines: Sequence[StockLine], now: datetime) -> list[Card]:
-    """Take all these devices into stock and return their cards, in their order; all of them or none.
+def stock_batch(*, lines: Sequence[StockLine], by_id: UUID, now: datetime) -> list[Card]:
+    """Take all these devices into stock and return their cards, in their order; all of them or none. One line each
+    says who did.
 
     The codes are told this once.
 
@@ -46,15 +49,17 @@ def stock_batch(*, lines: Sequence[StockLine], now: datetime) -> list[Card]:
     cards = [_card(line, now) for line in lines]
     try:
         with transaction.atomic():
-            StockedMeter.objects.bulk_create([card.stocked for card in cards])
+            rows = StockedMeter.objects.bulk_create([card.stocked for card in cards])
+            note_stock(rows, StockEvent.Act.TAKEN_IN, by_id=by_id, now=now)
             ring_after_commit("meters.publish_serials", queue_name="delivery")
     except IntegrityError:
         raise BatchRefused(_known_already(lines)) from None
     return cards
 
 
-def renew_claim_codes(*, stocked: Sequence[StockedMeter]) -> list[Card]:
-    """Give these devices new claim codes and return their cards; the old codes open nothing any more.
+def renew_claim_codes(*, stocked: Sequence[StockedMeter], by_id: UUID, now: datetime) -> list[Card]:
+    """Give these devices new claim codes and return their cards; the old codes open nothing any more. One line each
+    says who did.
 
     For a card that was lost, or a list whose codes were never printed.
     """
@@ -71,6 +76,7 @@ def renew_claim_codes(*, stocked: Sequence[StockedMeter]) -> list[Card]:
         StockedMeter.objects.bulk_update(
             [card.stocked for card in cards], ["claim_code_hash", "claim_tries", "claim_blocked_until"]
         )
+        note_stock([card.stocked for card in cards], StockEvent.Act.CARD, by_id=by_id, now=now)
     return sorted(cards, key=lambda card: card.stocked.serial)
 
 

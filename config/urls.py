@@ -7,6 +7,8 @@ from apps.landing.page.mine import rented_meters
 from apps.landing.page.payer import come_back
 from config.desk import landlord_site
 
+handler500 = "apps.landing.away.answer"
+
 urlpatterns = [
     path("", include("apps.landing.health")),
     path("pay/notify/", include("apps.income.api.urls")),

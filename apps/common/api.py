@@ -75,8 +75,13 @@ def answer_error(error: Exception, context: Mapping[str, Any]) -> Response | Non
     return None
 
 
+def error_body(code: str, detail: str) -> dict[str, Any]:
+    """Return what every refusal says, whoever answers it."""
+    return {"type": f"/api/v1/docs/#error-{code}", "code": code, "detail": detail}
+
+
 def _answer(status_code: int, code: str, detail: str, fields: Mapping[str, Any]) -> Response:
-    body: dict[str, Any] = {"type": f"/api/v1/docs/#error-{code}", "code": code, "detail": detail}
+    body = error_body(code, detail)
     if fields:
         body["fields"] = {name: str(problem) for name, problem in fields.items()}
     return Response(body, status=status_code)

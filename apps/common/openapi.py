@@ -114,6 +114,7 @@ ERROR_CODES: dict[str, int] = {
     "throttled": 429,
     "too_many_codes": 429,
     "too_many_tries": 429,
+    "away": 503,
     "code_not_sent": 503,
     "login_unavailable": 503,
     "message_not_sent": 503,
@@ -158,7 +159,7 @@ _MEANING = {
     413: "More than anybody could have to say.",
     422: "Understood, but refused.",
     429: "Too soon; `Retry-After` says when.",
-    503: "Another service does not answer; try again.",
+    503: "The database, or another service, is away; `Retry-After` says when to try again.",
 }
 
 
@@ -195,6 +196,9 @@ def documented(
         responses={
             (status, media_type): answer,
             **file,
-            **{code: OpenApiResponse(ErrorOut, description=_MEANING[code]) for code in refuses},
+            **{
+                code: OpenApiResponse(ErrorOut, description=_MEANING[code])
+                for code in sorted({*refuses, 503})
+            },
         },
     )

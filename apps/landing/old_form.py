@@ -31,7 +31,7 @@ def refuse(request: HttpRequest, reason: str = "") -> HttpResponse:
         "title": _("Please open this page again"),
         "detail": detail,
         "advice": advice,
-        "link": {"href": _page_of_form(request) if is_ours else "/admin/", "words": _("Open it again")},
+        "link": {"href": page_of_form(request) if is_ours else "/admin/", "words": _("Open it again")},
         "has_no_choices": True,
     }
     response = render(request, "landing/refused.html", context, status=403)
@@ -50,7 +50,7 @@ def _is_of_a_desk(request: HttpRequest) -> bool:
     return match is not None and bool({"admin", "ops"} & set(match.namespaces))
 
 
-def _page_of_form(request: HttpRequest) -> str:
+def page_of_form(request: HttpRequest) -> str:
     """Return where the form stood: an act without a page of its own is sent from another one."""
     parts = urlsplit(request.headers.get("Referer", ""))
     if f"{parts.scheme}://{parts.netloc}" != request.headers.get("Origin"):

@@ -12,6 +12,7 @@ from apps.alerts import services
 from apps.alerts.models import Alert, Message
 from apps.alerts.rules import Verdict, low_balance
 from apps.common.scoping import landlord_scope
+from apps.meters.models import Meter
 from apps.readings.models import Reading
 from tests.people import NOON, House, Street
 
@@ -77,6 +78,27 @@ def test_a_renter_hears_once_per_crossing_and_a_neighbour_never(
     (line,) = [json.loads(line) for line in (tmp_path / "sms.jsonl").read_text().splitlines()]
     assert line["phone"] == house.renter.phone
     assert "9.50" in line["text"]
+
+
+def test_an_empty_meter_that_switched_itself_off_tells_its_renter_once_and_a_forced_off_one_does_not(
+    street: Street,
+) -> None:
+    house = street.li
+    with landlord_scope(house.landlord.pk):
+        services.subscribe(lease=house.lease, phone=house.renter.phone, now=NOON)
+        Meter.objects.filter(pk=house.meter.pk).update(power_on=False, power_reason="FORCED_OFF")
+    assert _shows(house, "20.00", _after(0)) == []
+    with landlord_scope(house.landlord.pk):
+        Meter.objects.filter(pk=house.meter.pk).update(power_reason="ZERO")
+    raised = _shows(house, "0.00", _after(30))
+    assert {alert.kind for alert in raised} == {Alert.Kind.LOW_BALANCE, Alert.Kind.SWITCHED_OFF}
+    assert _shows(house, "0.00", _after(60)) == []
+    with landlord_scope(house.landlord.pk):
+        assert Message.objects.filter(alert__kind=Alert.Kind.SWITCHED_OFF).count() == 1
+        Meter.objects.filter(pk=house.meter.pk).update(power_on=True, power_reason="")
+    _shows(house, "50.00", _after(90))
+    with landlord_scope(house.landlord.pk):
+        assert not Alert.objects.filter(cleared_at=None).exists()
 
 
 def test_who_has_not_subscribed_or_has_left_hears_nothing(street: Street) -> None:

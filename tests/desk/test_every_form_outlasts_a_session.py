@@ -32,7 +32,7 @@ def _object_id(path: str, street: Street) -> str:
         return str(model.objects.order_by("pk").first().pk)
 
 
-def _address(path: str, street: Street, values: dict[str, str]) -> str:
+def address_of(path: str, street: Street, values: dict[str, str]) -> str:
     if "^" in path or "content_type_id" in path:
         return ""
 
@@ -75,7 +75,7 @@ def test_what_was_typed_into_any_form_is_there_after_the_login(street: Street) -
     browsers = {desk: Client(headers={"accept-language": "en"}) for desk in users}
     seen = []
     for route in DESKS:
-        desk, here = route.path.split("/")[0], _address(route.path, street, town.values)
+        desk, here = route.path.split("/")[0], address_of(route.path, street, town.values)
         if route.method != "GET" or not here or any(word in here for word in ASK_FOR_A_PASSWORD):
             continue
         client = browsers[desk]

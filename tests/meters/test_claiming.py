@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from apps.accounts import doors
 from apps.common.scoping import landlord_scope
@@ -87,3 +88,12 @@ def test_ten_wrong_codes_block_the_meter_for_an_hour(street: Street) -> None:
         claiming.find_claimable(qr_token=stocked.qr_token, serial="", claim_code=code, now=NOON)
     later = NOON + timedelta(hours=1)
     assert claiming.find_claimable(qr_token=stocked.qr_token, serial="", claim_code=code, now=later)
+
+
+def test_two_meters_never_share_a_code(street: Street) -> None:
+    stocked, _code = _boxed()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        StockedMeter.objects.create(serial="000000009905", profile="ddsy-4g", qr_token=stocked.qr_token)
+    meter = _claim(street.li, stocked, _code)
+    with landlord_scope(street.wang.landlord.pk):
+        assert not doors.hang(doors.Kind.QR, meter.qr_token, object_id=street.wang.meter.pk)

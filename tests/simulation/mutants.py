@@ -13,7 +13,7 @@ from pathlib import Path
 CREDIT, POWER, TURN, DECISION = (
     f"apps/meters/deciding/{name}.py" for name in ("credit", "power", "turn", "decision")
 )
-PHONE = "apps/meters/deciding/phone.py"
+PHONE, FRAMES = "apps/meters/deciding/phone.py", "apps/meters/frames.py"
 STATE, STORE = "apps/meters/deciding/state.py", "apps/meters/memory_store.py"
 PAYMENTS, PRICING = "apps/income/services/payments.py", "apps/tariffs/pricing.py"
 DELIVERY, QUESTIONS = "apps/meters/services/delivery.py", "meter_gateway/questions.py"
@@ -220,8 +220,21 @@ MUTANTS = (
     ),
     Mutant(
         "torn-read-is-proof",
-        "registers read while a phone brought the credit are believed",
-        (("apps/meters/frames.py", "profile.purchased_di, profile.count_di]", "profile.purchased_di]"),),
+        "registers read one after another, while a phone brought the credit, are believed at once",
+        (
+            (
+                FRAMES,
+                "    proof = [profile.count_di, profile.last_purchase_di, profile.purchased_di, profile.count_di]\n",
+                "    proof = [profile.count_di]\n",
+            ),
+            (
+                FRAMES,
+                "    return reads(serial, proof) + state_reads(profile, serial) + customer\n",
+                "    sums = reads(serial, [profile.last_purchase_di, profile.purchased_di])\n"
+                "    return reads(serial, proof) + state_reads(profile, serial) + customer + sums\n",
+            ),
+            (CREDIT, "    if not turn.state.differs:\n", "    if False:\n"),
+        ),
     ),
     Mutant(
         "phone-is-proof",

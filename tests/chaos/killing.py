@@ -11,7 +11,7 @@ from tests.chaos.payers import History
 from tests.journeys.system import System, wait_for
 
 KINDS = ("postgres", "valkey", "web", "worker", "beat", "sweeper", "gateway", "simulator")
-GAP_S = (0.2, 4.2)
+GAP_S = (0.5, 7.0)
 TWO_AT_ONCE = 0.25
 BACK_WITHIN_S = 90.0
 

@@ -220,18 +220,14 @@ MUTANTS = (
     ),
     Mutant(
         "torn-read-is-proof",
-        "registers read one after another, while a phone brought the credit, are believed at once",
+        "a count read before the credit came and a sum read after it are believed together and at once",
         (
+            (FRAMES, "profile.purchased_di, profile.count_di]", "profile.purchased_di]"),
             (
-                FRAMES,
-                "    proof = [profile.count_di, profile.last_purchase_di, profile.purchased_di, profile.count_di]\n",
-                "    proof = [profile.count_di]\n",
-            ),
-            (
-                FRAMES,
-                "    return reads(serial, proof) + state_reads(profile, serial) + customer\n",
-                "    sums = reads(serial, [profile.last_purchase_di, profile.purchased_di])\n"
-                "    return reads(serial, proof) + state_reads(profile, serial) + customer + sums\n",
+                CREDIT,
+                "    turn.send(command, Purpose.DELIVER, command.frames + _proof_reads(turn, command))\n",
+                "    count, *sums = _proof_reads(turn, command)\n"
+                "    turn.send(command, Purpose.DELIVER, (count, *command.frames, *sums))\n",
             ),
             (CREDIT, "    if not turn.state.differs:\n", "    if False:\n"),
         ),

@@ -273,10 +273,12 @@ def note_seal(*, account: CollectionAccount, opened: bool) -> None:
     """Keep what a notify the platform signed said of a landlord's own APIv3 key: it opened, or it did not.
 
     Inside the landlord's scope; may run twice. The account goes on taking payments: what a notify cannot tell, asking
-    the platform finds out.
+    the platform finds out. Of an account that was not proved nothing is kept.
     """
     said = SEAL_PROVED if opened else SEAL_WRONG
     if account.channel != Channel.WECHAT or account.strategy != Strategy.S1 or account.check_said == said:
+        return
+    if account.check_state != CheckState.VERIFIED:
         return
     rows = CollectionAccount.objects.filter(pk=account.pk, check_state=CheckState.VERIFIED)
     rows.update(check_said=said)

@@ -16,10 +16,11 @@ from apps.income.models import CollectionAccount, Payment
 from apps.income.platforms import base as platforms
 from apps.income.services.accounts import note_seal
 from apps.income.services.channels import platform_of
-from apps.income.services.fees import keep_fee
+from apps.income.services.fees import fee_at_payment, fee_bookings, kept_at_payment
+from apps.income.services.ledger import book_all
 from apps.income.services.recharges import recharge_from_payment, where_it_goes
 from apps.income.services.refunds import PAID_TWICE, apply_refund_result, give_unused_back
-from apps.income.services.settlement import note_collected
+from apps.income.services.settlement import collected_bookings
 from apps.income.states import MAY_BECOME_PAID, UNDECIDED, PaymentState
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,8 @@ def apply_payment_result(
     :param also_from: REVIEW where a person asked for it, and this is the platform's fresh word; else a payment that
         was put aside stays so, whatever arrives.
     """
-    with transaction.atomic():
+    # The scope is a transaction already, and whoever is in it either keeps all of this or nothing.
+    with transaction.atomic(savepoint=False):
         try:
             # Two payments of one order may arrive at once: the order's row decides which was first.
             payment = (
@@ -117,8 +119,14 @@ def _paid(
     key = f"{result.channel}:{result.transaction_id}"
     if not doors.hang(doors.Kind.PLATFORM_TRANSACTION, key, object_id=payment.pk):
         return _review(payment, "the platform's number belongs to another payment", result)
+    fee_yuan = fee_at_payment(payment)
+    arrived = [
+        *fee_bookings(payment=payment, fee_yuan=fee_yuan, reference=kept_at_payment(payment)),
+        *collected_bookings(payment),
+    ]
     proved: dict[str, Any] = {
         "state": PaymentState.PAID,
+        "fee_yuan": fee_yuan,
         "transaction_id": result.transaction_id,
         "paid_at": result.paid_at or now,
         "evidence": result.evidence,
@@ -132,20 +140,20 @@ def _paid(
         return Applied.NOTHING
     for name, value in proved.items():
         setattr(payment, name, value)
-    keep_fee(payment=payment, now=now)
-    note_collected(payment=payment, now=now)
     if (
         Payment.objects.filter(order_id=payment.order_id, state=PaymentState.PAID)
         .exclude(pk=payment.pk)
         .exists()
     ):
+        book_all(arrived, now=now)
         give_unused_back(payment=payment, reason=PAID_TWICE, now=now)
         return Applied.PAID_TWICE
     where = where_it_goes(order=payment.order, now=now)
     if where.undeliverable:
+        book_all(arrived, now=now)
         give_unused_back(payment=payment, reason=where.undeliverable, now=now)
         return Applied.GIVEN_BACK
-    recharge_from_payment(payment=payment, where=where, now=now)
+    recharge_from_payment(payment=payment, where=where, arrived=arrived, now=now)
     return Applied.PAID
 
 
@@ -194,30 +202,27 @@ def take_notify(
 ) -> tuple[int, str, bytes]:
     """Return the answer to a platform's notify: success only after the result has been committed.
 
-    Opens short scopes of its own. Whatever is not proved to come from this account's platform changes nothing.
+    Opens one short scope of its own; reading a notify asks nobody. Whatever is not proved to come from this account's
+    platform changes nothing.
     """
     found = doors.open_one(doors.Kind.ACCOUNT, str(account_id))
     if found is None:
         return 404, "application/json", b"{}"
-    with landlord_scope(found.landlord_id):
-        account = CollectionAccount.objects.get(pk=found.object_id)
-        right_channel = account.channel == channel
-        platform = platform_of(account)
-    if not right_channel:
-        return 404, "application/json", b"{}"
-    try:
-        result = platform.read_notify(headers, body, now)
-    except platforms.NotifyRefused as refusal:
-        log.warning("notify of account %s refused: %s", account_id, refusal.code)
-        if refusal.code == "DECRYPTION":
-            with landlord_scope(found.landlord_id):
-                note_seal(account=account, opened=False)
-        if refusal.out_trade_no:
-            with landlord_scope(found.landlord_id):
-                _set_aside(account, refusal)
-        return platform.notify_answer(False)
     try:
         with landlord_scope(found.landlord_id):
+            account = CollectionAccount.objects.get(pk=found.object_id)
+            platform = platform_of(account)
+            if account.channel != channel:
+                return 404, "application/json", b"{}"
+            try:
+                result = platform.read_notify(headers, body, now)
+            except platforms.NotifyRefused as refusal:
+                log.warning("notify of account %s refused: %s", account_id, refusal.code)
+                if refusal.code == "DECRYPTION":
+                    note_seal(account=account, opened=False)
+                if refusal.out_trade_no:
+                    _set_aside(account, refusal)
+                return platform.notify_answer(False)
             note_seal(account=account, opened=True)
             applied = apply_payment_result(account=account, result=result, now=now)
     except IntegrityError:

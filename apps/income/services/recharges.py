@@ -1,5 +1,6 @@
 """Make a recharge and its credit command together; post its energy once the meter has proved it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from apps.accounts import audit
 from apps.common.errors import Conflict, Refused
 from apps.income import postings
 from apps.income.models import Order, Payment, Recharge
-from apps.income.services.ledger import balance, book
+from apps.income.services.ledger import Booking, balance, book, book_all
 from apps.income.states import RechargeKind, RechargeState
 from apps.meters.models import Lease, Meter
 from apps.meters.services import commands
@@ -78,8 +79,13 @@ def _lease_of(order: Order, now: datetime) -> Lease | None:
     return next(iter(hers.filter(starts_at__lte=now).exclude(ends_at__lte=now)), None)
 
 
-def recharge_from_payment(*, payment: Payment, where: Destination, now: datetime) -> Recharge:
-    """Return the recharge of a payment that has just become PAID, in the payment's own transaction."""
+def recharge_from_payment(
+    *, payment: Payment, where: Destination, arrived: Sequence[Booking], now: datetime
+) -> Recharge:
+    """Return the recharge of a payment that has just become PAID, in the payment's own transaction.
+
+    :param arrived: what the payment itself has to be booked with; written together with the recharge's entry.
+    """
     order, meter, lease = payment.order, where.meter, where.lease
     holder = postings.holder_of(lease_id=lease.pk if lease else None, meter_id=meter.pk)
     bought = _quote(meter, holder, payment.amount_yuan, order.price_yuan_per_kwh)
@@ -93,6 +99,7 @@ def recharge_from_payment(*, payment: Payment, where: Destination, now: datetime
         reason="",
         by_id=None,
         now=now,
+        besides=arrived,
     )
 
 
@@ -320,6 +327,7 @@ def _make(
     reason: str,
     by_id: UUID | None,
     now: datetime,
+    besides: Sequence[Booking] = (),
 ) -> Recharge:
     command = commands.ask_credit(
         meter=meter, energy_kwh=bought.energy_kwh, by_id=by_id, reason=reason, now=now
@@ -339,7 +347,10 @@ def _make(
         made_by_id=by_id,
         created_at=now,
     )
+    bookings = [*besides]
     if bought.amount_yuan > 0:
         moves = postings.paid(source=source, holder=holder, quote=bought)
-        book(reference=f"recharge:{recharge.pk}:paid", kind=f"paid_{kind.lower()}", moves=moves, now=now)
+        bookings.append(Booking(f"recharge:{recharge.pk}:paid", f"paid_{kind.lower()}", moves))
+    if bookings:
+        book_all(bookings, now=now)
     return recharge

@@ -30,7 +30,7 @@ from apps.income.platforms.transfers import (
     transfers_for,
 )
 from apps.income.services import channels
-from apps.income.services.ledger import balance, book
+from apps.income.services.ledger import Booking, balance, book, book_all
 from apps.income.states import TRANSFER_UNDER_WAY, CheckState, SettlementState
 from apps.income.strategies import to_transfer
 
@@ -44,13 +44,19 @@ _PLATFORM_DAY = ZoneInfo("Asia/Shanghai")
 _STOPS = frozenset({"NAME_MISMATCH", "AUTHORISATION"})
 
 
-def note_collected(*, payment: Payment, now: datetime) -> None:
-    """Book that the operator owes a payment it collected; in the payment's own transaction. Nothing where the money
-    went to the landlord directly."""
+def collected_bookings(payment: Payment) -> list[Booking]:
+    """Return what is to be booked because the operator owes a payment it collected. Nothing where the money went to the
+    landlord directly."""
     if payment.account.can.funds_direct:
-        return
+        return []
     moves = postings.held_for_payee(account_id=payment.account_id, amount_yuan=payment.amount_yuan)
-    book(reference=f"payment:{payment.pk}:held", kind="held", moves=moves, now=now)
+    return [Booking(f"payment:{payment.pk}:held", "held", moves)]
+
+
+def note_collected(*, payment: Payment, now: datetime) -> None:
+    """Book that the operator owes a payment it collected; in the payment's own transaction."""
+    if bookings := collected_bookings(payment):
+        book_all(bookings, now=now)
 
 
 def note_given_back(*, refund: Refund, account: CollectionAccount, now: datetime) -> None:

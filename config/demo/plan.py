@@ -92,14 +92,11 @@ class Plan:
         # The meters dial what stands between them and the gateway, where somebody has put it there.
         gateway_address = env_str("DEMO_METERS_DIAL", f"127.0.0.1:{self.ports.gateway}")
         control_address = f"127.0.0.1:{self.ports.simulator}"
-        serving = ("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.ports.web))
         django, outside = self.django_environment(), self.outside_environment()
         return [
             Service(
                 name="web",
-                command=self.command(
-                    "-m", "granian", *serving, "--blocking-threads", "8", "config.wsgi:application"
-                ),
+                command=web_command(self.ports.web),
                 environment=django,
                 ready=lambda pid: answers(f"{self.base_url}/healthz"),
             ),
@@ -204,6 +201,12 @@ class Plan:
             return False
 
         return has_said
+
+
+def web_command(port: int) -> tuple[str, ...]:
+    """The web on the loopback: one process, eight requests at a time."""
+    serving = ("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--blocking-threads", "8")
+    return (sys.executable, "-m", "granian", *serving, "config.wsgi:application")
 
 
 def answers(url: str) -> bool:

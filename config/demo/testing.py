@@ -34,18 +34,19 @@ class TestServers:
         self._ending.close()
 
 
-def start_test_servers(var: Path) -> TestServers:
+def start_test_servers(var: Path, *, durable: bool = False) -> TestServers:
     """Start PostgreSQL and Valkey for one test run and return where they are.
 
     Their data live in `var/test` and are used again by the next run; a run beside this one gets `var/test-2`,
     and so on. Call it once per run (in the controller of xdist) from the main thread. The servers die with
     the caller.
 
+    :param durable: have PostgreSQL sync what it commits to the disk, as it does outside tests.
     :raises CannotStart: with one sentence, if a server is missing or does not come up.
     """
     with contextlib.ExitStack() as ending:
         directory = ending.enter_context(_slot(var))
-        postgres = ending.enter_context(_running_postgres(directory))
+        postgres = ending.enter_context(_running_postgres(directory, durable=durable))
         # What a killed run left in the queues would be executed by this one, so nothing of it is kept.
         shutil.rmtree(directory / "valkey", ignore_errors=True)
         valkey = Valkey(directory=directory / "valkey", port=free_port(), durable=False)
@@ -60,13 +61,13 @@ def start_test_servers(var: Path) -> TestServers:
 
 
 @contextlib.contextmanager
-def _running_postgres(directory: Path) -> Iterator[Postgres]:
+def _running_postgres(directory: Path, *, durable: bool) -> Iterator[Postgres]:
     """A running cluster; one that cannot be opened (it may be torn by a crash) is made anew, once."""
     for last_try in (False, True):
         try:
             data = directory / "postgres"
             secrets = load_secrets(directory, data_exists=is_cluster(data))
-            postgres = Postgres(directory=data, port=free_port(), secrets=secrets, durable=False)
+            postgres = Postgres(directory=data, port=free_port(), secrets=secrets, durable=durable)
             with contextlib.ExitStack() as opening:
                 postgres.prepare()
                 opening.enter_context(_running(postgres.service(), directory / "log"))

@@ -23,6 +23,10 @@ def database_from(url: str) -> dict[str, object]:
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
         "OPTIONS": {"connect_timeout": 5},
+        # A thread of the web keeps its connection. Whose rows it shows is told to it in each transaction and ends with
+        # that; one that PostgreSQL's restart cut is found dead before the next request uses it.
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
     }
 
 

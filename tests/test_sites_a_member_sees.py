@@ -20,6 +20,7 @@ from tests.asking import FORM, asked, client, object_id_of, url_of
 from tests.people import NOON, House, Street, house_at
 from tests.route import Route
 from tests.routes import JOIN, LANDLORDS_DESK, REST
+from tests.sources import content, python_files, relative
 from tests.town import Town, furnish
 
 MARK = "MARK"
@@ -245,3 +246,13 @@ def test_the_database_lets_no_owner_be_limited_and_nobody_to_nothing(street: Str
     for member, site_ids in ((owner, [uuid7()]), (Member.objects.filter(user=street.zhou), [])):
         with pytest.raises(IntegrityError), transaction.atomic():
             member.update(site_ids=site_ids)
+
+
+def test_whoever_opens_a_members_scope_opens_it_with_her_sites() -> None:
+    """Views that open scopes themselves take `scope_of`; the accounts' pages are an owner's, who sees all sites."""
+    owners = {"apps/landing/api/collection_accounts.py", "apps/landing/desk/accounts.py"}
+    by_hand = re.compile(r"landlord_scope\([^)]*(member|request|mine)")
+    edges = [path for path in python_files("apps") if "/landing/" in str(path) or "/alerts/" in str(path)]
+    found = {relative(path) for path in edges if by_hand.search(content(path))}
+    assert len(edges) > 50
+    assert found <= owners

@@ -61,6 +61,7 @@ def test_a_limit_holds_from_the_members_next_page_on(street: Street, at_desk: Co
     assert zhou.get(meter).status_code == 302
     bills = zhou.get("/admin/income/billday/")
     assert (bills.status_code, "/admin/income/billday/" in text_of(zhou.get("/admin/"))) == (403, False)
+    assert "You see some of the sites only" in text_of(bills)
     assert [str(pk) for pk in li.get(page).context["form"]["sites"].value()] == [second]
 
 

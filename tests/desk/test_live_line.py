@@ -8,10 +8,11 @@ import pytest
 from django.utils import timezone
 
 from apps.common.scoping import landlord_scope
-from apps.income.models import Recharge
+from apps.income.models import Payment, Recharge
 from apps.meters.models import Command, CommandEvent
 from tests.browser.conftest import open_browser  # noqa: F401
 from tests.desk import scene
+from tests.desk.test_refunds_at_the_desk import paid
 from tests.people import PASSWORD, Street
 
 pytestmark = pytest.mark.browser
@@ -45,6 +46,27 @@ def test_a_commands_line_goes_on_without_a_reload(
     page.wait_for_selector("text=Done by the meter")
     page.wait_for_selector("text=7.77 kWh")
     assert page.evaluate("window.sameDocument") is True
+
+
+@pytest.mark.thorough
+def test_a_payment_that_is_being_credited_shows_by_itself_what_became_of_it(
+    real_street: Street,
+    live_server: Any,
+    open_browser: Callable[..., Any],  # noqa: F811
+) -> None:
+    house, now = real_street.li, timezone.now()
+    payment = paid(house, arrived="40.00")
+    with landlord_scope(house.landlord.pk):
+        Payment.objects.filter(pk=payment.pk).update(poll_at=now)
+    page = open_browser()
+    log_in(page, f"{live_server.url}/admin/login/?next=/admin/income/payment/{payment.pk}/change/")
+    page.wait_for_selector("text=This page shows by itself what comes of it.")
+    page.evaluate("window.sameDocument = true")
+    with landlord_scope(house.landlord.pk):
+        Payment.objects.filter(pk=payment.pk).update(poll_at=None, credit_answer="the platform says nothing")
+    page.wait_for_selector("text=Asked anew, and not credited")
+    assert page.evaluate("window.sameDocument") is True
+    assert page.evaluate("'follow' in document.getElementById('desk-follow').dataset") is False
 
 
 def test_a_form_clicked_twice_leaves_once(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 from django.utils.html import strip_tags
@@ -88,6 +89,32 @@ def test_a_renter_comes_in_by_her_phone_and_goes_out_again(li: House, outbox: Pa
     assert client.get(f"{at}/use").status_code == 200
     client.post(f"{at}/leave")
     assert client.get(f"{at}/use").status_code == 403
+
+
+def test_a_mistyped_phone_is_changed_and_a_lost_code_sent_again(li: House, outbox: Path) -> None:
+    client, at = browser(), f"/q/{li.meter.qr_token}/enter"
+    sent = client.post(at, {"phone": "13900000099", "next": "use"}).content.decode()
+    assert 'href="?other&amp;next=use"' in sent
+    assert 'name="code" value=""' in sent
+    asked = client.get(f"{at}?other&next=use").content.decode()
+    assert 'name="phone" type="tel"' in asked
+    assert 'name="code"' not in asked
+    # Too soon for another one: said in words, and the code can still be typed.
+    client.post(at, {"phone": li.renter.phone, "next": "use"})
+    again = client.post(at, {"phone": li.renter.phone, "code": "", "next": "use"})
+    assert again.status_code == 429
+
+
+def test_a_session_that_ends_before_the_code_arrives_costs_nothing(li: House, outbox: Path) -> None:
+    client, at, phone = browser(), f"/q/{li.meter.qr_token}", li.renter.phone
+    sent = client.post(f"{at}/enter", {"phone": phone, "next": "use"}).content.decode()
+    assert f'<input type="hidden" name="phone" value="{phone}">' in sent
+    del client.cookies[settings.SESSION_COOKIE_NAME]
+    wrong = client.post(f"{at}/enter", {"phone": phone, "code": "000000", "next": "use"})
+    assert 'name="code"' in wrong.content.decode()
+    code = Outbox(outbox).code_for(phone)
+    done = client.post(f"{at}/enter", {"phone": phone, "code": code, "next": "use"})
+    assert done["Location"] == f"{at}/use"
 
 
 def test_the_warning_is_asked_for_where_subscriptions_live(li: House) -> None:

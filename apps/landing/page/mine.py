@@ -112,6 +112,8 @@ def enter(request: Any, token: str) -> HttpResponse:
     now = timezone.now()
     found = find_meter(token, now)
     if request.method != "POST":
+        if "other" in request.GET:
+            request.session.pop(_PHONE, None)
         return _asked_in(request, token, request.GET.get("next", ""), status=200)
     phone, code = request.POST.get("phone", "")[:20].strip(), request.POST.get("code", "")[:12].strip()
     try:
@@ -119,7 +121,7 @@ def enter(request: Any, token: str) -> HttpResponse:
             _send_code(phone)
             request.session[_PHONE] = phone
             return _asked_in(request, token, request.POST.get("next", ""), status=200)
-        user = logins.with_code(phone=request.session.get(_PHONE, ""), code=code, now=now)
+        user = logins.with_code(phone=request.session.get(_PHONE) or phone, code=code, now=now)
     except Refused as refusal:
         return _asked_in(request, token, request.POST.get("next", ""), refusal=refusal)
     request.session.pop(_PHONE, None)
@@ -212,7 +214,9 @@ def _asked_in(
         "refusal": refusal,
         "errors": refusal.fields if refusal else {},
         "phone": request.session.get(_PHONE, "") or request.POST.get("phone", "")[:20],
-        "is_sent": bool(request.session.get(_PHONE)) and not (refusal and "phone" in refusal.fields),
+        # A session that ended between the number and the code takes neither away.
+        "is_sent": bool(request.session.get(_PHONE) or request.POST.get("code"))
+        and not (refusal and "phone" in refusal.fields),
         "is_stranger": request.user.is_authenticated,
         "can_take_up": _can_take_up(request, token),
     }

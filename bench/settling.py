@@ -63,7 +63,7 @@ class Scene:
         with landlord_scope(self.landlord_id):
             self.account = CollectionAccount.objects.get(channel="wechat")
             for number in range(METERS):
-                stocked = registry.stock_meter(serial=f"{500 + number:012d}", profile="dtsy-4g-ble")
+                stocked = registry.stock_meter(serial=f"{500 + number:012d}", profile="dtsy-4g-ble", now=NOON)
                 room = Room.objects.create(site=house.room.site, building="4", name=f"{number}")
                 meter = registry.hang_meter(stocked=stocked, room=room, by_id=house.owner.pk, now=NOON)
                 lease = registry.begin_lease(
@@ -294,8 +294,9 @@ def database(servers: TestServers) -> Iterator[None]:
 
     from apps.common.owner import as_owner
 
-    settings.DATABASES["default"]["TEST"]["NAME"] = "bench_settling"
-    before = settings.DATABASES["default"]["NAME"]
+    described: Any = settings.DATABASES["default"]
+    described["TEST"]["NAME"] = "bench_settling"
+    before = described["NAME"]
     with as_owner():
         connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     yield

@@ -252,3 +252,17 @@ def test_the_shell_lists_refuses_and_resolves_and_a_second_run_does_nothing(stre
         assert AuditLine.objects.get(act="meter.resolve").facts["who"].startswith("shell: ")
         assert Recharge.objects.filter(kind=RechargeKind.IMPORT).count() == 1
         assert check_books() == []
+
+
+def test_the_audit_names_the_operators_login_and_no_other_login_is_taken(street: Street) -> None:
+    serial = street.li.meter.serial
+    with landlord_scope(street.li.landlord.pk):
+        line = _known(street.li, timezone.now())
+        Meter.objects.filter(pk=line.pk).update(frozen=Frozen.FOREIGN_PURCHASE, frozen_at=line.now)
+        _probe(line)
+    for nobody in (street.li.owner.username, "nobody"):
+        with pytest.raises(CommandError, match="no operator of this name"):
+            call_command("frozen", "resolve", serial, by="adopt", reason="agrees again", username=nobody)
+    call_command("frozen", "resolve", serial, by="adopt", reason="agrees again", username="operator")
+    with landlord_scope(street.li.landlord.pk):
+        assert AuditLine.objects.get(act="meter.resolve").by_id == street.operator.pk

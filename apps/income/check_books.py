@@ -11,6 +11,7 @@ from django.db.models import QuerySet, Sum
 from apps.income import postings
 from apps.income.models import (
     CollectionAccount,
+    Grace,
     Payment,
     Payout,
     Posting,
@@ -21,9 +22,12 @@ from apps.income.models import (
 from apps.income.postings import Asset
 from apps.income.services.ledger import balance
 from apps.income.states import (
+    DEBTS,
     HOLDS_MONEY,
     TRANSFER_UNDER_WAY,
+    GraceState,
     PaymentState,
+    RechargeKind,
     RechargeState,
     RefundState,
     RefundWay,
@@ -44,6 +48,7 @@ def check_books() -> list[str]:
         *_advances(),
         *_remainders(),
         *_energy(),
+        *_graces(),
     ]
 
 
@@ -182,3 +187,46 @@ def _energy() -> Iterator[str]:
         ).aggregate(sum=Sum("energy_kwh"))["sum"] or Decimal(0)
         if booked + in_meter != proved:
             yield f"Meter {meter}: it proved {proved} kWh, the ledger has {booked + in_meter} kWh."
+
+
+# What a grace may be while the recharge that brought it is on its way, in the meter, or taken back.
+_GRACE_MAY_BE = {
+    RechargeState.OPEN: frozenset({GraceState.GIVEN}),
+    RechargeState.CREDITED: frozenset(GraceState) - {GraceState.GIVEN, GraceState.CANCELLED},
+    RechargeState.CANCELLED: frozenset({GraceState.CANCELLED}),
+}
+_REPAID_BY = {GraceState.REPAYING: RechargeState.OPEN, GraceState.REPAID: RechargeState.CREDITED}
+
+
+def _graces() -> Iterator[str]:
+    """What was lent and is not repaid is what the ledger says is owed, in kWh and in what it was worth."""
+    owed_kwh: dict[str, Decimal] = defaultdict(Decimal)
+    worth_yuan: dict[str, Decimal] = defaultdict(Decimal)
+    repaid: dict[UUID, Decimal] = {}
+    for grace in Grace.objects.select_related("recharge", "repaid_by").iterator():
+        lent, by, state = grace.recharge, grace.repaid_by, GraceState(grace.state)
+        is_debt = state in DEBTS
+        owed_kwh[grace.holder] += grace.energy_kwh if is_debt else 0
+        worth_yuan[grace.holder] += grace.worth_yuan if is_debt else 0
+        if state not in _GRACE_MAY_BE[RechargeState(lent.state)] or lent.holder != grace.holder:
+            yield f"Grace {grace.pk} is {state}, but the recharge that brought it is {lent.state} of {lent.holder}."
+        if by is not None:
+            repaid[by.pk] = grace.energy_kwh
+            if by.state != _REPAID_BY[state] or by.holder != grace.holder:
+                yield f"Grace {grace.pk} is {state}, but recharge {by.pk} that repays it is {by.state} of {by.holder}."
+    for holder, kwh in owed_kwh.items():
+        account = postings.grace(holder)
+        booked_kwh, booked_yuan = balance(Asset.KWH, account), balance(Asset.CNY, account)
+        if (booked_kwh, booked_yuan) != (kwh, worth_yuan[holder]):
+            yield (
+                f"{account}: {kwh} kWh worth {worth_yuan[holder]} yuan are owed by its graces, the ledger has "
+                f"{booked_kwh} kWh and {booked_yuan} yuan."
+            )
+    repaying = Recharge.objects.exclude(state=RechargeState.CANCELLED).filter(repaid_kwh__gt=0)
+    claimed = dict(repaying.values_list("pk", "repaid_kwh"))
+    for pk in claimed.keys() | repaid.keys():
+        if claimed.get(pk) != repaid.get(pk):
+            yield f"Recharge {pk} repays {claimed.get(pk, 0)} kWh of a grace; graces say {repaid.get(pk, 0)}."
+    unlent = Recharge.objects.filter(kind=RechargeKind.GRACE, grace=None)
+    for pk in unlent.values_list("pk", flat=True):
+        yield f"Recharge {pk} brought a grace that nobody lent."

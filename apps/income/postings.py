@@ -17,11 +17,18 @@ An account is a text, `kind` or `kind:id`; a balance is what came in less what w
           fees                           the landlord's cost of being paid
           rounding                       the landlord's part of what cannot be split (grows negative)
           energy_sold                    the landlord's income
+          grace:<holder>                 what the energy lent to her is worth, at the price of the day it was lent;
+                                         no money and no income
+          lent                           the other side of it (grows negative)
+          forgiven                       of that, what nobody will repay
     KWH   issued                         energy made (grows negative)
           before_us:<meter>              what the meter had been given before we knew it
           meter:<meter>:<device epoch>   energy this body of the meter has proved to have received
+          grace:<holder>                 lent to her in the meter, and not repaid yet
+          lent                           the other side of it (grows negative)
+          forgiven                       of that, what nobody will repay
 
-The holder of an advance or a remainder is the lease (`lease:<id>`), or the meter itself while it is vacant.
+The holder of an advance, a remainder or a grace is the lease (`lease:<id>`), or the meter itself while it is vacant.
 """
 
 from dataclasses import dataclass
@@ -52,6 +59,8 @@ ENERGY_SOLD = "energy_sold"
 CASH = "cash"
 ROUNDING = "rounding"
 ISSUED = "issued"
+LENT = "lent"
+FORGIVEN = "forgiven"
 
 
 def holder_of(*, lease_id: UUID | None, meter_id: UUID) -> str:
@@ -94,6 +103,10 @@ def owed(payment_id: UUID) -> str:
     return f"owed:{payment_id}"
 
 
+def grace(holder: str) -> str:
+    return f"grace:{holder}"
+
+
 def meter_energy(meter_id: UUID, device_epoch: int) -> str:
     return f"meter:{meter_id}:{device_epoch}"
 
@@ -117,6 +130,30 @@ def credited(
         Move(Asset.KWH, ISSUED, meter_energy(meter_id, device_epoch), energy_kwh),
     ]
     return [move for move in moves if move.amount > 0]
+
+
+def lent(*, holder: str, energy_kwh: Decimal, worth_yuan: Decimal) -> list[Move]:
+    """The meter proved energy that nobody has paid for: it is owed, in kWh and in what it is worth that day."""
+    return [
+        Move(Asset.KWH, LENT, grace(holder), energy_kwh),
+        Move(Asset.CNY, LENT, grace(holder), worth_yuan),
+    ]
+
+
+def no_longer_owed(
+    *, holder: str, energy_kwh: Decimal, worth_yuan: Decimal, is_forgiven: bool = False
+) -> list[Move]:
+    """What was lent came back, with a recharge or in cash; or it never will."""
+    destination = FORGIVEN if is_forgiven else LENT
+    return [
+        Move(Asset.KWH, grace(holder), destination, energy_kwh),
+        Move(Asset.CNY, grace(holder), destination, worth_yuan),
+    ]
+
+
+def grace_paid(*, amount_yuan: Decimal) -> list[Move]:
+    """A member took cash for energy that was lent: it is in the meter already, so it is earned at once."""
+    return [Move(Asset.CNY, CASH, ENERGY_SOLD, amount_yuan)] if amount_yuan > 0 else []
 
 
 def cancelled(*, source: str, holder: str, quote: Quote, remainder_yuan: Decimal) -> list[Move]:

@@ -33,7 +33,8 @@ class Receipt:
     """One paid payment. Instants are aware UTC, to be shown in `time_zone`.
 
     :param credited_at: when the meter proved the energy; None while it is on its way, or for ever if it was taken back.
-    :param energy_kwh: what was bought; 0 for a second payment of one order, which buys nothing.
+    :param energy_kwh: what was bought; 0 for a second payment of one order, which buys nothing. `repaid_kwh` of it
+        repays energy that was lent before, the rest went into the meter.
     :param carried_in_yuan: the remainder of earlier recharges used here; `carried_out_yuan` what was left for the next.
     :param platform_number: the platform's own number of the payment, by which its bill names it.
     """
@@ -53,6 +54,7 @@ class Receipt:
     energy_kwh: Decimal
     carried_in_yuan: Decimal
     carried_out_yuan: Decimal
+    repaid_kwh: Decimal = Decimal("0.00")
     refunds: tuple[RefundLine, ...] = ()
     fapiao: Fapiao | None = None
 

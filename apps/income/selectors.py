@@ -157,7 +157,8 @@ def receipt_of(payment: Payment) -> Receipt | None:
         credited_at=recharge.credited_at if recharge else None,
         amount_yuan=payment.amount_yuan,
         price_yuan_per_kwh=order.price_yuan_per_kwh,
-        energy_kwh=recharge.energy_kwh if recharge else nothing,
+        energy_kwh=recharge.bought_kwh if recharge else nothing,
+        repaid_kwh=recharge.repaid_kwh if recharge else nothing,
         carried_in_yuan=recharge.carried_in_yuan if recharge else nothing,
         carried_out_yuan=recharge.carried_out_yuan if recharge else nothing,
         refunds=tuple(

@@ -16,6 +16,11 @@ refund    WAITING ──► CREATED ──► PROCESSING ──► DONE
              └──► CLOSED            the meter proved that it has the energy, or a member withdrew it before that
           WAITING: bytes have left, and only the meter can say whether it took them
 
+grace     GIVEN ──► OWED ──► REPAYING ──► REPAID   a recharge repays it: claimed with the recharge, done with its proof
+            │        │ ▲─────────┘                that recharge was taken back
+            │        └──► PAID, FORGIVEN          a member took cash for it, or wrote it off
+            └──► CANCELLED                        no meter will get it
+
 account   UNVERIFIED ──► PENDING ──► VERIFIED    the platform's own answer to a question about an order nobody made
                             └──────► MISMATCH    key, certificate or number do not belong together
 
@@ -51,12 +56,29 @@ class RechargeKind(StrEnum):
     GIFT = "GIFT"
     CORRECTION = "CORRECTION"
     IMPORT = "IMPORT"
+    GRACE = "GRACE"
 
 
 class RechargeState(StrEnum):
     OPEN = "OPEN"
     CREDITED = "CREDITED"
     CANCELLED = "CANCELLED"
+
+
+class GraceState(StrEnum):
+    GIVEN = "GIVEN"
+    OWED = "OWED"
+    REPAYING = "REPAYING"
+    REPAID = "REPAID"
+    PAID = "PAID"
+    FORGIVEN = "FORGIVEN"
+    CANCELLED = "CANCELLED"
+
+
+# Neither repaid nor given up: a holder has one of these at most.
+OPEN_GRACES = frozenset({GraceState.GIVEN, GraceState.OWED, GraceState.REPAYING})
+# In a meter, and on the books as owed.
+DEBTS = OPEN_GRACES - {GraceState.GIVEN}
 
 
 class FapiaoState(StrEnum):

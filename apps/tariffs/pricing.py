@@ -57,6 +57,32 @@ def quote(
     )
 
 
+def repaid_kwh(*, bought_kwh: Decimal, owed_kwh: Decimal, step_kwh: Decimal) -> Decimal:
+    """Return how much of what is bought repays an energy that was lent: all that is owed, or nothing.
+
+    Nothing where less than one step would be left for the meter: whoever pays gets light for it, and a debt is never
+    repaid in parts.
+    """
+    fits = owed_kwh % step_kwh == 0 and bought_kwh - owed_kwh >= step_kwh
+    return owed_kwh if fits else Decimal(0)
+
+
+def amount_for_yuan(*, energy_kwh: Decimal, carried_in_yuan: Decimal, price_yuan_per_kwh: Decimal) -> Decimal:
+    """Return the least amount, in whole fen and at least one, that buys this energy with what is carried."""
+    due_yuan = _EXACT.subtract(_EXACT.multiply(energy_kwh, price_yuan_per_kwh), carried_in_yuan)
+    return max(due_yuan, FEN_YUAN).quantize(FEN_YUAN, rounding=ROUND_UP)
+
+
+def taken_yuan(worth_yuan: Decimal) -> Decimal:
+    """Return what is taken in cash for an energy that was lent: rounded down to the fen, for the renter's good.
+
+    :raises ValueError: if the worth is negative.
+    """
+    if worth_yuan < 0:
+        raise ValueError("a worth is not negative")
+    return worth_yuan.quantize(FEN_YUAN, rounding=ROUND_DOWN)
+
+
 def handed_back_yuan(remainder_yuan: Decimal) -> Decimal:
     """Return what is handed back for a remainder: rounded up to the fen, because nobody can hand back less than one.
 

@@ -1,8 +1,9 @@
-"""Accounts; orders, payments; recharges; refunds; payouts; settlements; bills; the ledger; the daily proof."""
+"""Accounts; orders, payments; recharges; graces; refunds; payouts; settlements; bills; the ledger; the daily proof."""
 
 from apps.income.models.account import AccountMessage, CollectionAccount
 from apps.income.models.bill import BillDay, BillRow, Difference
 from apps.income.models.fapiao import FapiaoRequest
+from apps.income.models.grace import Grace
 from apps.income.models.ledger import Entry, Posting
 from apps.income.models.payment import Order, Payment
 from apps.income.models.payout import Payout
@@ -19,6 +20,7 @@ __all__ = [
     "Difference",
     "Entry",
     "FapiaoRequest",
+    "Grace",
     "Order",
     "Payment",
     "Payout",

@@ -17,7 +17,8 @@ from apps.meters.models import Lease, Meter
 class Order(ScopedModel):
     """What a payer asked for: an amount for one meter, at the price shown to her. Its state is derived.
 
-    `place` is the room's name on that day, for the receipt. One payment is the rule; what a second brings all the
+    `place` is the room's name on that day, for the receipt. `repays` is the grace that its payer was told it repays;
+    whether it does is decided when the money comes. One payment is the rule; what a second brings all the
     same goes back.
     """
 
@@ -31,6 +32,7 @@ class Order(ScopedModel):
     amount_yuan = amount_yuan_field(verbose_name=_("amount"))
     price_yuan_per_kwh = price_field(verbose_name=_("price"))
     quoted_energy_kwh = energy_field(verbose_name=_("energy"))
+    repays = models.ForeignKey("income.Grace", null=True, on_delete=models.PROTECT, related_name="orders")
     caller = models.CharField(max_length=80, blank=True)
     idempotency_key = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField(_("ordered"))

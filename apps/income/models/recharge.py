@@ -1,5 +1,7 @@
 """Energy on its way into a meter: from a payment, cash, a gift or a correction."""
 
+from decimal import Decimal
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +20,7 @@ _KINDS = [
     (RechargeKind.GIFT.value, _("gift")),
     (RechargeKind.CORRECTION.value, _("correction")),
     (RechargeKind.IMPORT.value, _("bought elsewhere")),
+    (RechargeKind.GRACE.value, _("grace")),
 ]
 _STATES = [
     (RechargeState.OPEN.value, _("on its way")),
@@ -29,7 +32,8 @@ _STATES = [
 class Recharge(ScopedModel):
     """One recharge and its one credit command, made in the same transaction as what paid for it.
 
-    amount + carried in = energy x price + carried out, exactly; the database checks it.
+    amount + carried in = (energy + repaid) x price + carried out, exactly; the database checks it. `energy_kwh` is what
+    goes into the meter; `repaid_kwh` was bought as well, and repays energy that was lent to the same holder.
 
     `payment` is the one it stands for. `former_payment` instead, once it was taken back and another recharge stands
     for what is left of that payment after a part has gone back.
@@ -53,6 +57,7 @@ class Recharge(ScopedModel):
     carried_out_yuan = ledger_amount_field()
     price_yuan_per_kwh = price_field(verbose_name=_("price"))
     energy_kwh = energy_field(verbose_name=_("energy"))
+    repaid_kwh = energy_field(verbose_name=_("repays"), default=Decimal("0.00"))
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     made_by = models.ForeignKey(
         User, null=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("by")
@@ -74,13 +79,15 @@ class Recharge(ScopedModel):
             models.CheckConstraint(condition=Q(energy_kwh__gt=0), name="income_recharge_has_energy"),
             models.CheckConstraint(
                 condition=Q(
-                    amount_yuan=models.F("energy_kwh") * models.F("price_yuan_per_kwh")
+                    amount_yuan=(models.F("energy_kwh") + models.F("repaid_kwh"))
+                    * models.F("price_yuan_per_kwh")
                     + models.F("carried_out_yuan")
                     - models.F("carried_in_yuan")
                 )
-                | Q(kind__in=["GIFT", "CORRECTION", "IMPORT"], amount_yuan=0),
+                | Q(kind__in=["GIFT", "CORRECTION", "IMPORT", "GRACE"], amount_yuan=0, repaid_kwh=0),
                 name="income_recharge_sum_is_exact",
             ),
+            models.CheckConstraint(condition=Q(repaid_kwh__gte=0), name="income_recharge_repays_no_less"),
         ]
         indexes = [
             models.Index(fields=["landlord", "meter", "-id"], name="income_recharge_by_meter"),
@@ -89,3 +96,8 @@ class Recharge(ScopedModel):
 
     def __str__(self) -> str:
         return f"{self.energy_kwh} kWh"
+
+    @property
+    def bought_kwh(self) -> Decimal:
+        """What was paid for: the meter's part and what repays a grace."""
+        return self.energy_kwh + self.repaid_kwh

@@ -22,6 +22,7 @@ from apps.income.models import CollectionAccount, Order, Payment
 from apps.income.platforms import base as platforms
 from apps.income.services import channels
 from apps.income.services.accounts import doubt_account
+from apps.income.services.graces import owed_by, refuse_too_little
 from apps.income.services.ledger import balance
 from apps.income.services.payments import POLL_AFTER
 from apps.income.services.recharges import AmountInvalid, PriceMissing, current_lease
@@ -257,6 +258,8 @@ def _new(
     account = channels.active_account(channel)
     bought = quote_for(meter, amount_yuan, now)
     lease = current_lease(meter, now)
+    owed = owed_by(postings.holder_of(lease_id=lease.pk if lease else None, meter_id=meter.pk))
+    refuse_too_little(owed, bought=bought)
     try:
         with transaction.atomic():
             no = f"R{now:%y%m%d}{readable_code(10)}"
@@ -269,6 +272,7 @@ def _new(
                 amount_yuan=amount_yuan,
                 price_yuan_per_kwh=bought.price_yuan_per_kwh,
                 quoted_energy_kwh=bought.energy_kwh,
+                repays=owed,
                 caller=caller,
                 idempotency_key=key,
                 created_at=now,

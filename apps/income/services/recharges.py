@@ -11,13 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts import audit
 from apps.common.errors import Conflict, Refused
 from apps.income import postings
-from apps.income.models import Order, Payment, Recharge
+from apps.income.models import Grace, Order, Payment, Recharge
+from apps.income.services import graces
 from apps.income.services.ledger import Booking, balance, book, book_all
 from apps.income.states import RechargeKind, RechargeState
 from apps.meters.models import Lease, Meter
 from apps.meters.services import commands
 from apps.meters.states import CommandState, PowerReason
-from apps.tariffs.pricing import Quote, quote
+from apps.tariffs.pricing import Quote, amount_for_yuan, quote
 from apps.tariffs.selectors import price_at
 from meter_gateway.protocol.profiles import load_profile
 
@@ -84,6 +85,9 @@ def recharge_from_payment(
 ) -> Recharge:
     """Return the recharge of a payment that has just become PAID, in the payment's own transaction.
 
+    It repays the grace that its order named, if that is owed still and something is left for the meter; a debt that
+    its payer was not told of waits for her next order.
+
     :param arrived: what the payment itself has to be booked with; written together with the recharge's entry.
     """
     order, meter, lease = payment.order, where.meter, where.lease
@@ -96,6 +100,7 @@ def recharge_from_payment(
         holder=holder,
         source=postings.channel_account(payment.account_id),
         bought=bought,
+        repays=graces.hold(order.repays_id, holder=holder),
         reason="",
         by_id=None,
         now=now,
@@ -133,10 +138,39 @@ def recharge_the_rest(*, recharge: Recharge, keep_yuan: Decimal, source: str, no
         holder=holder,
         source=source,
         bought=bought,
+        repays=graces.hold(order.repays_id, holder=holder),
         reason="",
         by_id=None,
         now=now,
     )
+
+
+def lend(
+    *, meter: Meter, holder: str, energy_kwh: Decimal, reason: str, by_id: UUID, now: datetime
+) -> Recharge:
+    """Return the recharge that brings a grace: energy only, at the price of this day. The caller locks the meter.
+
+    :raises PriceMissing: nobody could say what is owed.
+    """
+    return _make(
+        meter=meter,
+        kind=RechargeKind.GRACE,
+        payment=None,
+        holder=holder,
+        source=postings.CASH,
+        bought=_unpaid(meter, energy_kwh, now),
+        reason=reason,
+        by_id=by_id,
+        now=now,
+    )
+
+
+def _unpaid(meter: Meter, energy_kwh: Decimal, now: datetime) -> Quote:
+    price = price_at(meter, now)
+    if price is None:
+        raise PriceMissing()
+    zero = Decimal("0")
+    return Quote(zero, zero, price.price_yuan_per_kwh, energy_kwh, zero, zero)
 
 
 def recharge_by_member(
@@ -150,9 +184,10 @@ def recharge_by_member(
     now: datetime,
 ) -> Recharge:
     """Return a recharge a member makes by hand: cash (an amount, or energy at today's price), a gift or a correction
-    (energy only). Never channel income. Audited. Locks the meter.
+    (energy only). Never channel income. Cash repays a grace that is owed. Audited. Locks the meter.
 
-    :raises Refused: naming the field that is missing or wrong. :raises PriceMissing: cash without a price.
+    :raises Refused: naming the field that is missing or wrong; `below_minimum` where cash would repay a grace and leave
+        nothing for the meter. :raises PriceMissing: without a price.
     """
     if meter.archived_at is not None:
         raise commands.MeterArchived()
@@ -178,11 +213,15 @@ def recharge_by_member(
     price = price_at(meter, now)
     if price is None:
         raise PriceMissing()
+    repays = None
     if kind is RechargeKind.CASH:
         amount = (
             amount_yuan if amount_yuan is not None else _cost(energy_kwh, price.price_yuan_per_kwh, holder)
         )
         bought = _quote(meter, holder, _checked(amount), price.price_yuan_per_kwh)
+        owed = graces.owed_by(holder)
+        graces.refuse_too_little(owed, bought=bought)
+        repays = graces.hold(owed.pk, holder=holder) if owed else None
     else:
         if energy_kwh is None:
             raise Refused(
@@ -190,8 +229,7 @@ def recharge_by_member(
                 code="energy_missing",
                 fields={"energy_kwh": _("Required.")},
             )
-        zero = Decimal("0")
-        bought = Quote(zero, zero, price.price_yuan_per_kwh, energy_kwh, zero, zero)
+        bought = _unpaid(meter, energy_kwh, now)
     recharge = _make(
         meter=meter,
         kind=kind,
@@ -199,6 +237,7 @@ def recharge_by_member(
         holder=holder,
         source=postings.CASH,
         bought=bought,
+        repays=repays,
         reason=reason.strip(),
         by_id=by_id,
         now=now,
@@ -210,6 +249,7 @@ def recharge_by_member(
         now=now,
         kind=kind,
         energy_kwh=bought.energy_kwh,
+        repaid_kwh=recharge.repaid_kwh,
         reason=reason,
     )
     return recharge
@@ -227,6 +267,9 @@ def settle(*, command_id: UUID, now: datetime) -> bool:
     )
     if recharge is None:
         return False
+    if recharge.kind == RechargeKind.GRACE:
+        # Its proof may switch the meter on; taking a recharge back locks the meter first as well.
+        Meter.objects.select_for_update(of=("self",)).get(pk=recharge.meter_id)
     spent = recharge.amount_yuan + recharge.carried_in_yuan - recharge.carried_out_yuan
     if recharge.command.state == CommandState.DONE:
         if not _advance(recharge, RechargeState.CREDITED, now):
@@ -238,6 +281,7 @@ def settle(*, command_id: UUID, now: datetime) -> bool:
             meter_id=recharge.meter_id,
             device_epoch=recharge.command.device_epoch,
         )
+        moves += graces.hear_of_proof(recharge, now)
         book(reference=f"recharge:{recharge.pk}:credited", kind="credited", moves=moves, now=now)
         _look_for_the_light(recharge.meter, now)
         return True
@@ -260,11 +304,12 @@ def take_back(*, recharge: Recharge, source: str, now: datetime) -> bool:
     Meter.objects.select_for_update(of=("self",)).get(pk=recharge.meter_id)
     if not _advance(recharge, RechargeState.CANCELLED, None):
         return False
+    graces.hear_of_taking_back(recharge, now)
     bought = Quote(
         amount_yuan=recharge.amount_yuan,
         carried_in_yuan=recharge.carried_in_yuan,
         price_yuan_per_kwh=recharge.price_yuan_per_kwh,
-        energy_kwh=recharge.energy_kwh,
+        energy_kwh=recharge.bought_kwh,
         spent_yuan=recharge.amount_yuan + recharge.carried_in_yuan - recharge.carried_out_yuan,
         carried_out_yuan=recharge.carried_out_yuan,
     )
@@ -303,9 +348,11 @@ def _cost(energy_kwh: Decimal | None, price_yuan_per_kwh: Decimal, holder: str) 
     """The cash to take for an energy: its price less what is carried, rounded up to the fen; the rest is carried."""
     if energy_kwh is None or not energy_kwh.is_finite() or energy_kwh <= 0:
         raise AmountInvalid(fields={"energy_kwh": _("Must be positive.")})
-    carried = balance(postings.Asset.CNY, postings.remainder(holder))
-    due = max(energy_kwh * price_yuan_per_kwh - carried, Decimal("0.01"))
-    return due.quantize(Decimal("0.01"), rounding="ROUND_UP")
+    return amount_for_yuan(
+        energy_kwh=energy_kwh,
+        carried_in_yuan=balance(postings.Asset.CNY, postings.remainder(holder)),
+        price_yuan_per_kwh=price_yuan_per_kwh,
+    )
 
 
 def _checked(amount_yuan: Decimal) -> Decimal:
@@ -328,10 +375,11 @@ def _make(
     by_id: UUID | None,
     now: datetime,
     besides: Sequence[Booking] = (),
+    repays: Grace | None = None,
 ) -> Recharge:
-    command = commands.ask_credit(
-        meter=meter, energy_kwh=bought.energy_kwh, by_id=by_id, reason=reason, now=now
-    )
+    repaid_kwh = graces.repaid_of(bought.energy_kwh, repays)
+    into_meter_kwh = bought.energy_kwh - repaid_kwh
+    command = commands.ask_credit(meter=meter, energy_kwh=into_meter_kwh, by_id=by_id, reason=reason, now=now)
     recharge = Recharge.objects.create(
         meter=meter,
         command=command,
@@ -342,11 +390,14 @@ def _make(
         carried_in_yuan=bought.carried_in_yuan,
         carried_out_yuan=bought.carried_out_yuan,
         price_yuan_per_kwh=bought.price_yuan_per_kwh,
-        energy_kwh=bought.energy_kwh,
+        energy_kwh=into_meter_kwh,
+        repaid_kwh=repaid_kwh,
         reason=reason,
         made_by_id=by_id,
         created_at=now,
     )
+    if repays is not None and repaid_kwh:
+        graces.begin_repaying(repays, by=recharge)
     bookings = [*besides]
     if bought.amount_yuan > 0:
         moves = postings.paid(source=source, holder=holder, quote=bought)

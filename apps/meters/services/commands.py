@@ -38,7 +38,10 @@ class ReasonMissing(Refused):
 
 class ZeroBalance(Conflict):
     code = "zero_balance"
-    detail = _("There is no energy left in this meter; recharge it first and the light comes on by itself.")
+    detail = _(
+        "There is no energy left in this meter. Recharge it and the light comes on by itself, or lend some: name how "
+        "much as a grace."
+    )
 
 
 class PowerKept(Conflict):
@@ -93,14 +96,15 @@ def ask_power(
 
     `remaining_kwh` is what the meter said last. Audited.
 
-    :raises ReasonMissing: without a reason. :raises ZeroBalance: on, with nothing left to give.
+    :raises ReasonMissing: without a reason.
+    :raises ZeroBalance: on, with nothing left to give; a grace is lent above this layer.
     :raises PowerKept: off, while the meter keeps its power on and would refuse.
     :raises ProtectedHours: off, in the hours in which the landlord lets nobody be switched off.
     """
     refuse_archived(meter)
     said_reason = said(reason)
     if on and remaining_kwh is not None and remaining_kwh <= 0:
-        raise ZeroBalance(fields={"state": _("Nothing left.")})
+        raise ZeroBalance(fields={"grace_kwh": _("Nothing is left in the meter: say how much you lend.")})
     if not on and meter.power_kept:
         raise PowerKept(fields={"state": _("Power is kept on.")})
     if not on:
@@ -129,12 +133,17 @@ def _refuse_protected(meter: Meter, now: datetime) -> None:
 
 def wish(*, meter: Meter, kind: CommandKind, reason: str, by_id: UUID, now: datetime) -> Command:
     """Return a wish about the relay with the next version; every wish of an older one dies unsent."""
-    Meter.objects.filter(pk=meter.pk).update(wish_version=F("wish_version") + 1)
-    version = Meter.objects.values_list("wish_version", flat=True).get(pk=meter.pk)
+    version = next_wish(meter)
     expires_at = now + life(meter, POWER_LIFE)
     return queue(
         meter, kind, by_id=by_id, now=now, expires_at=expires_at, reason=reason, wish_version=version
     )
+
+
+def next_wish(meter: Meter) -> int:
+    """Return the version of a wish that is being made now; whatever was wished before dies unsent."""
+    Meter.objects.filter(pk=meter.pk).update(wish_version=F("wish_version") + 1)
+    return Meter.objects.values_list("wish_version", flat=True).get(pk=meter.pk)
 
 
 def said(reason: str) -> str:

@@ -101,6 +101,13 @@ REST = [
         "401 403 202 202 403 404 403 401",
         {"kind": "cash", "amount_yuan": "50.00", "reason": "at the door"},
     ),
+    _route("GET", f"{_METER}/graces", "401 403 200 200 403 404 403 401"),
+    _route(
+        "POST",
+        "api/v1/graces/<uuid:grace_id>/end",
+        "401 403 200 200 403 404 403 401",
+        {"how": "forgiven", "reason": "moved out"},
+    ),
     _route("GET", f"{_METER}/readings", "401 403 200 200 200 404 403 401"),
     _route("GET", f"{_METER}/commands", "401 403 200 200 200 404 403 401"),
     _route("GET", f"{_METER}/prices", "401 403 200 200 200 404 403 401"),

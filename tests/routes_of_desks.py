@@ -77,7 +77,17 @@ LANDLORDS_DESK = [
     _route("GET", f"{_LI_METER}/unshare/", "302 302 302 302 403 302 302 302"),
     *(
         _route("GET", f"{_LI_METER}/{act}/", _ARRANGERS_OF_LI)
-        for act in ("recharge", "power-on", "power-off", "price", "lease", "settings", "share", "remove")
+        for act in (
+            "recharge",
+            "power-on",
+            "power-off",
+            "price",
+            "lease",
+            "settings",
+            "share",
+            "remove",
+            "grace",
+        )
     ),
     *(
         _route("GET", f"{_LI_METER}/{act}/", _ARRANGERS_OF_LI)
@@ -90,7 +100,7 @@ LANDLORDS_DESK = [
     ),
     *(
         _route("GET", f"admin/meters/lease/<path:object_id>/{act}/", _ARRANGERS_OF_LI)
-        for act in ("end", "hand-back")
+        for act in ("end", "hand-back", "grace")
     ),
     *(
         route

@@ -13,8 +13,9 @@ from apps.accounts.models import Landlord, Member, Renter, User
 from apps.alerts.models import Alert
 from apps.common.ids import uuid7
 from apps.common.scoping import landlord_scope
-from apps.income.models import BillDay, CollectionAccount, Difference, Payment, Refund, Settlement
-from apps.income.services.recharges import recharge_by_member
+from apps.income.models import BillDay, CollectionAccount, Difference, Grace, Payment, Refund, Settlement
+from apps.income.services.recharges import recharge_by_member, settle
+from apps.income.services.switching import switch
 from apps.income.states import RechargeKind
 from apps.meters.models import Command, Gateway, Letter, Meter, Presence, Room, Site
 from apps.meters.post import ValkeyPost
@@ -75,6 +76,17 @@ def furnish(house: House, mark: str) -> dict[str, str]:
             by_id=by_id,
             now=now,
         )
+        credit = switch(
+            meter=house.vacant_meter,
+            on=True,
+            reason=f"Lent {mark}",
+            by_id=by_id,
+            now=now,
+            remaining_kwh=Decimal(0),
+            grace_kwh=Decimal("2.00"),
+        )
+        Command.objects.filter(pk=credit.pk).update(state="DONE", final_at=now)
+        settle(command_id=credit.pk, now=now)
         Reading.objects.create(
             meter=meter,
             taken_at=now,
@@ -147,6 +159,7 @@ def furnish(house: House, mark: str) -> dict[str, str]:
             keeps_readings=False,
             now=now,
         )
+        grace_id = str(Grace.objects.get(recharge__command=credit).pk)
     return {
         "session_id": str(errands.session.pk),
         "share_token": share_token,
@@ -160,6 +173,7 @@ def furnish(house: House, mark: str) -> dict[str, str]:
         "payment_id": str(payment.pk),
         "difference_id": str(difference.pk),
         "refund_id": str(refund.pk),
+        "grace_id": grace_id,
         "member_id": str(Member.objects.filter(landlord=house.landlord).latest("id").pk),
         "token": meter.qr_token,
         "no": no,

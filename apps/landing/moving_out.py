@@ -9,6 +9,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.income import postings
+from apps.income.models import Grace
+from apps.income.services.graces import grace_of
 from apps.income.services.ledger import balance
 from apps.income.services.payouts import handed_back, pay_out_remainder
 from apps.meters.models import Command, Lease
@@ -24,7 +26,8 @@ class Closing:
     `carried_yuan`: paid, too little for a step of energy, what has been handed back of it included;
     `handed_back_yuan`: the cash the renter gets for it, rounded up to the fen, booked once; zero while the lease
     runs. `on_its_way_yuan`: paid for energy the meter has not proved yet; `remaining_kwh`: in the meter as it said
-    nearest to the end, at `read_at`. `closing_read` asks it once more; None where nothing was asked.
+    nearest to the end, at `read_at`. `grace` is energy that was lent and is neither repaid nor given up; it stays with
+    this lease. `closing_read` asks it once more; None where nothing was asked.
     """
 
     lease: Lease
@@ -33,7 +36,18 @@ class Closing:
     on_its_way_yuan: Decimal
     remaining_kwh: Decimal | None
     read_at: datetime | None
+    grace: Grace | None
     closing_read: Command | None
+
+    @property
+    def owed_kwh(self) -> Decimal:
+        """Lent, in the meter and not repaid."""
+        return self.grace.energy_kwh if self.grace and self.grace.is_debt else Decimal("0.00")
+
+    @property
+    def owed_yuan(self) -> Decimal:
+        """What that was worth on its day, six places."""
+        return self.grace.worth_yuan if self.grace and self.grace.is_debt else Decimal("0.00")
 
 
 def move_out(*, lease: Lease, ends_at: datetime, reason: str, by_id: UUID, now: datetime) -> Closing:
@@ -69,5 +83,6 @@ def closing_of(lease: Lease, *, closing_read: Command | None = None) -> Closing:
         on_its_way_yuan=balance(postings.Asset.CNY, postings.advance(holder)),
         remaining_kwh=reading.remaining_kwh if reading else None,
         read_at=reading.taken_at if reading else None,
+        grace=grace_of(holder),
         closing_read=closing_read,
     )

@@ -74,6 +74,8 @@ def receipt_lines(receipt: Receipt) -> list[Line]:
         Line(_("Price"), f"{receipt.price_yuan_per_kwh:.4f} {_('yuan/kWh')}"),
         Line(_("Energy"), f"{receipt.energy_kwh:.2f} {_('kWh')}"),
     ]
+    if receipt.repaid_kwh:
+        lines.append(Line(_("Of it repays what was lent"), f"{receipt.repaid_kwh:.2f} {_('kWh')}"))
     if receipt.carried_in_yuan:
         lines.append(Line(_("Remainder of earlier recharges"), _yuan6(receipt.carried_in_yuan)))
     lines.append(Line(_("Remainder for the next recharge"), _yuan6(receipt.carried_out_yuan)))

@@ -12,6 +12,7 @@ from apps.accounts.models import User
 from apps.income import postings
 from apps.income.models import Recharge
 from apps.income.services.ledger import balance
+from apps.landing.lending import lent_to
 from apps.landing.selectors import MeterGone, MeterPage, Power, meter_page
 from apps.meters.models import Lease
 from apps.meters.selectors import own_leases, scope_of
@@ -112,6 +113,7 @@ def _without_figures(page: MeterPage, lease: Lease) -> MeterPage:
     holder = postings.holder_of(lease_id=lease.pk, meter_id=lease.meter_id)
     with scope_of(lease):
         carried_yuan: Decimal = balance(postings.Asset.CNY, postings.remainder(holder))
+        lent = lent_to(holder)
     return replace(
         page,
         remaining_kwh=None,
@@ -124,6 +126,7 @@ def _without_figures(page: MeterPage, lease: Lease) -> MeterPage:
         power=Power("unknown", "", None),
         channels=(),
         carried_yuan=carried_yuan,
+        lent=lent,
     )
 
 

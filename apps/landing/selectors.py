@@ -23,6 +23,7 @@ from apps.income.services.orders import LARGEST_ORDER_YUAN
 from apps.income.services.recharges import current_lease
 from apps.income.states import UNDECIDED, Channel, OrderState, RefundState, order_state
 from apps.landing.estimates import days_left
+from apps.landing.lending import Lent, Repays, least_of, lent_to, repaid_with
 from apps.landing.progress import PROOF_EXPECTED, Facts, ask_again_in_s, sentence
 from apps.meters.models import Command, CommandEvent, Lease, Meter, Presence, StockedMeter
 from apps.meters.services.phone import can_be_carried
@@ -71,7 +72,8 @@ class MeterPage:
     """What anybody who holds the QR code may know about a meter, and no more: no name, no serial, no history.
 
     `remaining_kwh`, `total_kwh` and `read_at` are of one reading, all None before the first. `carried_yuan`
-    (six places) is what earlier recharges left over; `credit_step_kwh` is the meter's own step.
+    (six places) is what earlier recharges left over; `credit_step_kwh` is the meter's own step. `lent` is what the
+    landlord lent to whoever rents now; the minimum repays it and leaves some energy.
     """
 
     meter_name: str
@@ -96,6 +98,7 @@ class MeterPage:
     carried_yuan: Decimal
     credit_step_kwh: Decimal
     time_zone: str
+    lent: Lent | None
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ class Steps:
 
 @dataclass(frozen=True)
 class OrderProgress:
-    """Where an order stands. `detail` is one sentence in the caller's language.
+    """Where an order stands. `detail` is one sentence in the caller's language. `energy_kwh` is what it buys; the part
+    that `repays` what was lent does not go into the meter.
 
     `ask_again_in_s` is None once nothing more will happen. `is_late`: paid, and no proof after 15 seconds.
     `can_carry`: a phone could bring the energy, because the meter is not heard just now and has Bluetooth;
@@ -131,6 +135,7 @@ class OrderProgress:
     channel: str
     amount_yuan: Decimal
     energy_kwh: Decimal
+    repays: Repays | None
     price_yuan_per_kwh: Decimal
     steps: Steps
     detail: str
@@ -186,6 +191,13 @@ def meter_page(found: Found, now: datetime) -> MeterPage:
         price, coming = price_at(meter, now), next_price(meter, now)
         lease = current_lease(meter, now)
         holder = postings.holder_of(lease_id=lease.pk if lease else None, meter_id=meter.pk)
+        carried_yuan = balance(postings.Asset.CNY, postings.remainder(holder))
+        least_yuan = least_of(
+            holder,
+            minimum_yuan=landlord.minimum_recharge_yuan,
+            price_yuan_per_kwh=price.price_yuan_per_kwh if price else None,
+            carried_yuan=carried_yuan,
+        )
         has_account = set(CollectionAccount.objects.filter(is_active=True).values_list("channel", flat=True))
         return MeterPage(
             meter_name=str(meter),
@@ -205,11 +217,12 @@ def meter_page(found: Found, now: datetime) -> MeterPage:
             is_online=_is_online(meter),
             power=_power(meter, lease),
             channels=tuple(channel.value for channel in Channel if channel in has_account),
-            presets_yuan=presets(landlord.minimum_recharge_yuan),
-            minimum_recharge_yuan=landlord.minimum_recharge_yuan,
-            carried_yuan=balance(postings.Asset.CNY, postings.remainder(holder)),
+            presets_yuan=presets(least_yuan),
+            minimum_recharge_yuan=least_yuan,
+            carried_yuan=carried_yuan,
             credit_step_kwh=load_profile(meter.profile).credit_step_kwh,
             time_zone=meter.room.site.time_zone,
+            lent=lent_to(holder),
         )
 
 
@@ -231,6 +244,7 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
         is_wanted_back = payment.refunds.filter(state=RefundState.WAITING).exists()
         given_back_yuan = refundable_of(payment).gone_yuan if refund else None
         recharge = Recharge.objects.select_related("command").filter(payment=payment).first()
+        repays = repaid_with(order, recharge)
         power = _power(order.meter, order.lease)
         is_online = _is_online(order.meter)
         steps = _steps(order, payment, recharge)
@@ -270,7 +284,8 @@ def order_progress(found: Found, now: datetime) -> OrderProgress:
         state=state,
         channel=order.channel,
         amount_yuan=order.amount_yuan,
-        energy_kwh=recharge.energy_kwh if recharge else order.quoted_energy_kwh,
+        energy_kwh=recharge.bought_kwh if recharge else order.quoted_energy_kwh,
+        repays=repays,
         price_yuan_per_kwh=order.price_yuan_per_kwh,
         steps=steps,
         detail=sentence(facts),

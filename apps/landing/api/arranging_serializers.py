@@ -100,6 +100,8 @@ class ClosingOut(serializers.Serializer):
     on_its_way_yuan = LedgerAmountField(help_text="Paid for energy the meter has not proved yet.")
     remaining_kwh = EnergyField(allow_null=True, help_text="In the meter as it said nearest to the end.")
     read_at = serializers.DateTimeField(allow_null=True)
+    owed_kwh = EnergyField(help_text="Lent to the renter, and not repaid; it stays with this lease.")
+    owed_yuan = LedgerAmountField(help_text="What that was worth on the day it was lent.")
     closing_read = CommandOut(allow_null=True)
 
 

@@ -18,6 +18,7 @@ from apps.common.openapi import documented
 from apps.common.scoping import own_scopes
 from apps.income.models import Recharge
 from apps.income.services.recharges import recharge_by_member
+from apps.income.services.switching import switch
 from apps.income.states import RechargeKind
 from apps.landing.api import arranging_serializers as a
 from apps.landing.api import claims, filters, selectors
@@ -130,7 +131,8 @@ class PowerView(OfOneMeter):
     queryset = Command.objects.all()
 
     @documented(
-        "Switch the power on or off; the newest wish wins",
+        "Switch the power on or off; the newest wish wins. On with nothing left needs a grace, and the command is the "
+        "credit that brings it",
         name="switch_meter",
         takes=s.PowerIn,
         gives=s.CommandOut,
@@ -145,8 +147,14 @@ class PowerView(OfOneMeter):
         reading = latest(meter)
         remaining_kwh = reading.remaining_kwh if reading else None
         who, now = caller(request).pk, timezone.now()
-        command = commands.ask_power(
-            meter=meter, on=on, reason=given["reason"], by_id=who, now=now, remaining_kwh=remaining_kwh
+        command = switch(
+            meter=meter,
+            on=on,
+            reason=given["reason"],
+            by_id=who,
+            now=now,
+            remaining_kwh=remaining_kwh,
+            grace_kwh=given.get("grace_kwh"),
         )
         return Response(s.CommandOut(command).data, status=202)
 

@@ -61,6 +61,9 @@ class ReceiptOut(serializers.Serializer):
     amount_yuan = AmountField()
     price_yuan_per_kwh = PriceField()
     energy_kwh = EnergyField()
+    repaid_kwh = EnergyField(
+        help_text="Of it, what repaid energy that was lent before; the rest went into the meter."
+    )
     carried_in_yuan = LedgerAmountField()
     carried_out_yuan = LedgerAmountField()
     refunds = RefundLineOut(many=True)

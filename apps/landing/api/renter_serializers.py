@@ -1,16 +1,30 @@
 """What a renter or payer is told. The sources are what the page shows too (`apps.landing.selectors`)."""
 
+from dataclasses import asdict
+from typing import Any
+
 from django.conf import settings
 from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.common.serializing import AmountField, EnergyField, LedgerAmountField, PriceField
 from apps.income.services.orders import LARGEST_ORDER_YUAN
-from apps.income.states import OrderState, RechargeState
+from apps.income.states import OPEN_GRACES, OrderState, RechargeState
 from apps.landing.api.serializers import CHANNELS, PowerOut
 from apps.landing.selectors import OrderProgress
 
 ORDER_STATES = [(state.value, state.name) for state in OrderState]
+
+
+class LentOut(serializers.Serializer):
+    """What the landlord lent. OWED: the next recharge repays it. GIVEN: on its way to the meter. REPAYING: a recharge
+    that repays it is on its way.
+    """
+
+    state = serializers.ChoiceField(choices=[(state.value, state.name) for state in sorted(OPEN_GRACES)])
+    energy_kwh = EnergyField()
+    lent_at = serializers.DateTimeField()
 
 
 class MeterPageOut(serializers.Serializer):
@@ -35,6 +49,14 @@ class MeterPageOut(serializers.Serializer):
     presets_yuan = serializers.ListField(child=AmountField())
     minimum_recharge_yuan = AmountField()
     carried_yuan = LedgerAmountField(help_text="Left over from earlier recharges; counts with the next.")
+    lent = LentOut(allow_null=True)
+
+
+class RepaysOut(serializers.Serializer):
+    """The part of an order's energy that repays what was lent."""
+
+    energy_kwh = EnergyField()
+    lent_at = serializers.DateTimeField()
 
 
 class OrderIn(serializers.Serializer):
@@ -54,6 +76,7 @@ class QuoteOut(serializers.Serializer):
     price_yuan_per_kwh = PriceField()
     carried_in_yuan = LedgerAmountField()
     carried_out_yuan = LedgerAmountField()
+    repays = RepaysOut(allow_null=True, help_text="Of `energy_kwh`, what does not go into the meter.")
 
 
 class NewOrderOut(serializers.Serializer):
@@ -66,11 +89,16 @@ class NewOrderOut(serializers.Serializer):
     state = serializers.ChoiceField(source="progress.state", choices=ORDER_STATES)
     channel = serializers.ChoiceField(source="progress.channel", choices=CHANNELS)
     amount_yuan = AmountField(source="progress.amount_yuan")
-    quote = QuoteOut()
+    quote = serializers.SerializerMethodField()
     bridge = serializers.DictField(source="progress.bridge", child=serializers.CharField(), allow_null=True)
     qr_text = serializers.SerializerMethodField()
     pay_url = serializers.SerializerMethodField()
     expires_at = serializers.DateTimeField(source="progress.expires_at")
+
+    @extend_schema_field(QuoteOut)
+    def get_quote(self, new: dict[str, Any]) -> dict[str, Any]:
+        bought, repays = new["quote"], new["progress"].repays
+        return QuoteOut({**asdict(bought), "repays": repays}).data
 
     def get_qr_text(self, new: dict[str, object]) -> str | None:
         return getattr(new["progress"], "qr_text", "") or None
@@ -93,7 +121,9 @@ class StepsOut(serializers.Serializer):
 
 
 class OrderOut(serializers.Serializer):
-    """Where an order stands. Before it is paid, `energy_kwh` is the quote."""
+    """Where an order stands. Before it is paid, `energy_kwh` is the quote; what of it `repays` energy that was lent
+    does not go into the meter.
+    """
 
     no = serializers.CharField()
     out_trade_no = serializers.CharField()
@@ -101,6 +131,7 @@ class OrderOut(serializers.Serializer):
     channel = serializers.ChoiceField(choices=CHANNELS)
     amount_yuan = AmountField()
     energy_kwh = EnergyField(allow_null=True)
+    repays = RepaysOut(allow_null=True)
     price_yuan_per_kwh = PriceField()
     steps = StepsOut()
     detail = serializers.CharField(help_text="One sentence in the caller's language.")
@@ -125,7 +156,8 @@ class MyRechargeOut(serializers.Serializer):
     state = serializers.ChoiceField(choices=[(state.value, state.name) for state in RechargeState])
     amount_yuan = AmountField()
     price_yuan_per_kwh = PriceField()
-    energy_kwh = EnergyField()
+    energy_kwh = EnergyField(help_text="What goes into the meter.")
+    repaid_kwh = EnergyField(help_text="Bought too, and repays energy that was lent before.")
     created_at = serializers.DateTimeField()
     credited_at = serializers.DateTimeField(allow_null=True)
 

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from apps.common.serializing import AmountField, EnergyField, LedgerAmountField, PriceField
 from apps.income.models import Payment, Recharge
+from apps.income.services.switching import MOST_GRACE_KWH
 from apps.income.states import Channel, PaymentState, RechargeKind, RechargeState
 from apps.landing.qr import qr_url
 from apps.landing.review_words import payment_review
@@ -45,6 +46,7 @@ class MeterOut(serializers.ModelSerializer):
     is_online = serializers.BooleanField()
     power = serializers.SerializerMethodField()
     low_below_kwh = EnergyField()
+    owed_kwh = EnergyField(help_text="Lent through this meter, proved and not repaid, whoever owes it.")
     qr_url = serializers.SerializerMethodField()
 
     class Meta:
@@ -71,6 +73,7 @@ class MeterOut(serializers.ModelSerializer):
             "account_opened",
             "frozen",
             "low_below_kwh",
+            "owed_kwh",
             "qr_url",
             "claimed_at",
             "archived_at",
@@ -88,9 +91,12 @@ class MeterOut(serializers.ModelSerializer):
 
 
 class PowerIn(serializers.Serializer):
-    """`reason` is shown to the renter."""
+    """`reason` is shown to the renter. With nothing left in the meter, on needs `grace_kwh`: energy that is lent, comes
+    as a credit and is repaid by the next recharge. With energy left it lends nothing.
+    """
 
     state = serializers.ChoiceField(choices=["on", "off"])
+    grace_kwh = EnergyField(least="0.01", most=str(MOST_GRACE_KWH), required=False)
     reason = serializers.CharField(max_length=200)
 
 
@@ -146,7 +152,9 @@ class RechargeIn(serializers.Serializer):
 
 
 class RechargeOut(serializers.ModelSerializer):
-    """amount + carried in = energy x price + carried out, exactly."""
+    """amount + carried in = (energy + repaid) x price + carried out, exactly. `energy_kwh` goes into the meter;
+    `repaid_kwh` was bought as well, and repays energy that was lent before.
+    """
 
     meter = serializers.UUIDField(source="meter_id")
     meter_name = serializers.CharField(source="meter.__str__")
@@ -157,6 +165,7 @@ class RechargeOut(serializers.ModelSerializer):
     carried_out_yuan = LedgerAmountField()
     price_yuan_per_kwh = PriceField()
     energy_kwh = EnergyField()
+    repaid_kwh = EnergyField()
     made_by = serializers.CharField(source="made_by.name", default="")
     order_no = serializers.CharField(source="payment.order.no", default=None, allow_null=True)
     command = serializers.UUIDField(source="command_id")
@@ -175,6 +184,7 @@ class RechargeOut(serializers.ModelSerializer):
             "carried_out_yuan",
             "price_yuan_per_kwh",
             "energy_kwh",
+            "repaid_kwh",
             "reason",
             "made_by",
             "order_no",

@@ -23,6 +23,7 @@ from apps.landing.api.collection_accounts import (
     VerifyAccountView,
 )
 from apps.landing.api.crediting import PaymentCreditView
+from apps.landing.api.graces import GraceEndView, MeterGracesView
 from apps.landing.api.members import MembersView, MemberView
 from apps.landing.api.reconciliation import ReconciliationView
 from apps.landing.api.refunds import PaymentRefundsView, RefundByHandView, RetryRefundView, WithdrawRefundView
@@ -48,6 +49,8 @@ urlpatterns = [
     path("meters/<uuid:meter_id>/readings", meters.MeterReadingsView.as_view(), name="api_meter_readings"),
     path("meters/<uuid:meter_id>/commands", meters.MeterCommandsView.as_view(), name="api_meter_commands"),
     path("meters/<uuid:meter_id>/prices", meters.MeterPricesView.as_view(), name="api_meter_prices"),
+    path("meters/<uuid:meter_id>/graces", MeterGracesView.as_view(), name="api_meter_graces"),
+    path("graces/<uuid:grace_id>/end", GraceEndView.as_view(), name="api_grace_end"),
     path("meters/<uuid:meter_id>/qr.svg", meters.QrSvgView.as_view(), name="api_meter_qr_svg"),
     path("meters/<uuid:meter_id>/qr.png", meters.QrPngView.as_view(), name="api_meter_qr_png"),
     path("commands/<uuid:command_id>", meters.CommandView.as_view(), name="api_command"),

@@ -36,6 +36,8 @@ _ACTS = {
     "member.remove": gettext_noop("Member removed"),
     "meter.archive": gettext_noop("Meter removed"),
     "meter.change": gettext_noop("Meter changed"),
+    "meter.grace": gettext_noop("Energy lent to switch on"),
+    "meter.grace_ended": gettext_noop("Lent energy settled by hand"),
     "meter.hang": gettext_noop("Meter added"),
     "meter.init_purse": gettext_noop("Asked to initialise the purse"),
     "meter.keep_power": gettext_noop("Asked to keep power on"),

@@ -69,11 +69,36 @@ class ReasonForm(ActForm):
 class PowerForm(ReasonForm):
     """The renter sees the reason, so the form says so."""
 
-    field_order = ("reason",)
+    field_order: tuple[str, ...] = ("reason",)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["reason"].help_text = _("The renter will see this.")
+
+
+class LendingPowerForm(PowerForm):
+    """Switching on with nothing left: how much is lent has to be named."""
+
+    grace_kwh = PlainDecimalField(
+        label=_("Lend, kWh"),
+        max_digits=6,
+        decimal_places=2,
+        localize=False,
+        widget=_decimal_box(placeholder="2.00"),
+        error_messages={"required": _("Say how much you lend, like 2.00.")},
+    )
+    field_order = ("grace_kwh", "reason")
+
+
+class GraceEndForm(ReasonForm):
+    PAID, FORGIVEN = "paid", "forgiven"
+    how = forms.ChoiceField(
+        label=_("How it ends"),
+        choices=[(PAID, _("Cash taken")), (FORGIVEN, _("Written off"))],
+        initial=PAID,
+        widget=UnfoldAdminRadioSelectWidget,
+    )
+    field_order = ("how", "reason")
 
 
 class PlainForm(ActForm):

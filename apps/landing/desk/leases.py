@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.roles import Act
 from apps.income.models import Payout
 from apps.income.services.payouts import handed_back, pay_out_remainder
-from apps.landing.desk import cells, words
+from apps.landing.desk import cells, graces, words
 from apps.landing.desk.act_page import ActPages
-from apps.landing.desk.forms import ActForm, LeaseEndForm, ReasonForm
+from apps.landing.desk.forms import ActForm, GraceEndForm, LeaseEndForm, ReasonForm
 from apps.landing.desk.meters import as_listed
 from apps.landing.moving_out import Closing, closing_of, move_out
 from apps.meters.models import Lease, Meter
@@ -36,7 +36,7 @@ class LeaseAdmin(ActPages):
     readonly_fields = fields
 
     def act_views(self) -> dict[str, Callable[..., Any]]:
-        return {"end": self.end_view, "hand-back": self.hand_back_view}
+        return {"end": self.end_view, "hand-back": self.hand_back_view, "grace": self.grace_view}
 
     def meter_of(self, thing: Any) -> Any:
         if not hasattr(thing, "shown_meter"):
@@ -70,6 +70,7 @@ class LeaseAdmin(ActPages):
             waits_to_be_handed_back=ended and waits and sees_income,
             end_url=self.address("end", lease) if arranges and lease.ends_at is None else "",
             hand_back_url=self.address("hand_back", lease) if arranges and ended and waits else "",
+            grace_url=self.address("grace", lease) if arranges and closing.owed_kwh > 0 else "",
             history_url=self.address("history", lease),
         )
 
@@ -126,6 +127,21 @@ class LeaseAdmin(ActPages):
             explains=_to_hand_back(closing_of(lease).carried_yuan - handed_back_of(lease)),
         )
 
+    def grace_view(self, request: Any, object_id: str) -> HttpResponse:
+        lease, now = self.find(request, object_id, Act.ARRANGE), timezone.now()
+        if isinstance(lease, HttpResponse):
+            return lease
+        holder = graces.holder_of(lease, now)
+        return self.do_act(
+            request,
+            lease,
+            GraceEndForm,
+            lambda form: graces.end_by_form(form, holder=holder, by_id=request.user.pk, now=now),
+            title=_("Settle what was lent"),
+            button=_("Record it"),
+            explains=graces.explains_end(holder, now),
+        )
+
     @admin.display(description=gettext_lazy("meter"))
     def place(self, row: Any) -> SafeString:
         return cells.place(row.meter)
@@ -177,6 +193,9 @@ def _told(closing: Closing, now: datetime) -> str:
     if not has_ended(lease, now):
         later = _("What is left over can be handed back once that day has come.")
         return f"{ended} {later}" if closing.carried_yuan > 0 else ended
+    if closing.owed_kwh > 0:
+        owed = _("%(energy)s that you lent are not repaid; they stay with this lease.")
+        ended = f"{ended} {owed % {'energy': words.energy(closing.owed_kwh)}}"
     if closing.handed_back_yuan > 0:
         return f"{ended} {_handed(closing.handed_back_yuan, lease)}"
     return " ".join([ended, _("No money is left over.")])
@@ -196,6 +215,11 @@ def _figures(closing: Closing, ended: bool, now: datetime) -> list[tuple[str, st
     if closing.on_its_way_yuan > 0:
         on_its_way = _("Paid for energy the meter has not confirmed yet.")
         lines.append((_("On its way"), words.money(closing.on_its_way_yuan), on_its_way))
+    if closing.grace is not None:
+        lent_at = words.moment(closing.grace.recharge.created_at, now)
+        meaning = _("Lent %(when)s, worth %(worth)s that day, and not repaid.")
+        told = meaning % {"when": lent_at, "worth": words.money(closing.grace.worth_yuan)}
+        lines.append((_("Owed"), words.energy(closing.grace.energy_kwh), told))
     if closing.remaining_kwh is not None:
         said = _("In the meter at the end") if ended else _("In the meter now")
         lines.append((said, words.energy(closing.remaining_kwh), _("read %(when)s") % {"when": read_at}))

@@ -34,7 +34,8 @@ def recharges(meter: Meter, now: Any) -> list[dict[str, Any]]:
             "when": words.moment(row.created_at, now),
             "kind": row.get_kind_display(),
             "amount": words.money(row.amount_yuan) if row.amount_yuan else "",
-            "energy": words.energy(row.energy_kwh),
+            "energy": words.energy(row.bought_kwh),
+            "repaid": words.energy(row.repaid_kwh) if row.repaid_kwh else "",
             "state": row.get_state_display(),
         }
         for row in rows

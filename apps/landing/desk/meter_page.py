@@ -18,12 +18,13 @@ from apps.income.services.recharges import current_lease, recharge_by_member
 from apps.income.states import RechargeKind
 from apps.landing.desk import charts, figures, meter_facts, words
 from apps.landing.desk.bluetooth import bluetooth_of
-from apps.landing.desk.forms import ActForm, LeaseForm, PowerForm, PriceForm, RechargeForm, SettingsForm
+from apps.landing.desk.forms import ActForm, LeaseForm, PriceForm, RechargeForm, SettingsForm
 from apps.landing.desk.meter_menu import MenuPages, six_pages
+from apps.landing.desk.power_pages import PowerPages
 from apps.landing.desk.rarer_acts import rare_links, rare_views
 from apps.landing.moving_in import move_in
 from apps.meters.models import Command, CommandEvent, Lease, Meter
-from apps.meters.services.commands import ask_power, ask_read
+from apps.meters.services.commands import ask_read
 from apps.meters.services.registry import change_meter
 from apps.meters.states import OPEN
 from apps.readings.selectors import is_stale
@@ -33,7 +34,7 @@ DAYS = 14
 COMMANDS = 5
 
 
-class MeterPages(MenuPages):
+class MeterPages(PowerPages, MenuPages):
     """The pages of one meter."""
 
     def act_views(self) -> dict[str, Callable[..., Any]]:
@@ -49,6 +50,7 @@ class MeterPages(MenuPages):
             "share": self.share_view,
             "unshare": self.unshare_view,
             "remove": self.remove_view,
+            "grace": self.grace_view,
             **rare_views(self),
         }
 
@@ -86,6 +88,7 @@ class MeterPages(MenuPages):
             lease_url=self.address("change", lease) if lease else "",
             lease_until=words.moment(lease.ends_at, now) if lease and lease.ends_at else "",
             recharges=meter_facts.recharges(meter, now) if self._may(request, Act.SEE_INCOME) else None,
+            graces=self._graces(request, meter, now),
             low_below=words.energy(meter.low_below_kwh),
             settings_url=self._settings_url(request, meter),
             next_price=meter_facts.coming_price(meter, now),
@@ -134,26 +137,6 @@ class MeterPages(MenuPages):
             title=_("Recharge by hand"),
             button=_("Recharge"),
             explains=_("Money you took yourself, a gift, or a correction. It is sent to the meter at once."),
-        )
-
-    def power_on_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._power(
-            request,
-            object_id,
-            on=True,
-            title=_("Switch on"),
-            explains=_("The meter closes its switch. What is connected may start at once."),
-        )
-
-    def power_off_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._power(
-            request,
-            object_id,
-            on=False,
-            title=_("Switch off"),
-            explains=_(
-                "The renter's light goes out and stays out until you switch it on again. Remaining energy is kept."
-            ),
         )
 
     def price_view(self, request: Any, object_id: str) -> HttpResponse:
@@ -220,47 +203,6 @@ class MeterPages(MenuPages):
             button=_("Save"),
             explains=_("One message goes out each time the energy falls below the threshold."),
             initial=lambda meter: {"low_below_kwh": meter.low_below_kwh, "note": meter.note},
-        )
-
-    def _power(self, request: Any, object_id: str, *, on: bool, title: str, explains: str) -> HttpResponse:
-        def act(meter: Any, form: ActForm) -> None:
-            ask_power(
-                meter=meter,
-                on=on,
-                reason=form.cleaned_data["reason"],
-                by_id=request.user.pk,
-                now=timezone.now(),
-                remaining_kwh=meter.remaining_kwh,
-            )
-
-        return self._act(
-            request,
-            object_id,
-            Act.SWITCH,
-            PowerForm,
-            act,
-            title=title,
-            button=title,
-            explains=explains,
-            is_grave=not on,
-        )
-
-    def _act(
-        self,
-        request: Any,
-        object_id: str,
-        needs: Act,
-        form_class: type[ActForm],
-        act: Callable[[Any, Any], Any],
-        *,
-        initial: Callable[[Any], dict[str, Any]] = lambda meter: {},
-        **words_of_it: Any,
-    ) -> HttpResponse:
-        meter = self.find(request, object_id, needs)
-        if isinstance(meter, HttpResponse):
-            return meter
-        return self.do_act(
-            request, meter, form_class, lambda form: act(meter, form), initial=initial(meter), **words_of_it
         )
 
     def _settings_url(self, request: Any, meter: Meter) -> str:

@@ -74,7 +74,10 @@ class RechargeAdmin(ScopedModelAdmin):
 
     @admin.display(description=gettext_lazy("energy"), ordering="energy_kwh")
     def energy(self, row: Any) -> str:
-        return words.energy(row.energy_kwh)
+        if not row.repaid_kwh:
+            return words.energy(row.energy_kwh)
+        said = _("%(energy)s, and %(repaid)s that were lent")
+        return said % {"energy": words.energy(row.energy_kwh), "repaid": words.energy(row.repaid_kwh)}
 
     @admin.display(description=gettext_lazy("amount"), ordering="amount_yuan")
     def amount(self, row: Any) -> str:

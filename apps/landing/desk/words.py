@@ -197,6 +197,7 @@ def recharge_kind(kind: str) -> str:
         "CORRECTION": _("correction"),
         "PAYMENT": _("payment"),
         "IMPORT": _("bought elsewhere"),
+        "GRACE": _("grace"),
     }.get(kind, kind)
 
 

@@ -12,7 +12,8 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from apps.income.states import Channel, OrderState
+from apps.income.states import Channel, GraceState, OrderState
+from apps.landing.lending import Lent, Repays
 from apps.landing.page import wording
 from apps.landing.selectors import MeterPage, OrderProgress, Power
 from apps.meters.states import PowerReason
@@ -103,6 +104,8 @@ def meter_screen(shown: MeterPage, *, app: str, now: datetime) -> dict[str, Any]
         "price": f"{shown.price_yuan_per_kwh:.4f}" if shown.price_yuan_per_kwh is not None else "",
         "price_since": wording.day(shown.price_since, now, zone) if shown.price_since else "",
         "next_price": _next_price(shown, now),
+        "lent": _lent(shown, now),
+        "repays": _repays(shown.lent, now, zone) if shown.lent and shown.lent.is_owed else "",
         "carried": wording.left_over(shown.carried_yuan) if shown.carried_yuan > 0 else "",
         "presets": presets_of(shown),
         "minimum": wording.short_amount(shown.minimum_recharge_yuan),
@@ -113,6 +116,35 @@ def meter_screen(shown: MeterPage, *, app: str, now: datetime) -> dict[str, Any]
             "step": f"{shown.credit_step_kwh:.2f}",
             "carried": f"{max(shown.carried_yuan, Decimal(0)):.6f}",
         },
+    }
+
+
+def _lent(shown: MeterPage, now: datetime) -> str:
+    """What the landlord lent, in one sentence."""
+    if shown.lent is None:
+        return ""
+    said = {
+        GraceState.GIVEN: _("Your landlord lends you %(energy)s kWh. They are on their way to the meter."),
+        GraceState.REPAYING: _(
+            "Your recharge repays the %(energy)s kWh that your landlord lent you on %(day)s."
+        ),
+    }.get(
+        GraceState(shown.lent.state),
+        _("Your landlord lent you %(energy)s kWh on %(day)s. Your next recharge repays them."),
+    )
+    return said % {
+        "energy": f"{shown.lent.energy_kwh:.2f}",
+        "day": wording.day(shown.lent.lent_at, now, shown.time_zone),
+    }
+
+
+def _repays(part: Lent | Repays | None, now: datetime, time_zone: str) -> str:
+    """Which part of what is bought repays what was lent."""
+    if part is None:
+        return ""
+    return _("%(energy)s kWh of it repay what was lent on %(day)s") % {
+        "energy": f"{part.energy_kwh:.2f}",
+        "day": wording.day(part.lent_at, now, time_zone),
     }
 
 
@@ -196,6 +228,7 @@ def order_screen(progress: OrderProgress, *, app: str, now: datetime) -> dict[st
         "amount": f"{progress.amount_yuan:.2f}",
         "energy": f"{progress.energy_kwh:.2f}",
         "price": f"{progress.price_yuan_per_kwh:.4f}",
+        "repays": _repays(progress.repays, now, progress.time_zone),
         "number": wording.grouped(progress.no),
         "ordered": wording.when(progress.steps.created_at, now, progress.time_zone),
         "expires": wording.when(progress.expires_at, now, progress.time_zone),

@@ -16,7 +16,7 @@ import apps.income.states
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0009_landlords_settings"),
-        ("income", "0013_credited_after_review"),
+        ("income", "0014_closed_is_asked_once_more"),
         ("meters", "0013_session_number"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

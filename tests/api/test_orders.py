@@ -61,6 +61,7 @@ def test_an_order_without_a_payer_comes_with_a_code_to_scan(paying_street: Stree
         "price_yuan_per_kwh": "0.6500",
         "carried_in_yuan": "0.000000",
         "carried_out_yuan": "0.002000",
+        "repays": None,
     }
 
 

@@ -18,6 +18,7 @@ from apps.income.models import Entry, Recharge
 from apps.meters.models import Command, Meter
 from apps.tariffs.models import Price
 from tests.desk import scene
+from tests.income.lending import lent
 from tests.people import Street
 
 ComeIn = Callable[[Any], Client]
@@ -119,13 +120,39 @@ def test_switching_off_says_who_will_read_the_reason(li: Client, street: Street)
     assert "rewiring" in li.get(at(street, "change")).content.decode()
 
 
-def test_switching_on_at_zero_is_refused_in_words_and_writes_nothing(li: Client, street: Street) -> None:
+def test_switching_on_at_zero_asks_how_much_is_lent_and_lends_it_once(li: Client, street: Street) -> None:
+    assert "grace_kwh" not in li.get(at(street, "power-on")).content.decode()
     with landlord_scope(street.li.landlord.pk):
         scene.read(street.li.meter, at=timezone.now(), total="10.00", remaining="0.00")
+    assert "at most 5.00 kWh" in li.get(at(street, "power-on")).content.decode()
     before = counts(street)
-    answer = li.post(at(street, "power-on"), {"reason": "please", "key": "k"})
-    assert "no energy left in this meter" in answer.content.decode()
+    for wrong, words in (("", "Say how much you lend"), ("5.01", "at most 5.00 kWh, in steps of 0.01 kWh")):
+        answer = li.post(at(street, "power-on"), {"reason": "please", "grace_kwh": wrong, "key": "k"})
+        assert (answer.status_code, words in answer.content.decode()) == (400, True)
     assert counts(street) == before
+    for _click in range(2):
+        answer = li.post(at(street, "power-on"), {"reason": "please", "grace_kwh": "2.00", "key": "k"})
+        assert answer.status_code == 302
+    with landlord_scope(street.li.landlord.pk):
+        assert [(row.kind, row.energy_kwh) for row in Command.objects.all()] == [("CREDIT", Decimal("2.00"))]
+    page = li.get(at(street, "change")).content.decode()
+    assert "Lent, and not repaid" in page
+    assert "on its way to the meter" in page
+
+
+def test_what_was_lent_is_owed_on_both_pages_and_settled_from_either(li: Client, street: Street) -> None:
+    with landlord_scope(street.li.landlord.pk):
+        grace = lent(street.li)
+    assert "owed; the next recharge repays it" in li.get(at(street, "change")).content.decode()
+    of_lease = f"/admin/meters/lease/{street.li.lease.pk}"
+    assert f"{of_lease}/grace/" in li.get(f"{of_lease}/change/").content.decode()
+    answer = li.post(f"{of_lease}/grace/", {"how": "paid", "reason": "at the door", "key": "k"})
+    assert answer.status_code == 302
+    with landlord_scope(street.li.landlord.pk):
+        grace.refresh_from_db()
+        assert (grace.state, grace.paid_yuan) == ("PAID", Decimal("1.30"))
+    assert "Lent, and not repaid" not in li.get(at(street, "change")).content.decode()
+    assert "Nothing that was lent" in li.get(at(street, "grace")).content.decode()
 
 
 @pytest.mark.parametrize(

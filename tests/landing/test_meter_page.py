@@ -19,6 +19,7 @@ from apps.meters.services import registry
 from apps.tariffs.models import Price
 from apps.tariffs.services import set_price
 from tests.browser.chromium import ALIPAY_AGENT, WECHAT_AGENT
+from tests.income.lending import prove, switched_on
 from tests.landing import scene
 from tests.people import NOON, House, Street
 
@@ -289,3 +290,22 @@ def test_what_is_left_over_is_shown_with_the_quote_before_paying(
     page = _open(renter, li)
     assert "0.002 yuan left over from earlier recharges count too" in _words(page)
     assert 'data-carried="0.002000"' in page.content.decode()
+
+
+def test_what_was_lent_is_one_sentence_and_the_quote_says_what_repays_it(
+    renter: Client, street: Street, book: dict[str, Any], now: Any
+) -> None:
+    li = street.li
+    scene.takes_payments(li, book, "li", *BOTH, at=now)
+    with landlord_scope(li.landlord.pk):
+        command = switched_on(li, now=now)
+    assert "Your landlord lends you 2.00 kWh. They are on their way to the meter." in _words(
+        _open(renter, li)
+    )
+    with landlord_scope(li.landlord.pk):
+        prove(command.pk, now=now)
+    words = _words(_open(renter, li))
+    assert "Your landlord lent you 2.00 kWh on" in words
+    assert "Your next recharge repays them." in words
+    assert "2.00 kWh of it repay what was lent on" in words
+    assert "lent" not in _words(_open(renter, street.wang))

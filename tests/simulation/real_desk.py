@@ -25,12 +25,13 @@ from apps.income.states import (
     RefundState,
     RefundWay,
 )
-from apps.meters.models import Lease, Meter
+from apps.meters.models import Command, Lease, Meter
 from apps.meters.post import ValkeyPost
 from apps.meters.services import registry
-from apps.meters.states import Purpose, Way
+from apps.meters.states import CommandKind, Purpose, Way
 from tests.simulation.devices import Device
 from tests.simulation.faults import Fault, Faults
+from tests.simulation.people import Wish
 from tests.simulation.platforms import Charged, SimulatedPlatform
 from tests.simulation.virtual_time import VirtualTime
 
@@ -297,3 +298,10 @@ def unlike_the_ledger(platform: SimulatedPlatform, account_id: UUID) -> list[str
     booked = -balance(postings.Asset.CNY, postings.channel_account(account_id))
     same = booked == arrived - back
     return [] if same else [f"{platform.channel}: {booked} yuan are booked, {arrived - back} were taken"]
+
+
+def wished_since(known: set[UUID]) -> list[Wish]:
+    """The power that goes with what was lent is wished for by the product, once the meter has the energy."""
+    rows = Command.objects.filter(kind=CommandKind.POWER_ON).exclude(pk__in=known)
+    found = rows.values_list("pk", "meter__serial", "wish_version")
+    return [Wish(pk, serial, version, on=True) for pk, serial, version in found]

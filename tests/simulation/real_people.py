@@ -12,9 +12,10 @@ from apps.accounts.doors import Found
 from apps.common.errors import Refused
 from apps.income.check_books import check_books
 from apps.income.models import Payment, Recharge
-from apps.income.services import cancelling, orders, payments, recharges
+from apps.income.services import cancelling, orders, payments, recharges, switching
 from apps.income.states import Channel, PaymentState, RechargeKind, RechargeState
 from apps.meters import frames
+from apps.meters.models import Command
 from apps.meters.post import ValkeyPost
 from apps.meters.services import acts, commands, phone
 from apps.meters.states import CommandKind, Errand, Way
@@ -23,11 +24,12 @@ from tests.simulation.accountant import wrong_sums
 from tests.simulation.devices import Device
 from tests.simulation.faults import Fault
 from tests.simulation.people import Order, People, Wish, forged
-from tests.simulation.real_desk import RealDesk, disagreements, unlike_the_ledger
+from tests.simulation.real_desk import RealDesk, disagreements, unlike_the_ledger, wished_since
 from tests.simulation.real_mistakes import AMOUNTS, Wrong
 from tests.simulation.virtual_time import START
 
 AMOUNTS_YUAN = ("0.01", "10.00", "10.00", "12.34", "25.00", "50.00")
+LENT_KWH = Decimal("1.00")
 LAST_MIDNIGHT = (START - timedelta(days=1)).date()
 NOTIFY_AGAIN_S = (15, 15, 30, 180)
 ENDED = {RechargeState.CREDITED: "CREDITED", RechargeState.CANCELLED: "REFUNDED"}
@@ -178,6 +180,7 @@ class RealPeople(People):
         with self._office.scope():
             rows = Recharge.objects.exclude(kind=RechargeKind.IMPORT).order_by("id")
             found = list(rows.values_list("pk", "command_id", "state", "energy_kwh", "meter__serial"))
+            self.wishes += wished_since({wish.command_id for wish in self.wishes})
         for recharge_id, command_id, state, energy_kwh, serial in found:
             order = self._by_recharge.get(recharge_id)
             if order is None:
@@ -231,12 +234,15 @@ class RealPeople(People):
                 meter, by_id = self._office.meter(serial), self._office.owner.pk
                 if keeps:
                     return acts.ask_keep_power(meter=meter, keep=on, reason="asked", by_id=by_id, now=now)
-                return commands.ask_power(
-                    meter=meter, on=on, reason="asked", by_id=by_id, now=now, remaining_kwh=remaining_kwh
-                )
+                asked: dict[str, Any] = {"meter": meter, "on": on, "by_id": by_id, "now": now}
+                lent_kwh = LENT_KWH if on and remaining_kwh <= 0 else None
+                asked |= {"reason": "asked", "remaining_kwh": remaining_kwh, "grace_kwh": lent_kwh}
+                return switching.switch(**asked)
 
         command = self._asked("wish", ask)
-        if command is not None and not isinstance(command, Refused):
+        if isinstance(command, Command) and command.kind == CommandKind.CREDIT:
+            self.look_at_books()
+        elif command is not None and not isinstance(command, Refused):
             wished = None if keeps else on
             self.wishes.append(Wish(command.pk, serial, command.wish_version, wished))
             self._trace("wish", serial, f"{'keep ' if keeps else ''}{on} version {command.wish_version}")

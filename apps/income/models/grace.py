@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.common.fields import amount_yuan_field
+from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.income.models.recharge import Recharge
 from apps.income.states import DEBTS, OPEN_GRACES, GraceState
@@ -30,6 +31,8 @@ class Grace(ScopedModel):
     lease, which keeps the debt when it ends, or the vacant meter. `repaid_by` is the recharge of which a part repays
     it. `wish_version` is the switching on that goes with it: a newer wish outdoes it. `paid_yuan` is cash taken for it.
     """
+
+    reach = Through("recharge")
 
     recharge = models.OneToOneField(Recharge, on_delete=models.PROTECT, related_name="grace")
     holder = models.CharField(max_length=48)

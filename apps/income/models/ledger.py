@@ -21,6 +21,7 @@ class Entry(ScopedModel):
             ("recharge", "income.Recharge"),
             ("refund", "income.Refund"),
             ("lease", "meters.Lease"),
+            ("grace", "income.Grace"),
         ),
     )
 

@@ -50,6 +50,19 @@ def hold(grace_id: UUID | None, *, holder: str) -> Grace | None:
     return rows.filter(pk=grace_id, holder=holder, state=GraceState.OWED).first() if grace_id else None
 
 
+def hold_for_cash(holder: str, *, bought: Quote) -> Grace | None:
+    """Return what cash repays, locked. :raises BelowGrace: if that would leave the meter nothing."""
+    owed = owed_by(holder)
+    refuse_too_little(owed, bought=bought)
+    return hold(owed.pk, holder=holder) if owed else None
+
+
+def lock_for_proof(recharge: Recharge) -> None:
+    """Lock the meter of a grace before its proof, which may switch it on; taking a recharge back locks it first too."""
+    if recharge.kind == RechargeKind.GRACE:
+        Meter.objects.select_for_update(of=("self",)).get(pk=recharge.meter_id)
+
+
 def repaid_of(bought_kwh: Decimal, grace: Grace | None) -> Decimal:
     """Return how much of what is bought repays the grace: all of it, or nothing."""
     if grace is None:

@@ -219,16 +219,11 @@ def recharge_by_member(
             amount_yuan if amount_yuan is not None else _cost(energy_kwh, price.price_yuan_per_kwh, holder)
         )
         bought = _quote(meter, holder, _checked(amount), price.price_yuan_per_kwh)
-        owed = graces.owed_by(holder)
-        graces.refuse_too_little(owed, bought=bought)
-        repays = graces.hold(owed.pk, holder=holder) if owed else None
+        repays = graces.hold_for_cash(holder, bought=bought)
     else:
         if energy_kwh is None:
-            raise Refused(
-                _("A gift or a correction is given in kWh."),
-                code="energy_missing",
-                fields={"energy_kwh": _("Required.")},
-            )
+            said = _("A gift or a correction is given in kWh.")
+            raise Refused(said, code="energy_missing", fields={"energy_kwh": _("Required.")})
         bought = _unpaid(meter, energy_kwh, now)
     recharge = _make(
         meter=meter,
@@ -267,9 +262,7 @@ def settle(*, command_id: UUID, now: datetime) -> bool:
     )
     if recharge is None:
         return False
-    if recharge.kind == RechargeKind.GRACE:
-        # Its proof may switch the meter on; taking a recharge back locks the meter first as well.
-        Meter.objects.select_for_update(of=("self",)).get(pk=recharge.meter_id)
+    graces.lock_for_proof(recharge)
     spent = recharge.amount_yuan + recharge.carried_in_yuan - recharge.carried_out_yuan
     if recharge.command.state == CommandState.DONE:
         if not _advance(recharge, RechargeState.CREDITED, now):

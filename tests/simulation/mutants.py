@@ -289,11 +289,11 @@ MUTANTS = (
         (
             (
                 PAYMENTS,
-                "    recharge_from_payment(payment=payment, where=where, now=now)\n",
+                "    recharge_from_payment(payment=payment, where=where, arrived=arrived, now=now)\n",
                 "    def buy() -> None:\n"
                 "        with landlord_scope(payment.landlord_id):\n"
                 "            where = where_it_goes(order=payment.order, now=now)\n"
-                "            recharge_from_payment(payment=payment, where=where, now=now)\n"
+                "            recharge_from_payment(payment=payment, where=where, arrived=arrived, now=now)\n"
                 "    transaction.on_commit(buy)\n",
             ),
         ),

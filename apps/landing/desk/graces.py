@@ -71,7 +71,7 @@ def explains_end(holder: str, now: datetime) -> str:
     if grace is None:
         return _("Nothing that was lent is owed here.")
     return _(
-        "%(energy)s lent on %(when)s, worth %(worth)s that day. Cash: you took %(taken)s, which is income. Write off: "
+        "%(energy)s lent (%(when)s), worth %(worth)s that day. Cash: you took %(taken)s, which is income. Write off: "
         "nobody will pay it, and nothing is booked as income."
     ) % {
         "energy": words.energy(grace.energy_kwh),

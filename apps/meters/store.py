@@ -198,7 +198,17 @@ class PostgresStore:
             shown_at=effect.at,
             differs_since=None,
         )
-        meter.filter(opening_purchased_kwh=None).update(opening_purchased_kwh=effect.purchased_kwh)
+        # A credit that was numbered after a phone's word may be the first thing that proves anything: what it brought
+        # is ours already.
+        ours = Command.objects.filter(
+            meter_id=meter_id,
+            device_epoch=F("meter__device_epoch"),
+            number=effect.count,
+            purchased_before_kwh=effect.purchased_kwh - F("energy_kwh"),
+        )
+        before_kwh = ours.values_list("purchased_before_kwh", flat=True).first()
+        opening_kwh = effect.purchased_kwh if before_kwh is None else before_kwh
+        meter.filter(opening_purchased_kwh=None).update(opening_purchased_kwh=opening_kwh)
 
     def note_shown(self, meter_id: UUID, effect: d.NoteShown) -> None:
         meter = Meter.objects.filter(pk=meter_id)

@@ -16,6 +16,7 @@ from apps.alerts.models import Alert
 from apps.alerts.sweeping import sweep as sweep_alerts
 from apps.common.ids import uuid7
 from apps.common.scoping import everything, landlord_scope
+from apps.income.check_books import check_books
 from apps.income.models import ProofFinding, ProofRun, Recharge
 from apps.income.proof import Figures, is_our_own_fault
 from apps.income.services import proving
@@ -23,9 +24,12 @@ from apps.income.services.recharges import recharge_by_member, settle
 from apps.income.states import RechargeKind
 from apps.income.sweeping import close_proofs
 from apps.meters import deciding as d
-from apps.meters.models import Meter
+from apps.meters.deciding.events import LearnCount
+from apps.meters.models import Command, Meter
 from apps.meters.services import commands
 from apps.meters.states import Frozen
+from apps.meters.store import PostgresStore
+from tests.income.lending import cash, prove
 from tests.meters.simulated_line import SimulatedLine
 from tests.people import NOON, House, Street
 
@@ -196,3 +200,18 @@ def test_the_command_names_the_meter_and_ends_with_status_one(
     assert f"Li Rooms: meter {real_street.li.meter.serial}" in said.getvalue()
     assert "a difference of 0.01 kWh: frozen." in said.getvalue()
     assert ProofRun.objects.filter(differing=1).count() == 1
+
+
+def test_a_meter_first_proved_by_our_own_credit_had_before_us_what_it_had_before_it(street: Street) -> None:
+    """A phone's word numbered it, so its read-back is the first thing that proves anything."""
+    li = street.li
+    with landlord_scope(li.landlord.pk):
+        credit = cash(li, "10.00")
+        Command.objects.filter(pk=credit.command_id).update(
+            number=1, frames=["68"], purchased_before_kwh=Decimal("160.00")
+        )
+        said = LearnCount(1, Decimal("160.00") + credit.energy_kwh, "", NOON)
+        PostgresStore().learn_count(li.meter.pk, said)
+        prove(credit.command_id)
+        assert Meter.objects.get(pk=li.meter.pk).opening_purchased_kwh == Decimal("160.00")
+        assert check_books() == []

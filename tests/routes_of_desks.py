@@ -195,6 +195,8 @@ OPERATORS_DESK = [
     ),
     _route("GET", "ops/income/payment/<path:object_id>/credit/", _AWAY),
     _route("GET", "ops/meters/stockedmeter/import/", _OPERATOR),
+    _route("GET", "ops/meters/stockedmeter/<path:object_id>/bar/", _OPERATOR),
+    _route("GET", "ops/meters/stockedmeter/<path:object_id>/allow/", _AWAY),
     _route("POST", "ops/language/", _AWAY),
     _route("GET", "ops/search/", _OPERATOR),
     _route("GET", "ops/login/", "200 200 200 200 200 200 302 200"),

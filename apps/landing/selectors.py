@@ -57,6 +57,13 @@ class MeterUnclaimed(NotFound):
         self.token = token
 
 
+class MeterBarred(NotFound):
+    """A device in stock that the operator has barred; to REST it is as missing as any."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This meter is out of service. Nobody can add it or pay for it."))
+
+
 @dataclass(frozen=True)
 class Power:
     """`state` is on, off or unknown; `note` is what the landlord wrote when switching it off."""
@@ -166,14 +173,16 @@ def presets(minimum_yuan: Decimal) -> tuple[Decimal, ...]:
 def find_meter(token: str, now: datetime) -> Found:
     """Return what a QR token or the token of a share link opens on.
 
-    :raises MeterUnclaimed: in stock, but no landlord's. :raises NotFound: nobody printed it.
+    :raises MeterUnclaimed: in stock, but no landlord's. :raises MeterBarred: in stock, and barred.
+    :raises NotFound: nobody printed it.
     :raises ShareGone: a link that is no longer good.
     """
     found = doors.open_one(doors.Kind.QR, token) or find_shared_meter(token, now=now)
     if found is not None:
         return found
-    if StockedMeter.objects.filter(qr_token=token, barred_at=None).exists():
-        raise MeterUnclaimed(token)
+    stocked = StockedMeter.objects.filter(qr_token=token).first()
+    if stocked is not None:
+        raise MeterUnclaimed(token) if stocked.barred_at is None else MeterBarred()
     raise NotFound(_("There is no such meter."))
 
 

@@ -14,7 +14,7 @@ from apps.accounts.models import Landlord
 from apps.common.scoping import landlord_scope
 from apps.income.services.recharges import recharge_by_member
 from apps.income.states import Channel, RechargeKind
-from apps.meters.models import Command, StockedMeter
+from apps.meters.models import Command
 from apps.meters.services import registry
 from apps.tariffs.models import Price
 from apps.tariffs.services import set_price
@@ -143,12 +143,6 @@ def test_a_meter_in_stock_asks_whether_it_is_yours(renter: Client, street: Stree
     assert "Is this your meter? No landlord has added this meter yet." in _words(answer)
     assert f'href="/join/claim?token={stocked.qr_token}"' in answer.content.decode()
     assert b"<form" not in answer.content
-
-
-def test_a_barred_device_in_stock_is_not_offered(renter: Client, street: Street, now: Any) -> None:
-    stocked = registry.stock_meter(serial="000000000998", profile="dtsy-4g-ble", now=NOON)
-    StockedMeter.objects.filter(pk=stocked.pk).update(barred_at=now)
-    assert renter.get(f"/q/{stocked.qr_token}").status_code == 404
 
 
 def test_a_landlord_without_a_channel_is_to_be_asked(renter: Client, li: House) -> None:

@@ -22,7 +22,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, U
 
 from apps.landing import qr
 from apps.landing.desk import cells, words
-from apps.landing.desk.base import ScopedModelAdmin
+from apps.landing.desk.barring import BarringPages
 from apps.meters import stock_list
 from apps.meters.models import Meter, Presence, StockedMeter
 from apps.meters.services.stocking import BatchRefused, Card, renew_claim_codes, stock_batch
@@ -97,7 +97,7 @@ class ListForm(LinesForm):
         return self._lines
 
 
-class StockAdmin(ScopedModelAdmin):
+class StockAdmin(BarringPages):
     list_display = ("serial", "profile", "claimed", "coded", "online", "barred")
     list_filter = ("profile",)
     search_fields = ("serial",)
@@ -221,7 +221,8 @@ class StockAdmin(ScopedModelAdmin):
         return obj.events.select_related("by").order_by("-id")
 
     def said_of(self, line: Any) -> str:
-        return str(line.get_act_display())
+        done = str(line.get_act_display())
+        return f"{done}: {line.reason}" if line.reason else done
 
     @admin.display(description=gettext_lazy("history"))
     def past(self, row: Any) -> SafeString:

@@ -23,6 +23,7 @@ from apps.landing.join.screens import added_screen
 from apps.landing.join.typed import FieldsMissing, MeterForm, text_of
 from apps.landing.page.edge import page
 from apps.landing.qr import qr_image
+from apps.landing.selectors import MeterBarred
 from apps.meters.models import Meter, Site, StockedMeter
 from apps.meters.services.registry import MeterTaken
 
@@ -56,7 +57,11 @@ def claim(request: Any) -> HttpResponse:
         if selectors.membership(request.user, found.landlord_id) is None:
             raise MeterTaken()
         return redirect("join:claimed", token=form.token)
-    if form.token and not StockedMeter.objects.filter(qr_token=form.token, barred_at=None).exists():
+    stocked = StockedMeter.objects.filter(qr_token=form.token).first() if form.token else None
+    if stocked is not None and stocked.barred_at is not None:
+        forget(request, "form")
+        raise MeterBarred()
+    if form.token and stocked is None:
         forget(request, "form")
         unknown = NotFound(_("This code is on no meter we know. Type the number under it instead."))
         return _form_screen(request, replace(form, token=""), mine, unknown)

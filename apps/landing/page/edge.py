@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.changes import change_user
 from apps.common.errors import Refused
 from apps.common.scoping import own_scopes
-from apps.landing.selectors import MeterGone, MeterUnclaimed
+from apps.landing.selectors import MeterBarred, MeterGone, MeterUnclaimed
 
 View = Callable[..., HttpResponse]
 
@@ -68,6 +68,11 @@ def refused(request: HttpRequest, refusal: Refused) -> HttpResponse:
     elif isinstance(refusal, MeterUnclaimed):
         title, status = _("Is this your meter?"), 200
         advice = _("Landlords add it with the claim code from its box. Renters: please ask your landlord.")
+    elif isinstance(refusal, MeterBarred):
+        title = _("Meter out of service")
+        advice = _(
+            "If it hangs at your door, tell your landlord; who bought it asks the seller to allow it again."
+        )
     elif refusal.status == 404:
         title = _("Not found")
         advice = _("Scan the code on the meter again, or ask your landlord for the link.")

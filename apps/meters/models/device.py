@@ -46,12 +46,15 @@ class StockEvent(models.Model):
     class Act(models.TextChoices):
         TAKEN_IN = "TAKEN_IN", _("taken into stock")
         CARD = "CARD", _("new claim code, with a card")
+        BARRED = "BARRED", _("taken out of service")
+        ALLOWED = "ALLOWED", _("allowed again")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     stocked = models.ForeignKey(StockedMeter, on_delete=models.PROTECT, related_name="events")
     at = models.DateTimeField(_("time"))
     by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("by"))
     act = models.CharField(_("act"), max_length=10, choices=Act.choices)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
 
     def __str__(self) -> str:
         return f"{self.act} {self.at:%Y-%m-%d}"

@@ -87,10 +87,13 @@ def claim_meter(*, stocked: StockedMeter, room: Room, by_id: UUID, now: datetime
     That reading proves count, purchased energy and opening registers before any credit is numbered. A model that
     is delivered without an account has it opened, before any recharge. Audited.
 
-    :raises MeterTaken: if it is somebody's already, also this landlord's.
+    Locks the device first, so that it is either claimed or barred, never both.
+
+    :raises MeterTaken: if it is somebody's already, also this landlord's. :raises ClaimRefused: barred meanwhile.
     """
+    if not StockedMeter.objects.filter(pk=stocked.pk, barred_at=None).update(claim_tries=0):
+        raise ClaimRefused(fields={"claim_code": _("Does not fit.")})
     meter = registry.hang_meter(stocked=stocked, room=room, by_id=by_id, now=now)
-    StockedMeter.objects.filter(pk=stocked.pk).update(claim_tries=0)
     commands.ask_read(meter=meter, by_id=by_id, now=now)
     acts.open_account_where_wanted(meter=meter, by_id=by_id, now=now)
     return meter

@@ -41,10 +41,12 @@ class LeaseOverlaps(Conflict):
 
 
 def note_stock(
-    rows: Iterable[StockedMeter], act: StockEvent.Act, *, by_id: UUID | None, now: datetime
+    rows: Iterable[StockedMeter], act: StockEvent.Act, *, by_id: UUID | None, now: datetime, reason: str = ""
 ) -> None:
-    """Write who did what to these devices, in the act's own transaction."""
-    StockEvent.objects.bulk_create(StockEvent(stocked=row, at=now, by_id=by_id, act=act) for row in rows)
+    """Write who did what to these devices, and why, in the act's own transaction."""
+    StockEvent.objects.bulk_create(
+        StockEvent(stocked=row, at=now, by_id=by_id, act=act, reason=reason) for row in rows
+    )
 
 
 def stock_meter(*, serial: str, profile: str, now: datetime, by_id: UUID | None = None) -> StockedMeter:

@@ -1,4 +1,4 @@
-"""The operator takes devices into stock, each with a code in its QR and a claim code on its card."""
+"""The operator takes devices into stock, each with a code in its QR and a claim code on its card, or bars one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +8,12 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from apps.common.errors import Conflict
 from apps.common.ids import readable_code, secret_token
 from apps.common.queue import ring_after_commit
-from apps.meters.models import StockedMeter, StockEvent
+from apps.meters.models import Meter, Presence, StockedMeter, StockEvent
 from apps.meters.services.claiming import CODE_LENGTH, code_hash
+from apps.meters.services.commands import ReasonMissing
 from apps.meters.services.registry import note_stock
 from apps.meters.stock_list import StockLine, Wrong
 
@@ -36,6 +38,17 @@ class BatchRefused(Exception):
     def __init__(self, wrong: Sequence[Wrong]) -> None:
         super().__init__("; ".join(str(mistake) for mistake in wrong))
         self.wrong = tuple(wrong)
+
+
+class DeviceClaimed(Conflict):
+    code = "device_claimed"
+
+    def __init__(self, owner: str) -> None:
+        said = _(
+            "%(landlord)s has this meter in use. Ask them to remove it at their desk (the meter, then Remove the "
+            "meter); after that it can be barred."
+        )
+        super().__init__(said % {"landlord": owner})
 
 
 def stock_batch(*, lines: Sequence[StockLine], by_id: UUID, now: datetime) -> list[Card]:
@@ -78,6 +91,48 @@ def renew_claim_codes(*, stocked: Sequence[StockedMeter], by_id: UUID, now: date
         )
         note_stock([card.stocked for card in cards], StockEvent.Act.CARD, by_id=by_id, now=now)
     return sorted(cards, key=lambda card: card.stocked.serial)
+
+
+def bar_device(*, stocked: StockedMeter, reason: str, by_id: UUID, now: datetime) -> bool:
+    """Bar a device that no landlord has: nobody can claim it, and it can no longer log in. One line says who and why.
+
+    Its present session is put down as gone; the gateway drops it when the device speaks next. May run twice: only
+    the first changes anything and returns True. Wants all landlords' rows open.
+
+    :raises DeviceClaimed: a landlord has it. :raises ReasonMissing: no reason.
+    """
+    if not reason.strip():
+        raise ReasonMissing(_("Say why; it stands in the device's history."))
+    with transaction.atomic():
+        # The update locks the device, so whoever is claiming it is seen below or finds it barred.
+        if not StockedMeter.objects.filter(pk=stocked.pk, barred_at=None).update(barred_at=now):
+            return False
+        owner = owner_name(stocked)
+        if owner:
+            raise DeviceClaimed(owner)
+        Presence.objects.filter(serial=stocked.serial, is_online=True).update(is_online=False, since=now)
+        note_stock([stocked], StockEvent.Act.BARRED, by_id=by_id, now=now, reason=reason.strip())
+        ring_after_commit("meters.publish_serials", queue_name="delivery")
+    return True
+
+
+def allow_device(*, stocked: StockedMeter, by_id: UUID, now: datetime) -> bool:
+    """Let a barred device log in and be claimed again, with the card it has. One line says who did.
+
+    May run twice: only the first changes anything and returns True.
+    """
+    with transaction.atomic():
+        if not StockedMeter.objects.filter(pk=stocked.pk).exclude(barred_at=None).update(barred_at=None):
+            return False
+        note_stock([stocked], StockEvent.Act.ALLOWED, by_id=by_id, now=now)
+        ring_after_commit("meters.publish_serials", queue_name="delivery")
+    return True
+
+
+def owner_name(stocked: StockedMeter) -> str:
+    """Return the name of the landlord who has this device in use, or an empty one; wants all landlords' rows open."""
+    rows = Meter.objects.filter(serial=stocked.serial, archived_at=None)
+    return rows.values_list("landlord__name", flat=True).first() or ""
 
 
 def _card(line: StockLine, now: datetime) -> Card:

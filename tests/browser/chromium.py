@@ -33,6 +33,11 @@ DESK = {"width": 1280, "height": 800}
 WECHAT_AGENT = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130 Mobile MicroMessenger/8.0.50"
 ALIPAY_AGENT = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130 Mobile AlipayClient/10.6"
 
+# Counts in `sessionStorage.taps` how often a finger touched the pages of one tab; it outlasts a change of page.
+COUNT_TAPS = """addEventListener("pointerdown", () => {
+    sessionStorage.taps = Number(sessionStorage.taps || 0) + 1;
+}, true);"""
+
 
 def find_chromium() -> str | None:
     """Return the path of an installed Chromium, or None."""

@@ -77,6 +77,11 @@ def _register(page: Any, outbox: Path) -> None:
     page.wait_for_selector("[name=claim_code]")
 
 
+def _asked(page: Any) -> list[str]:
+    """The fields of the form that stand open; what "More" hides has a default."""
+    return [field.get_attribute("name") for field in page.locator("form.form :is(input, select):visible").all()]
+
+
 def _decoded(page: Any) -> str:
     """What a phone reads off the code at the size it has on the screen."""
     until(page, "document.querySelector('.qr img').naturalWidth > 0")
@@ -167,10 +172,12 @@ def test_from_a_box_on_the_table_to_the_first_income(
     for room, (stocked, code) in zip(("102", "103"), others, strict=True):
         page.click("text=Add the next one")
         page.wait_for_selector("[name=number]")
+        assert _asked(page) == ["number", "claim_code", "room", "price_yuan_per_kwh"]
         assert page.input_value("[name=price_yuan_per_kwh]") == "0.65"
         page.fill("[name=number]", stocked.serial)
         page.fill("[name=claim_code]", code)
         page.fill("[name=room]", room)
+        # The first screen asks four things, the second one has the meter and its code: nothing lies between.
         page.click("button.main")
         page.wait_for_selector(".qr img")
         assert page.text_content("h1") == room

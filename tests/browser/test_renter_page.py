@@ -12,7 +12,7 @@ from apps.income.models import Order
 from apps.income.services.orders import quote_for
 from apps.income.states import Channel
 from apps.meters.models import Command
-from tests.browser.chromium import DESK, PHONE, WECHAT_AGENT, until
+from tests.browser.chromium import COUNT_TAPS, DESK, PHONE, WECHAT_AGENT, until
 from tests.landing import scene
 from tests.landing.conftest import now, sandbox
 from tests.people import House, Street
@@ -128,11 +128,14 @@ def test_from_the_amount_to_the_light_without_touching_the_page_again(
     open_browser: OpenBrowser, address: str, li: House, now: Any
 ) -> None:
     page = open_browser()
+    page.add_init_script(COUNT_TAPS)
     page.goto(address)
     page.check('[value="20.00"]')
     page.click("button.wechat")
     page.wait_for_selector(".qr img")
     no = _no(page)
+    # The platform waits for the payer's confirmation; what one did until then is counted.
+    assert page.evaluate("Number(sessionStorage.taps)") == 2
 
     payer = open_browser()
     payer.goto(page.get_attribute("a.demo", "href"))
@@ -196,6 +199,7 @@ def _until_asked(page: Any, house: House) -> None:
 def _in_wechat(open_browser: OpenBrowser, address: str, result: str) -> Any:
     """Open an order in a browser that has WeChat's bridge, which answers the payment window with `result`."""
     page = open_browser(user_agent=WECHAT_AGENT)
+    page.add_init_script(COUNT_TAPS)
     page.add_init_script(
         f"""window.asked = [];
         window.WeixinJSBridge = {{ invoke: (name, parameters, done) => {{
@@ -210,11 +214,12 @@ def _in_wechat(open_browser: OpenBrowser, address: str, result: str) -> Any:
     return page
 
 
-def test_in_wechat_the_payers_login_and_the_payment_window_come_by_themselves(
+def test_in_wechat_the_payers_login_and_the_payment_window_come_by_themselves_after_one_tap(
     open_browser: OpenBrowser, address: str, li: House
 ) -> None:
     page = _in_wechat(open_browser, address, "ok")
     until(page, "window.asked.length === 1")
+    assert page.evaluate("Number(sessionStorage.taps)") == 1
     name, package = page.evaluate("window.asked[0]")
     assert name == "getBrandWCPayRequest"
     assert package.startswith("prepay_id=")

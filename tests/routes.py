@@ -227,6 +227,8 @@ REST = [
     ),
     # Chen rents already by the lease that was shared; for everybody else it is taken.
     _route("POST", "api/v1/shares/<str:share_token>/accept", "401 200 409 409 409 409 409 401", {}),
+    # Chen rents here; the landlord named nobody else's phone.
+    _route("POST", "api/v1/q/<str:token>/accept", "401 200 409 409 409 409 409 401", {}),
     _route("GET", "api/v1/schema/", "200 200 200 200 200 200 200 401"),
     _route("GET", "api/v1/docs/", "200 200 200 200 200 200 200 401"),
     *(

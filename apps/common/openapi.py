@@ -59,6 +59,7 @@ ERROR_CODES: dict[str, int] = {
     "already_paid": 409,
     "already_settled": 409,
     "day_not_over": 409,
+    "device_claimed": 409,
     "channel_missing": 409,
     "account_broken": 409,
     "account_not_open": 409,

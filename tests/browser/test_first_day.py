@@ -79,7 +79,9 @@ def _register(page: Any, outbox: Path) -> None:
 
 def _asked(page: Any) -> list[str]:
     """The fields of the form that stand open; what "More" hides has a default."""
-    return [field.get_attribute("name") for field in page.locator("form.form :is(input, select):visible").all()]
+    return [
+        field.get_attribute("name") for field in page.locator("form.form :is(input, select):visible").all()
+    ]
 
 
 def _decoded(page: Any) -> str:

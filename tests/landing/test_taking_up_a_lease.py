@@ -13,6 +13,7 @@ from apps.common.scoping import landlord_scope
 from apps.landing.moving_in import move_in
 from apps.meters.models import Lease
 from apps.meters.services.sharing import share_meter
+from tests.api.caller import Caller
 from tests.api.phones import Outbox
 from tests.landing.test_mine import browser, said
 from tests.people import House, Street
@@ -74,6 +75,28 @@ def test_a_login_that_was_there_before_the_lease_takes_it_up_with_one_touch(vaca
     client.post(f"/q/{token}/live-here")
     client.post(f"/q/{token}/live-here")
     assert client.get(f"/q/{token}/use").status_code == 200
+
+
+def test_over_rest_too_the_named_phone_takes_the_lease_up_once_and_no_other_login_does(
+    vacant: House, street: Street
+) -> None:
+    here = f"q/{vacant.vacant_meter.qr_token}/accept"
+    for stranger in (_user("13900000078"), street.sun.user, vacant.owner, street.wang.owner):
+        refused = Caller(stranger).post(here)
+        assert (refused.status, refused.body["code"]) == (409, "lease_missing")
+        assert "请房东在租约里填上您的手机号" in refused.body["detail"]
+    assert _lease(vacant).renter.user is None
+    renter = Caller(_user(PHONE))
+    assert renter.get("my/meters").body["results"] == []
+    taken = [renter.post(here) for _again in range(2)]
+    assert [(one.status, one.body["lease"]) for one in taken] == [(200, str(_lease(vacant).pk))] * 2
+    assert _lease(vacant).renter.user.username == PHONE
+    assert len(renter.get("my/meters").body["results"]) == 1
+    with landlord_scope(vacant.landlord.pk):
+        assert AuditLine.objects.filter(act="lease.take_up").count() == 1
+    assert renter.post("q/nobody-printed-this/accept").status == 404
+    # No phone was named at the meter next door, and nobody rents there through this login.
+    assert renter.post(f"q/{vacant.meter.qr_token}/accept").status == 409
 
 
 def test_by_a_link_another_login_takes_the_lease_up_only_when_it_says_so(

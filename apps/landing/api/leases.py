@@ -16,13 +16,14 @@ from apps.accounts.api.idempotency import idempotent
 from apps.accounts.api.views import caller, parsed
 from apps.accounts.roles import Act
 from apps.common.openapi import documented
-from apps.common.scoping import own_scopes
+from apps.common.scoping import landlord_scope, own_scopes
 from apps.landing.api import arranging_serializers as a
 from apps.landing.api import filters
 from apps.landing.api import serializers as s
 from apps.landing.api.claims import mine
 from apps.landing.moving_in import move_in
 from apps.landing.moving_out import move_out
+from apps.landing.selectors import find_meter
 from apps.meters.api.of_one_meter import OfOneMeter
 from apps.meters.models import Lease, Meter, Share
 from apps.meters.services import sharing
@@ -142,3 +143,22 @@ class AcceptShareView(APIView):
     def post(self, request: Request, share_token: str) -> Response:
         lease = sharing.accept_share(token=share_token, user=caller(request), now=timezone.now())
         return Response(a.AcceptedOut(lease).data)
+
+
+@own_scopes
+class AcceptLeaseView(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @documented(
+        "Become the renter of the lease at this meter, where the landlord named the phone of this login",
+        name="accept_lease",
+        gives=a.AcceptedOut,
+        refuses=(401, 404, 409, 410),
+        of_landlord=False,
+    )
+    def post(self, request: Request, token: str) -> Response:
+        now = timezone.now()
+        found = find_meter(token, now)
+        with landlord_scope(found.landlord_id):
+            lease = sharing.accept_lease(meter_id=found.object_id, user=caller(request), now=now)
+            return Response(a.AcceptedOut(lease).data)

@@ -98,6 +98,7 @@ urlpatterns = [
     path("income/summary", records.IncomeView.as_view(), name="api_income"),
     path("q/<str:token>", renter.MeterPageView.as_view(), name="api_meter_page"),
     path("q/<str:token>/orders", renter.NewOrderView.as_view(), name="api_new_order"),
+    path("q/<str:token>/accept", leases.AcceptLeaseView.as_view(), name="api_accept_lease"),
     path("q/<str:token>/read", renter.FreshReadingView.as_view(), name="api_fresh_reading"),
     path(
         "q/<str:token>/phone-sessions",

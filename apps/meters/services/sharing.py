@@ -124,6 +124,24 @@ def take_up_lease(*, meter_id: UUID, user: User, now: datetime) -> bool:
     return True
 
 
+def accept_lease(*, meter_id: UUID, user: User, now: datetime) -> Lease:
+    """Return the lease in force at a meter, this login its renter: since before, or taken up now by the phone its
+    landlord named. May run twice.
+
+    :raises LeaseMissing: nobody rents there, or she named another phone; the answer does not say which.
+    """
+    is_mine = take_up_lease(meter_id=meter_id, user=user, now=now)
+    lease = _in_force(meter_id, now).select_related("meter__room__site", "renter").first()
+    if lease is None or lease.renter is None or not (is_mine or lease.renter.user_id == user.pk):
+        raise LeaseMissing(
+            _(
+                "This login rents nothing at this meter just now. Ask your landlord to enter your phone in the lease, "
+                "or for the link to it."
+            )
+        )
+    return lease
+
+
 def _in_force(meter_id: UUID, now: datetime) -> QuerySet[Lease]:
     return Lease.objects.filter(Q(ends_at=None) | Q(ends_at__gt=now), meter_id=meter_id, starts_at__lte=now)
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts import codes, tries
 from apps.accounts.models import AccessToken, User
 from apps.common.errors import Conflict, Refused
+from apps.common.sentences import in_a_row
 
 GUESSES, GUESSED_WITHIN = 5, timedelta(minutes=15)
 
@@ -38,7 +39,7 @@ def refuse_weak(password: str) -> None:
         raise Refused(
             _("This password is too easy to guess; use at least 8 characters that are not a common word."),
             code="password_weak",
-            fields={"password": " ".join(error.messages)},
+            fields={"password": in_a_row(error.messages)},
         ) from None
 
 

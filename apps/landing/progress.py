@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from apps.common.sentences import in_a_row
 from apps.income.states import OrderState
 from apps.meters.states import PowerReason
 
@@ -46,7 +47,7 @@ def sentence(facts: Facts) -> str:
         part = _("%(amount)s yuan of your payment have gone back to you.") % {
             "amount": f"{facts.given_back_yuan:.2f}"
         }
-    return f"{_sentence(facts)} {part}".strip()
+    return in_a_row([_sentence(facts), part])
 
 
 def _sentence(facts: Facts) -> str:

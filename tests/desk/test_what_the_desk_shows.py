@@ -182,6 +182,12 @@ def test_a_drawing_is_as_high_as_its_largest_bar_and_tells_gaps_from_nothing() -
     assert charts.draw([charts.Value("1", None)]).is_empty
 
 
+def test_a_bar_that_stands_alone_is_no_wider_than_one_of_many() -> None:
+    nights = [charts.Value(str(night), Decimal(1)) for night in range(8)]
+    shown = [charts.draw(nights[:count]).most_px / count for count in (1, 2, 8)]
+    assert shown == [charts.WIDEST_STEP_PX] * 3
+
+
 @pytest.mark.parametrize(
     ("minutes_ago", "said"),
     [

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import audit
 from apps.common.errors import Conflict, Refused
+from apps.common.sentences import in_a_row
 from apps.income.models import FapiaoRequest, Payment
 from apps.income.states import FapiaoState, PaymentState
 
@@ -44,7 +45,7 @@ def request_fapiao(*, payment: Payment, buyer_title: str, buyer_tax_no: str, now
     if tax_no and not _TAX_NO.fullmatch(tax_no):
         wrong["buyer_tax_no"] = _("15 to 20 letters and digits; leave it empty for a person.")
     if wrong:
-        raise FapiaoInvalid(" ".join(str(said) for said in wrong.values()), fields=wrong)
+        raise FapiaoInvalid(in_a_row(wrong.values()), fields=wrong)
     if payment.state != PaymentState.PAID:
         raise NotPaid()
     try:

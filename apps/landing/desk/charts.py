@@ -10,6 +10,8 @@ from apps.landing.desk import words
 HEIGHT = 100
 STEP = 20
 GAP = 4
+# A single bar as wide as the page looks like a banner.
+WIDEST_STEP_PX = 96
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """`width` x `height` is the drawing's own grid; `top` is what a bar of full height says."""
+    """`width` x `height` is the drawing's own grid, shown at most `most_px` wide; `top` is what a bar of full height
+    says.
+    """
 
     bars: tuple[Bar, ...]
     width: int
     height: int
+    most_px: int
     top: str
     total: str
     first: str
@@ -86,6 +91,7 @@ def draw(values: Sequence[Value], *, say: Callable[[Decimal | None], str] = word
         bars=tuple(bars),
         width=max(len(values), 1) * STEP,
         height=HEIGHT,
+        most_px=max(len(values), 1) * WIDEST_STEP_PX,
         top=say(largest),
         total=say(sum(known, Decimal(0))),
         first=labels[0],

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.accounts.roles import Act
+from apps.common.sentences import in_a_row
 from apps.income.models import Payout
 from apps.income.services.payouts import handed_back, pay_out_remainder
 from apps.landing.desk import cells, graces, words
@@ -102,7 +103,7 @@ class LeaseAdmin(ActPages):
             act,
             title=_("End the lease"),
             button=_("End the lease"),
-            explains=" ".join([explains % {"name": lease.renter}, _to_hand_back(carried)]).strip(),
+            explains=in_a_row([explains % {"name": lease.renter}, _to_hand_back(carried)]),
             is_grave=True,
         )
 
@@ -192,13 +193,13 @@ def _told(closing: Closing, now: datetime) -> str:
     }
     if not has_ended(lease, now):
         later = _("What is left over can be handed back once that day has come.")
-        return f"{ended} {later}" if closing.carried_yuan > 0 else ended
+        return in_a_row([ended, later]) if closing.carried_yuan > 0 else ended
     if closing.owed_kwh > 0:
         owed = _("%(energy)s that you lent are not repaid; they stay with this lease.")
-        ended = f"{ended} {owed % {'energy': words.energy(closing.owed_kwh)}}"
+        ended = in_a_row([ended, owed % {"energy": words.energy(closing.owed_kwh)}])
     if closing.handed_back_yuan > 0:
-        return f"{ended} {_handed(closing.handed_back_yuan, lease)}"
-    return " ".join([ended, _("No money is left over.")])
+        return in_a_row([ended, _handed(closing.handed_back_yuan, lease)])
+    return in_a_row([ended, _("No money is left over.")])
 
 
 def _figures(closing: Closing, ended: bool, now: datetime) -> list[tuple[str, str, str]]:

@@ -222,7 +222,7 @@ class StockAdmin(BarringPages):
 
     def said_of(self, line: Any) -> str:
         done = str(line.get_act_display())
-        return f"{done}: {line.reason}" if line.reason else done
+        return _("%(done)s: %(why)s") % {"done": done, "why": line.reason} if line.reason else done
 
     @admin.display(description=gettext_lazy("history"))
     def past(self, row: Any) -> SafeString:

@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.common.errors import Refused
 from apps.common.scoping import landlord_scope
+from apps.common.sentences import in_a_row
 from apps.income.services import freezes
 from apps.landing.desk import words
 from apps.landing.desk.base import ScopedModelAdmin, pretty_facts
@@ -62,8 +63,7 @@ def does(plan: Plan) -> str:
         Way.EPOCH: _("A new body of the meter begins at count %(count)d, %(energy)s purchased.") % known,
         Way.ADOPT: _("Known from now on: count %(count)d, %(energy)s purchased.") % known,
     }[plan.way]
-    first = head.get(plan.head, "") if plan.head else ""
-    return f"{first} {said}".strip()
+    return in_a_row([head.get(plan.head, "") if plan.head else "", said])
 
 
 def _shown(way: Way, found: Plan | WhyNot, href: str) -> dict[str, Any]:

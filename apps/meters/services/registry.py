@@ -14,6 +14,7 @@ from apps.common.errors import Conflict, Refused, Words
 from apps.common.ids import secret_token
 from apps.common.queue import ring_after_commit
 from apps.common.scoping import current_landlord_id
+from apps.common.sentences import in_a_row
 from apps.meters.models import Command, Lease, Meter, Room, StockedMeter, StockEvent
 from apps.meters.services.commands import MeterArchived
 from apps.meters.states import OPEN, RESET_KINDS, CommandKind
@@ -141,7 +142,7 @@ def archive_meter(
         reasons = {**_in_use(locked, now), **in_use_above(locked)}
         if reasons:
             sentences = [MeterInUse.detail, *reasons.values()]
-            raise MeterInUse(" ".join(str(sentence) for sentence in sentences), fields=reasons)
+            raise MeterInUse(in_a_row(sentences), fields=reasons)
         Meter.objects.filter(pk=locked.pk).update(archived_at=now)
         audit.record("meter.archive", on=locked, by_id=by_id, now=now, serial=locked.serial, room=locked.room)
 

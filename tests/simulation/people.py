@@ -172,6 +172,10 @@ class People:
         self.wishes.append(Wish(command_id, serial, version, on))
         self._trace("wish", serial, f"{'on' if on else 'off'} version {version}")
 
+    def wishes_at_rest(self) -> list[Wish]:
+        """Every wish that stands on record, those too whose process died before it could tell whoever asked."""
+        return self.wishes
+
     def read(self, serial: str) -> None:
         serial = self.meter_of(serial)
         state = self._office.state(serial)

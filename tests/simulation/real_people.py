@@ -13,7 +13,7 @@ from apps.common.errors import Refused
 from apps.income.check_books import check_books
 from apps.income.models import Payment, Recharge
 from apps.income.services import cancelling, orders, payments, recharges, switching
-from apps.income.states import Channel, PaymentState, RechargeKind, RechargeState
+from apps.income.states import Channel, RechargeKind, RechargeState
 from apps.meters import frames
 from apps.meters.models import Command
 from apps.meters.post import ValkeyPost
@@ -23,6 +23,7 @@ from tests.income.two_payments import pay_otherwise
 from tests.simulation.accountant import wrong_sums
 from tests.simulation.devices import Device
 from tests.simulation.faults import Fault
+from tests.simulation.on_record import paid_unheard, wishes_on_record
 from tests.simulation.people import Order, People, Wish, forged
 from tests.simulation.real_desk import RealDesk, disagreements, unlike_the_ledger, wished_since
 from tests.simulation.real_mistakes import AMOUNTS, Wrong
@@ -48,6 +49,7 @@ class RealPeople(People):
         self._keys = 0
         self._by_recharge: dict[UUID, Order] = {}
         self._phones: list[tuple[UUID, list[phone.Said]]] = []
+        self._wished_unheard: set[str] = set()
         self.desk = RealDesk(self._time, self._dice, self._faults, self._office, self._asked)
 
     # Money
@@ -212,15 +214,9 @@ class RealPeople(People):
             return [*sums, *(("I3", text) for text in wrong), *(("I1", text) for text in check_books())]
 
     def has_work(self) -> bool:
-        return bool(self._unseen()) or self.desk.has_work()
-
-    def _unseen(self) -> set[str]:
-        """Orders that were paid and of which nobody has told us yet."""
-        charged = [item for platform in self.platforms.values() for item in platform.orders.items()]
-        paid = {number for number, one in charged if one.transaction_id}
         with self._office.scope():
-            known = Payment.objects.filter(out_trade_no__in=sorted(paid), state=PaymentState.PAID)
-            return paid - set(known.values_list("out_trade_no", flat=True))
+            unheard = paid_unheard(self.platforms.values())
+        return unheard or self.desk.has_work()
 
     # Members
 
@@ -234,18 +230,25 @@ class RealPeople(People):
                 meter, by_id = self._office.meter(serial), self._office.owner.pk
                 if keeps:
                     return acts.ask_keep_power(meter=meter, keep=on, reason="asked", by_id=by_id, now=now)
-                asked: dict[str, Any] = {"meter": meter, "on": on, "by_id": by_id, "now": now}
                 lent_kwh = LENT_KWH if on and remaining_kwh <= 0 else None
-                asked |= {"reason": "asked", "remaining_kwh": remaining_kwh, "grace_kwh": lent_kwh}
-                return switching.switch(**asked)
+                asked: dict[str, Any] = {"meter": meter, "on": on, "by_id": by_id, "reason": "asked"}
+                asked |= {"remaining_kwh": remaining_kwh, "grace_kwh": lent_kwh}
+                return switching.switch(**asked, now=now)
 
         command = self._asked("wish", ask)
-        if isinstance(command, Command) and command.kind == CommandKind.CREDIT:
+        if command is None or (isinstance(command, Command) and command.kind == CommandKind.CREDIT):
+            # Whoever asked was told nothing, or of a credit; what is wished of the relay stands in the record only.
+            self._wished_unheard.add(serial)
             self.look_at_books()
-        elif command is not None and not isinstance(command, Refused):
+        elif not isinstance(command, Refused):
             wished = None if keeps else on
             self.wishes.append(Wish(command.pk, serial, command.wish_version, wished))
             self._trace("wish", serial, f"{'keep ' if keeps else ''}{on} version {command.wish_version}")
+
+    def wishes_at_rest(self) -> list[Wish]:
+        with self._office.scope():
+            meters = [(serial, self._office.meter(serial)) for serial in sorted(self._wished_unheard)]
+            return [*self.wishes, *wishes_on_record(meters, self.wishes)]
 
     def swap(self, serial: str, spare: Device) -> bool:
         if serial in self._lives_in:

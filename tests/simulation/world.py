@@ -158,7 +158,7 @@ class World:
                 self._let_hours_pass()
             frozen = self.office.frozen()
             states = {serial: self.office.state(serial) for serial in self.devices}
-            self.checker.at_rest(states, self.people.wishes)
+            self.checker.at_rest(states, self.people.wishes_at_rest())
             books = self.people.books()
             if books is not None:
                 self.checker.books(books)

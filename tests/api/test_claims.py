@@ -18,8 +18,9 @@ from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind
 from apps.landing.removal import remove_meter
 from apps.meters.models import Command, Meter, StockedMeter
-from apps.meters.services import claiming, registry
-from apps.meters.states import CommandKind
+from apps.meters.services import claiming, commands, registry
+from apps.meters.states import CommandKind, CommandState
+from apps.meters.sweeping import sweep
 from tests.api.at_once import at_once
 from tests.api.caller import Caller
 from tests.landing import scene
@@ -208,6 +209,16 @@ def test_nothing_is_asked_of_a_removed_meter_and_nobody_moves_in(street: Street)
         li.patch(f"meters/{meter.pk}", {"note": "x"}),
     ]
     assert [(answer.status, answer.body["code"]) for answer in asked] == [(410, "meter_archived")] * 5
+
+
+def test_what_still_waits_for_a_removed_meter_is_too_late_from_then_on(street: Street) -> None:
+    meter, now = street.li.vacant_meter, timezone.now()
+    with landlord_scope(street.li.landlord.pk):
+        assert commands.ask_freeze(meter=meter, freeze_date=timezone.localdate(now), now=now) is not None
+    Caller(street.li.owner).delete(f"meters/{meter.pk}")
+    sweep(timezone.now())
+    with landlord_scope(street.li.landlord.pk):
+        assert Command.objects.get(meter=meter).state == CommandState.EXPIRED
 
 
 def test_everything_that_keeps_a_meter_in_use_is_named(street: Street) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -90,10 +91,12 @@ class Witness:
 
 
 def _grown(expected: d.MeterState, now: d.MeterState) -> d.MeterState:
-    """What the memory form says, with what others than decisions write: sessions, wishes, new commands."""
+    """What the memory form says, with what others than decisions write: sessions, wishes, new commands, an end."""
     known = {command.id for command in expected.commands}
     new = [c for c in now.commands if c.id not in known and c.state == CommandState.QUEUED and not c.attempts]
-    commands = tuple(sorted([*expected.commands, *new], key=lambda command: command.id))
+    ends = {command.id: command.expires_at for command in now.commands}
+    still = [_ended_by_removal(command, ends.get(command.id)) for command in expected.commands]
+    commands = tuple(sorted([*still, *new], key=lambda command: command.id))
     return replace(
         expected,
         session=now.session,
@@ -101,6 +104,13 @@ def _grown(expected: d.MeterState, now: d.MeterState) -> d.MeterState:
         commands=commands,
         wished_on=now.wished_on,
     )
+
+
+def _ended_by_removal(command: d.OpenCommand, ends_at: datetime | None) -> d.OpenCommand:
+    """Removing a meter brings forward the end of what waits for it, and never puts one off."""
+    if command.expires_at is None or ends_at is None or ends_at >= command.expires_at:
+        return command
+    return replace(command, expires_at=ends_at)
 
 
 def _difference(expected: d.MeterState, state: d.MeterState) -> str:

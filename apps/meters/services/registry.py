@@ -131,7 +131,8 @@ def archive_meter(
     """Take a meter out of use. Its records and its doors stay, so that who holds its QR code hears of it. Audited.
 
     Locks the meter, so that no lease, order or credit slips in between; `in_use_above` is asked under that lock
-    for what keeps it in use beyond this app. May run twice: a removed meter stays as it is.
+    for what keeps it in use beyond this app. Readings and switches that still wait are too late from now on. May run
+    twice: a removed meter stays as it is.
 
     :raises MeterInUse: naming all that keeps it.
     """
@@ -144,6 +145,9 @@ def archive_meter(
             sentences = [MeterInUse.detail, *reasons.values()]
             raise MeterInUse(in_a_row(sentences), fields=reasons)
         Meter.objects.filter(pk=locked.pk).update(archived_at=now)
+        # The device may hang in somebody else's house next; nothing this landlord asked may wait for it.
+        waiting = Command.objects.filter(meter=locked, state__in=sorted(OPEN))
+        waiting.filter(expires_at__gt=now).update(expires_at=now)
         audit.record("meter.archive", on=locked, by_id=by_id, now=now, serial=locked.serial, room=locked.room)
 
 

@@ -8,9 +8,11 @@ from uuid import UUID, uuid4
 import pytest
 from django.test import Client
 
+from apps.common.errors import Refused
 from apps.common.scoping import everything, landlord_scope
 from apps.meters.models import Meter, Presence, StockedMeter, StockEvent
 from apps.meters.services import claiming, presence, registry, stocking
+from tests.api.at_once import at_once
 from tests.people import House, Street
 
 WHY = "lost on the way"
@@ -162,3 +164,29 @@ def test_a_landlords_meter_is_not_barred_and_the_operator_is_told_what_to_do(
         Meter.objects.filter(pk=street.li.meter.pk).update(archived_at=now)
     with everything("the operator's desk"):
         assert stocking.bar_device(stocked=hers, reason=WHY, by_id=street.operator.pk, now=now)
+
+
+def test_of_a_claim_and_a_bar_at_the_same_moment_one_holds(real_street: Street, now: datetime) -> None:
+    boxes = [registry.stock_meter(serial=f"00000021999{n}", profile="ddsy-4g", now=now) for n in range(2, 6)]
+
+    def bar_it(box: StockedMeter) -> str:
+        with everything("the operator's desk"):
+            stocking.bar_device(stocked=box, reason=WHY, by_id=real_street.operator.pk, now=now)
+        return "barred"
+
+    def tried(act: Callable[[], Any]) -> str:
+        try:
+            return str(act() and "done")
+        except Refused as refusal:
+            return refusal.code
+
+    for box in boxes:
+        acts_at_once = [lambda box=box: bar_it(box), lambda box=box: claim(real_street.li, box, now)]
+        told = at_once([lambda act=act: tried(act) for act in acts_at_once])
+        with everything("who has it"):
+            is_claimed = Meter.objects.filter(serial=box.serial).exists()
+        is_barred = StockedMeter.objects.get(pk=box.pk).barred_at is not None
+        assert (is_barred, is_claimed, *told) in [
+            (True, False, "done", "claim_refused"),
+            (False, True, "device_claimed", "done"),
+        ]

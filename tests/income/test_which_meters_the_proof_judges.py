@@ -182,6 +182,8 @@ def _wait_until_somebody_waits() -> None:
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     while time.monotonic() < deadline:
         with connection.cursor() as cursor:
+            # A transaction keeps the first look it took.
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(waiting)
             if cursor.fetchone()[0]:
                 return

@@ -198,8 +198,20 @@ class BillDayAdmin(ScopedModelAdmin):
 class OperatorsBillDayAdmin(BillDayAdmin):
     """The same over all landlords, read-only."""
 
-    list_display: Any = ("day", "landlord", "account_said", "state_said", "by_bill", "by_books", "difference")
+    list_display: Any = (
+        "day",
+        "landlord_name",
+        "account_said",
+        "state_said",
+        "by_bill",
+        "by_books",
+        "difference",
+    )
     list_select_related: Any = ("account", "landlord")
+
+    @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
+    def landlord_name(self, row: Any) -> str:
+        return str(row.landlord)
 
 
 def register(site: Any) -> None:

@@ -111,12 +111,16 @@ class UserAdmin(ScopedModelAdmin):
 
 
 class MemberAdmin(ScopedModelAdmin):
-    list_display = ("user", "landlord", "role")
+    list_display = ("user", "landlord_name", "role")
     list_filter = ("role",)
     list_select_related = ("user", "landlord")
     search_fields = ("user__name", "user__username", "landlord__name")
     ordering = ("landlord__name", "user__username")
     fields = ("user", "landlord", "role")
+
+    @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
+    def landlord_name(self, row: Any) -> str:
+        return str(row.landlord)
 
 
 class ScheduleDesk(ScopedModelAdmin):

@@ -18,6 +18,7 @@ from apps.income.models import ProofRun
 from apps.income.services import proving
 from apps.meters.models import Command, Gateway, Letter, Meter, StockedMeter
 from apps.meters.services import commands
+from apps.meters.states import Frozen, Way
 from tests.desk import scene
 from tests.meters.simulated_line import SimulatedLine
 from tests.people import Street
@@ -245,3 +246,13 @@ def test_the_daily_proof_stands_on_the_desk(street: Street, at_desk: ComeIn, now
     assert "1 compared, 1 differ, 3 not reached" in page
     ProofRun.objects.update(is_alarm=True)
     assert stuck(desk)["The daily proof failed for much of the fleet"][0] == 1
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "a person has looked"), ("zh-hans", "有人看过之前")])
+def test_the_runbook_speaks_the_readers_language_and_leaves_no_cause_out(
+    ops: Client, language: str, word: str
+) -> None:
+    page = ops.get("/ops/runbook/", headers={"Accept-Language": language}).content.decode()
+    assert word in page
+    assert [reason for reason in Frozen if f"<h2>{reason.value}" not in page] == []
+    assert [way for way in Way if f"<code>{way.value}</code>" not in page] == []

@@ -18,8 +18,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.functional import lazy
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 from markdown_it import MarkdownIt
@@ -361,9 +361,10 @@ class OperatorSite(DeskSite):
         return [*own, *super().get_urls()]
 
     def runbook(self, request: Any) -> HttpResponse:
-        """Show docs/runbook-frozen.md where it is needed."""
+        """Show docs/runbook-frozen.md where it is needed, in the reader's language."""
         request.current_app = self.name
-        text = (settings.ROOT / "docs" / "runbook-frozen.md").read_text(encoding="utf-8")
+        name = "runbook-frozen.zh.md" if (get_language() or "").startswith("zh") else "runbook-frozen.md"
+        text = (settings.ROOT / "docs" / name).read_text(encoding="utf-8")
         # A file of our own; HTML in it would still be shown as text.
         page = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
         context = {**self.each_context(request), "title": _("Runbook"), "text": SafeString(page)}

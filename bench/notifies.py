@@ -1,7 +1,9 @@
-"""Notifies over HTTP at the web as the demo starts it: an even pace that waits for nobody, timed from when each is due.
+"""Notifies over HTTP at the web of a server with two processors: an even pace that waits for nobody, timed from when
+each is due.
 
-The web is a process of its own with the demo's command; PostgreSQL waits for the disk at each commit. The sender only
-writes bytes that were signed before and reads the answers, a connection each, so that it takes little of the machine.
+The web has the demo's command and a process for each processor; PostgreSQL waits for the disk at each commit. The
+sender only writes bytes that were signed before and reads the answers, a connection each, so that it takes little of
+the machine.
 """
 
 import asyncio
@@ -36,6 +38,7 @@ WARM = 200
 STEP_PER_S = 10
 STEP_LASTS_S = 6
 FASTEST_PER_S = 200
+WEB_PROCESSES = 2
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,10 @@ def serving(servers: TestServers, log: Path) -> Iterator[Web]:
     environment.pop("OWNER_DATABASE_URL", None)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            web_command(port), env=environment, stdout=output, stderr=subprocess.STDOUT
+            web_command(port, processes=WEB_PROCESSES),
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     try:
         wait_until(lambda: process.poll() is not None or _answers(port))

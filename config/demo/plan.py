@@ -203,10 +203,13 @@ class Plan:
         return has_said
 
 
-def web_command(port: int) -> tuple[str, ...]:
-    """The web on the loopback: one process, eight requests at a time."""
+def web_command(port: int, *, processes: int = 1) -> tuple[str, ...]:
+    """The web on the loopback; each process answers eight requests at a time."""
     serving = ("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--blocking-threads", "8")
-    return (sys.executable, "-m", "granian", *serving, "config.wsgi:application")
+    return (
+        *(sys.executable, "-m", "granian", *serving),
+        *("--workers", str(processes), "config.wsgi:application"),
+    )
 
 
 def answers(url: str) -> bool:

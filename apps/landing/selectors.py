@@ -30,7 +30,7 @@ from apps.meters.services.phone import can_be_carried
 from apps.meters.services.sharing import find_shared_meter
 from apps.meters.states import CommandKind, CommandState, PowerReason
 from apps.readings import selectors as readings
-from apps.readings.models import Reading
+from apps.readings.models import DailyReading, Reading
 from apps.tariffs.selectors import next_price, price_at
 from meter_gateway.protocol.profiles import load_profile
 
@@ -341,15 +341,14 @@ def _is_online(meter: Meter) -> bool:
 def _days_left(meter: Meter, newest: Reading, lease: Lease | None) -> int | None:
     """At the pace of this lease only: how fast the one before used its energy is nobody else's business."""
     since = newest.taken_at - PACE_OVER
-    earlier = (
-        Reading.objects.filter(
-            meter=meter,
-            device_epoch=meter.device_epoch,
-            taken_at__gte=max(since, lease.starts_at) if lease else since,
-        )
+    since = max(since, lease.starts_at) if lease else since
+    told = [
+        model.objects.filter(meter=meter, device_epoch=meter.device_epoch, taken_at__gte=since)
         .order_by("taken_at")
         .first()
-    )
+        for model in (Reading, DailyReading)
+    ]
+    earlier = min(filter(None, told), key=lambda each: each.taken_at, default=None)
     if earlier is None:
         return None
     return days_left(

@@ -6,6 +6,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -16,8 +17,9 @@ from django.utils.timezone import override
 
 from apps.common.scoping import landlord_scope
 from apps.landing.desk import cells, charts, figures, words
-from apps.meters.models import Meter
+from apps.meters.models import Command, Meter
 from apps.readings.looks import Look, look_counts, meters_to_look_at
+from apps.readings.models import DailyReading
 from tests.desk import scene
 from tests.people import NOON, Street
 
@@ -103,6 +105,20 @@ def test_a_command_under_way_is_named_to_the_script_that_follows_it(
     assert (answer.status_code, answer.json()["state"]) == (200, "QUEUED")
 
 
+def test_what_the_clock_has_read_does_not_hide_what_people_did(
+    street: Street, at_desk: ComeIn, now: datetime
+) -> None:
+    done = [("SENT", 1, ""), ("DONE", 2, "")]
+    with landlord_scope(street.li.landlord.pk):
+        switched = scene.command(street.li.meter, kind="POWER_OFF", steps=done, now=now)
+        for _half_hour in range(6):
+            scene.command(street.li.meter, kind="READ", steps=done, now=now)
+        asked = scene.command(street.li.meter, kind="READ", steps=done, now=now)
+        Command.objects.filter(pk=asked.pk).update(requested_by=street.li.owner)
+        shown = at_desk(street.li.owner).get(f"{METERS}{street.li.meter.pk}/live/").context["commands"]
+    assert [one["id"] for one in shown] == [asked.pk, switched.pk]
+
+
 def test_the_qr_code_opens_the_meters_page(street: Street, at_desk: ComeIn, settings: Any) -> None:
     page = at_desk(street.li.owner).get(f"{METERS}{street.li.meter.pk}/change/")
     assert page.context["qr"]["address"] == f"{settings.PUBLIC_BASE_URL}/q/{street.li.meter.qr_token}"
@@ -149,6 +165,41 @@ def test_a_day_counts_from_the_day_before_and_a_gap_stays_a_gap() -> None:
         date(2026, 11, 2): Decimal("4.00"),
         date(2026, 11, 5): Decimal("1.75"),
     }
+
+
+def test_midnights_on_record_fill_the_days_without_a_reading_and_only_those_known_at_both_ends() -> None:
+    def day(number: int) -> date:
+        return date(2026, 11, number)
+
+    midnights = {
+        ("a", 1, day(number)): Decimal(total) for number, total in ((2, 16), (3, 19), (4, 25), (7, 60))
+    }
+    rows = [
+        ("a", 1, day(1), Decimal("10.00"), Decimal("12.00")),
+        ("a", 1, day(5), Decimal("26.00"), Decimal("27.00")),
+    ]
+    used = figures.used_by_day(figures.with_midnights(rows, midnights))
+    assert used == {day(1): 2, day(2): 4, day(3): 3, day(4): 6, day(5): 2}
+
+
+def test_the_days_a_meter_was_away_are_drawn_once_it_has_told_its_midnights(
+    street: Street, now: datetime
+) -> None:
+    meter, zone = street.li.meter, ZoneInfo("Asia/Shanghai")
+    today = now.astimezone(zone).date()
+    with landlord_scope(street.li.landlord.pk):
+        for back, total in ((3, "10.00"), (2, "14.50"), (1, "15.25")):
+            DailyReading.objects.create(
+                meter=meter,
+                date=today - timedelta(days=back),
+                device_epoch=meter.device_epoch,
+                total_kwh=Decimal(total),
+                taken_at=figures.midnight(today - timedelta(days=back - 1), zone),
+                source=DailyReading.Source.FREEZE,
+            )
+        scene.read(meter, at=now, total="16.00", remaining="20.00")
+        drawn = figures.energy_by_day(4, now, zone)
+    assert [used for _day, used in drawn] == [None, Decimal("4.50"), Decimal("0.75"), Decimal("0.75")]
 
 
 def test_a_half_hour_needs_the_one_before_it_on_the_same_body() -> None:

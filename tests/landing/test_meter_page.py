@@ -16,6 +16,7 @@ from apps.income.services.recharges import recharge_by_member
 from apps.income.states import Channel, RechargeKind
 from apps.meters.models import Command
 from apps.meters.services import registry
+from apps.readings.models import DailyReading
 from apps.tariffs.models import Price
 from apps.tariffs.services import set_price
 from tests.browser.chromium import ALIPAY_AGENT, WECHAT_AGENT
@@ -63,6 +64,20 @@ def test_days_left_are_not_guessed_from_a_single_reading(renter: Client, li: Hou
     scene.read(li, at=now)
     assert "left ·" not in _words(_open(renter, li))
     assert "days left" not in _words(_open(renter, li))
+
+
+def test_days_left_count_from_a_midnight_that_the_meter_kept(renter: Client, li: House, now: Any) -> None:
+    scene.read(li, at=now, total="105.00", remaining="12.50")
+    with landlord_scope(li.landlord.pk):
+        DailyReading.objects.create(
+            meter=li.meter,
+            date=(now - timedelta(days=2)).date(),
+            device_epoch=li.meter.device_epoch,
+            total_kwh=Decimal("100.00"),
+            taken_at=now - timedelta(days=1),
+            source=DailyReading.Source.FREEZE,
+        )
+    assert "2 days left" in _words(_open(renter, li))
 
 
 def test_a_meter_never_read_says_so_and_can_be_recharged(

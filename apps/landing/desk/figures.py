@@ -13,7 +13,7 @@ from apps.income.models import CollectionAccount, Posting
 from apps.income.postings import CASH, Asset, channel_account
 from apps.meters.models import Meter
 from apps.readings.energy import most_kwh
-from apps.readings.models import Reading
+from apps.readings.models import DailyReading, Reading
 from meter_gateway.protocol.profiles import load_profile, names
 
 HALF_HOUR = timedelta(minutes=30)
@@ -73,28 +73,55 @@ def income(now: datetime, zone: tzinfo) -> tuple[Income, Income]:
 # The strongest model cannot use more; a larger difference within a day is a counter that was reset.
 MOST_A_DAY_KWH = max(most_kwh(load_profile(name), timedelta(hours=26)) for name in names())
 
+DAY = timedelta(days=1)
 DayRow = tuple[Any, int, date, Decimal, Decimal]
+# (meter, device epoch, local day) and the counter at the midnight that closed it.
+Midnights = dict[tuple[Any, int, date], Decimal]
 
 
 def energy_by_day(
     days: int, now: datetime, zone: tzinfo, meter: Meter | None = None
 ) -> list[tuple[date, Decimal | None]]:
-    """Return what was used on each of the last `days` local days, today last; one query."""
+    """Return what was used on each of the last `days` local days, today last; two queries.
+
+    Of readings and of the midnights on record: a meter that was away tells its days when it comes back.
+    """
     today = now.astimezone(zone).date()
-    first = today - timedelta(days=days - 1)
-    readings = Reading.objects.filter(
-        taken_at__gte=midnight(first - timedelta(days=1), zone), taken_at__lte=now
-    )
+    first = today - (days - 1) * DAY
+    readings = Reading.objects.filter(taken_at__gte=midnight(first - DAY, zone), taken_at__lte=now)
+    records = DailyReading.objects.filter(date__gte=first - DAY, date__lt=today)
     if meter is not None:
-        readings = readings.filter(meter=meter)
+        readings, records = readings.filter(meter=meter), records.filter(meter=meter)
     rows = (
         readings.annotate(day=TruncDate("taken_at", tzinfo=zone))
         .values_list("meter_id", "device_epoch", "day")
         .annotate(least=Min("total_kwh"), most=Max("total_kwh"))
-        .order_by("meter_id", "device_epoch", "day")
     )
-    used = used_by_day(rows)
-    return [(day, used.get(day)) for day in (first + timedelta(days=n) for n in range(days))]
+    midnights = {
+        (meter_id, device_epoch, day): total_kwh
+        for meter_id, device_epoch, day, total_kwh in records.values_list(
+            "meter_id", "device_epoch", "date", "total_kwh"
+        )
+    }
+    used = used_by_day(with_midnights(rows, midnights))
+    return [(day, used.get(day)) for day in (first + n * DAY for n in range(days))]
+
+
+def with_midnights(rows: Iterable[DayRow], midnights: Midnights) -> list[DayRow]:
+    """Return the rows of `used_by_day`, widened by what the counter showed at the midnights around each day; pure.
+
+    A day of which only its end is known stays a gap.
+    """
+    seen = {row[:3]: row[3:] for row in rows}
+    found = []
+    for meter_id, device_epoch, day in sorted(
+        seen.keys() | midnights.keys(), key=lambda key: (str(key[0]), *key[1:])
+    ):
+        here, before = (meter_id, device_epoch, day), (meter_id, device_epoch, day - DAY)
+        counters = [*seen.get(here, ()), *(midnights[key] for key in (before, here) if key in midnights)]
+        if here in seen or before in seen or before in midnights:
+            found.append((*here, min(counters), max(counters)))
+    return found
 
 
 def used_by_day(rows: Iterable[DayRow]) -> dict[date, Decimal]:

@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -26,7 +27,7 @@ from apps.landing.moving_in import move_in
 from apps.meters.models import Command, CommandEvent, Lease, Meter
 from apps.meters.services.commands import ask_read
 from apps.meters.services.registry import change_meter
-from apps.meters.states import OPEN
+from apps.meters.states import OPEN, READ_KINDS
 from apps.readings.selectors import is_stale
 from apps.tariffs.services import set_price
 
@@ -234,9 +235,10 @@ class MeterPages(PowerPages, MenuPages):
         return buttons
 
     def _live(self, request: Any, meter: Any, now: Any) -> dict[str, Any]:
-        commands = list(
-            Command.objects.filter(meter=meter).select_related("requested_by").order_by("-id")[:COMMANDS]
-        )
+        # What the clock asked for would hide, within hours, what people did.
+        by_the_clock = Q(kind__in=sorted(READ_KINDS), requested_by=None)
+        acts = Command.objects.filter(~by_the_clock, meter=meter)
+        commands = list(acts.select_related("requested_by").order_by("-id")[:COMMANDS])
         events: dict[Any, list[CommandEvent]] = {}
         for event in CommandEvent.objects.filter(command__in=commands).order_by("id"):
             events.setdefault(event.command_id, []).append(event)

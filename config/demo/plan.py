@@ -67,6 +67,8 @@ class Plan:
             # The codes sent to phones, for whoever plays the owner of the phone.
             "SMS_BACKEND": "apps.accounts.messaging.FileBackend",
             "SMS_OUTBOX": str(self.var / "sms.jsonl"),
+            # The midnights that the meters kept before anybody asked, within a minute of the start.
+            "CLOSE_DAYS_EVERY_S": os.environ.get("CLOSE_DAYS_EVERY_S", "15"),
             **self._wechat_app(),
         }
 

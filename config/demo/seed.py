@@ -31,6 +31,8 @@ from config.env import env_int
 
 TOKEN_LIFE = timedelta(days=365)
 METERS_EACH = env_int("DEMO_METERS_EACH", 8)
+# So long the meters have been the landlords' already. Nobody read them in those days; they keep their own midnights.
+HUNG_DAYS = env_int("DEMO_HUNG_DAYS", 14)
 # Differing balances, one just above zero, one at zero.
 REMAINING_KWH = ("48.20", "0.35", "0.00", "126.75", "9.10", "31.44", "77.00", "15.62")
 # Still in their boxes, for whoever registers: the first two as most meters are, the third single-phase.
@@ -83,8 +85,12 @@ HOUSES = (
 _LOAD_FILE = Path(__file__).resolve().parents[2] / "meter_gateway/simulator/data/load_halfhour_dev.csv"
 
 
-def seed(var: Path, *, now: datetime) -> None:
-    """Make what is missing; write `seed.json` (logins, tokens, meters) and `fleet.json` (the simulator's)."""
+def seed(var: Path, *, now: datetime, hung_days: int = 0) -> None:
+    """Make what is missing; write `seed.json` (logins, tokens, meters) and `fleet.json` (the simulator's).
+
+    :param hung_days: meters, prices and leases begin so long before `now`; no readings are made up for those days.
+    """
+    hung_at = now - timedelta(days=hung_days)
     before = _read(var / "seed.json")
     merchants = json.loads((var / "sandbox" / "merchants.json").read_text("utf-8"))
     passwords = {entry["phone"]: entry["password"] for entry in before.get("landlords", [])}
@@ -111,14 +117,16 @@ def seed(var: Path, *, now: datetime) -> None:
         ]
         with landlord_scope(landlord.pk):
             _accounts(house, merchants, user, now)
-            for index, meter in enumerate(_meters(house, user, [renter for renter, _login in people], now)):
+            for index, meter in enumerate(
+                _meters(house, user, [renter for renter, _login in people], hung_at, now)
+            ):
                 meters.append(_described(meter, landlord))
                 fleet.append(
                     _simulated(meter, len(fleet), REMAINING_KWH[index % len(REMAINING_KWH)], households)
                 )
     stock = []
     for serial, profile, remaining in STOCK:
-        stocked = registry.stock_meter(serial=serial, profile=profile, now=now)
+        stocked = registry.stock_meter(serial=serial, profile=profile, now=hung_at)
         stock.append(_boxed(stocked, before, now))
         fleet.append(_simulated(stocked, len(fleet), remaining, households))
     operator = _operator(before, now)
@@ -193,7 +201,7 @@ def _accounts(house: House, merchants: dict[str, Any], user: User, now: datetime
             ask_check(account_id=account.pk, by_id=user.pk, now=now)
 
 
-def _meters(house: House, user: User, renters: list[Renter], now: datetime) -> list[Meter]:
+def _meters(house: House, user: User, renters: list[Renter], hung_at: datetime, now: datetime) -> list[Meter]:
     site, _made = Site.objects.get_or_create(name=house.site, defaults={"kind": house.kind})
     meters = []
     for index in range(METERS_EACH):
@@ -204,22 +212,22 @@ def _meters(house: House, user: User, renters: list[Renter], now: datetime) -> l
         # Every fourth is a single-phase 4G meter, the rest the three-phase 4G + Bluetooth one.
         profile = "ddsy-4g" if index % 4 == 3 else "dtsy-4g-ble"
         stocked: StockedMeter = registry.stock_meter(
-            serial=f"{house.serials_from + index:012d}", profile=profile, now=now
+            serial=f"{house.serials_from + index:012d}", profile=profile, now=hung_at
         )
         meter = Meter.objects.filter(serial=stocked.serial).first()
         if meter is None:
-            meter = registry.hang_meter(stocked=stocked, room=room, by_id=user.pk, now=now)
+            meter = registry.hang_meter(stocked=stocked, room=room, by_id=user.pk, now=hung_at)
         if price_at(meter, now) is None:
             set_price(
                 meter=meter,
                 price_yuan_per_kwh=Decimal(house.price_yuan_per_kwh),
-                active_from=now,
+                active_from=hung_at,
                 by_id=user.pk,
-                now=now,
+                now=hung_at,
             )
-        if index < 2 * len(renters) and not Lease.objects.filter(meter=meter, ends_at=None).exists():
+        if index < 2 * len(renters) and not Lease.objects.filter(meter=meter).exists():
             renter = renters[index % len(renters)]
-            registry.begin_lease(meter=meter, renter=renter, starts_at=now, by_id=user.pk, now=now)
+            registry.begin_lease(meter=meter, renter=renter, starts_at=hung_at, by_id=user.pk, now=hung_at)
         meters.append(meter)
     return meters
 

@@ -138,13 +138,15 @@ class System:
             f"DEMO_{name}_PORT": "0"
             for name in ("WEB", "GATEWAY", "SIMULATOR", "SANDBOX", "POSTGRES", "VALKEY")
         }
+        # As if hung just now: no midnights to fetch beside what a test looks at.
+        fresh = {"DEMO_HUNG_DAYS": "0", "CLOSE_DAYS_EVERY_S": "600"}
         self._log = (var / "demo.log").open("w+")
         self.process = subprocess.Popen(
             # However this process ends, the system and all of its processes end with it.
             launched((sys.executable, "-m", "config.demo", "--no-story", "--var", str(var))),
             cwd=ROOT,
             # A clock read in a session's first minute would use up a fault that is meant for a credit.
-            env={**kept, **ports, "DEMO_FSYNC": "no", "GATEWAY_CLOCK_CHECKS": "0", **environment},
+            env={**kept, **ports, **fresh, "DEMO_FSYNC": "no", "GATEWAY_CLOCK_CHECKS": "0", **environment},
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from config.demo.seed import seed
+from config.demo.seed import HUNG_DAYS, seed
 
 
 class Command(BaseCommand):
@@ -16,4 +16,4 @@ class Command(BaseCommand):
         parser.add_argument("--var", type=Path, required=True, help="where sandbox/merchants.json is")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        seed(options["var"], now=timezone.now())
+        seed(options["var"], now=timezone.now(), hung_days=HUNG_DAYS)

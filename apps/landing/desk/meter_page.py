@@ -274,6 +274,7 @@ class MeterPages(PowerPages, MenuPages):
         halves = figures.half_hours_of(meter, chosen, zone)
         return {
             "chosen_day": charts.day_label(chosen),
+            "chosen_used": words.energy(dict(days).get(chosen)),
             "half_hours": charts.draw(
                 [
                     charts.Value(start.astimezone(zone).strftime("%H:%M"), used, is_ahead=start > now)

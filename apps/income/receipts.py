@@ -67,10 +67,3 @@ class Receipt:
     def refunded_yuan(self) -> Decimal:
         """What has gone back already."""
         return sum((line.amount_yuan for line in self.refunds if line.done_at), Decimal("0.00"))
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether paid + carried in = energy x price + carried out; a second payment buys nothing and need not."""
-        if self.energy_kwh == 0:
-            return True
-        return self.amount_yuan + self.carried_in_yuan == self.spent_yuan + self.carried_out_yuan

@@ -11,49 +11,11 @@ from meter_gateway.protocol.codecs import Value
 from meter_gateway.protocol.frames import Frame, FrameError, Function, encode_di
 from meter_gateway.protocol.prepaid import (
     ACCESS_ERRORS,
-    OPEN_ACCOUNT_DI,
-    RECHARGE_DI,
     CreditReport,
-    RechargeRequest,
     SecurityError,
-    parse_recharge,
-)
-from meter_gateway.protocol.reads import (
-    ReadAddressRequest,
-    ReadRequest,
-    parse_read_address_request,
-    parse_read_request,
 )
 from meter_gateway.protocol.registers import encode_value
-from meter_gateway.protocol.relay import RelayRequest, parse_relay_request
 from meter_gateway.protocol.security import PurseStatus
-
-Request = ReadRequest | ReadAddressRequest | RelayRequest | RechargeRequest
-"""What a meter with the count layout is asked in service; every other question: ``questions.parse_question``."""
-
-
-class UnknownRequest(FrameError):
-    """A question this meter does not know; answer it with :func:`refuse` and "other"."""
-
-
-def parse_request(frame: Frame) -> Request:
-    """What the platform asks of a meter in service.
-
-    :raises UnknownRequest: another function, or another security identifier.
-    :raises FrameError: the length does not fit the function.
-    :raises InvalidBcd: a field that should be digits is not.
-    """
-    if frame.is_from_meter:
-        raise UnknownRequest("comes from a meter")
-    if frame.function in (Function.READ, Function.READ_MORE):
-        return parse_read_request(frame)
-    if frame.function == Function.READ_ADDRESS:
-        return parse_read_address_request(frame)
-    if frame.function == Function.RELAY:
-        return parse_relay_request(frame)
-    if frame.di in (RECHARGE_DI, OPEN_ACCOUNT_DI):
-        return parse_recharge(frame)
-    raise UnknownRequest(f"function {frame.function:02X}H {frame.di or ''}".rstrip())
 
 
 def answer_read(request: Frame, value: Value, *, address: str | None = None) -> Frame:

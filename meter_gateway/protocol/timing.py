@@ -72,10 +72,6 @@ class FreezeTime:
             if value is not None and not 0 <= value <= most:
                 raise bcd.ValueDoesNotFit(f"{value} is no part of a time to freeze at")
 
-    @property
-    def is_now(self) -> bool:
-        return self == FreezeTime()
-
     def encode(self) -> bytes:
         parts = (self.minute, self.hour, self.day, self.month)
         return b"".join(bcd.encode_bcd(_ANY if part is None else part, 1) for part in parts)

@@ -1,6 +1,5 @@
 """Notifies as the platforms sign them for one payment, and the very view they are posted to."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -80,7 +79,3 @@ def is_success(payment: Payment, answer: Any) -> bool:
     if payment.channel == "wechat":
         return answer.status_code in (200, 204)
     return bool(answer.status_code == 200 and answer.content == b"success")
-
-
-def body_of(answer: Any) -> Any:
-    return json.loads(answer.content)

@@ -46,6 +46,14 @@ def test_each_question_comes_out_as_its_own_kind(frame: Frame, kind: type) -> No
     assert isinstance(parse_question(frame), kind)
 
 
+def test_a_follow_up_read_says_which_part_it_wants() -> None:
+    assert parse_question(reads.read_more_request(METER, "0001FF00", 2)) == reads.ReadRequest(
+        METER, "0001FF00", sequence=2
+    )
+    with pytest.raises(FrameError, match="not a read request"):
+        parse_question(Frame(METER, Function.READ_MORE, bytes(4)))
+
+
 def test_every_function_of_the_standard_has_its_question() -> None:
     for function in set(Function) - {Function.HEARTBEAT}:
         with pytest.raises((FrameError, InvalidBcd), match=r"not a|no time"):

@@ -1,6 +1,6 @@
 """The kit's end of the link: questions put and answers told apart, for clauses to be written in.
 
-Every method that talks is a generator of :mod:`meter_gateway.conformance.clause` operations.
+Every method that talks is a generator of :mod:`meter_gateway.conformance.talk` operations.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from meter_gateway.conformance.clause import Failed, Heard, Listen, NotApplicable, Said, Talk, Unjudged, Write
+from meter_gateway.conformance.talk import Failed, Heard, Listen, NotApplicable, Said, Talk, Unjudged, Write
 from meter_gateway.protocol.codecs import Value
 from meter_gateway.protocol.connection import Connection, Event, Role
 from meter_gateway.protocol.credits import credit_frame

@@ -1,60 +1,18 @@
-"""What a clause is, what it may say, and how one is walked through: no sockets, no clock.
+"""What a clause is, and how one is walked through: no sockets, no clock.
 
-A clause is a generator. It yields what is to be done on the link (:class:`Write`, :class:`Listen`), is sent
+A clause is a generator. It yields what is to be done on the link (:mod:`~meter_gateway.conformance.talk`), is sent
 what was heard, and ends: silently when the meter keeps it, by an exception when not. Whoever drives it owns
 the link and the time, so the same clause runs over a socket and, in microseconds, against a meter in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, TypeVar
 
-if TYPE_CHECKING:
-    from meter_gateway.conformance.bench import Bench
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Bring these bytes to the meter, as one portion."""
-
-    raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Hand over what the meter says; at the latest after so many seconds, then with nothing."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What came of an operation. ``data`` is None once the link is closed; ``now`` is aware."""
-
-    data: bytes | None
-    now: datetime
-
-
-Operation = Write | Listen
-Talk = Generator[Operation, Heard, T]
-
-
-class Failed(Exception):
-    """The meter does not keep the clause; the message is one sentence about what it did instead."""
-
-
-class NotApplicable(Exception):
-    """This model cannot be held to the clause; the message says why."""
-
-
-class Unjudged(Exception):
-    """The clause could not be played here; the message says what would make it possible."""
+from meter_gateway.conformance.bench import Bench
+from meter_gateway.conformance.talk import Failed, Heard, NotApplicable, Operation, Said, Talk, Unjudged
 
 
 class Mark(Enum):
@@ -79,17 +37,6 @@ class Clause:
     source: str
     talk: Callable[[Bench], Talk[None]]
     destructive: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """Bytes of one side, as they passed; ``ours`` are those of the kit."""
-
-    ours: bool
-    raw: bytes
-
-    def __str__(self) -> str:
-        return f"{'>' if self.ours else '<'} {self.raw.hex(' ').upper()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from meter_gateway.conformance.bench import Bench, Purse, moved_by
-from meter_gateway.conformance.clause import Chapter, Failed, NotApplicable, Talk, Unjudged
+from meter_gateway.conformance.clause import Chapter
+from meter_gateway.conformance.talk import Failed, NotApplicable, Talk, Unjudged
 from meter_gateway.protocol.credits import void_frame
 from meter_gateway.protocol.frames import ANY_ADDRESS, Frame
 from meter_gateway.protocol.prepaid import RechargeNotPossible, open_account_request

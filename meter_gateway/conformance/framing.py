@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from meter_gateway.conformance.bench import Bench
-from meter_gateway.conformance.clause import Chapter, Failed, Talk
+from meter_gateway.conformance.clause import Chapter
+from meter_gateway.conformance.talk import Failed, Talk
 from meter_gateway.protocol.frames import ANY_ADDRESS, BROADCAST_ADDRESS, Frame
 from meter_gateway.protocol.reads import read_request
 

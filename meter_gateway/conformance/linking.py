@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from meter_gateway.conformance.bench import DATE_DI, TIME_DI, Bench
-from meter_gateway.conformance.clause import Chapter, Failed, NotApplicable, Talk, Unjudged
+from meter_gateway.conformance.clause import Chapter
+from meter_gateway.conformance.talk import Failed, NotApplicable, Talk, Unjudged
 from meter_gateway.protocol.connection import Connection, Role
 from meter_gateway.protocol.frames import BROADCAST_ADDRESS
 from meter_gateway.protocol.openings import Opening, OpeningSeen

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from meter_gateway.conformance.bench import Bench
-from meter_gateway.conformance.clause import Clause, Failed, Finding, Heard, Listen, Operation, Talk, Trial
+from meter_gateway.conformance.clause import Clause, Finding, Trial
+from meter_gateway.conformance.talk import Failed, Heard, Listen, Operation, Talk
 from meter_gateway.protocol.connection import Connection, Role
 from meter_gateway.protocol.frames import ANY_ADDRESS
 from meter_gateway.protocol.openings import OpeningSeen

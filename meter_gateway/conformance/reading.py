@@ -6,7 +6,8 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from meter_gateway.conformance.bench import DATE_DI, TIME_DI, Bench, words
-from meter_gateway.conformance.clause import Chapter, Failed, NotApplicable, Talk
+from meter_gateway.conformance.clause import Chapter
+from meter_gateway.conformance.talk import Failed, NotApplicable, Talk
 from meter_gateway.protocol.reads import read_address_request, read_more_request, read_request
 from meter_gateway.protocol.relay import PrepaidKind
 from meter_gateway.protocol.replies import AddressReply, parse_reply

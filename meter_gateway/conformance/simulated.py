@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from meter_gateway.conformance.bench import Bench
 from meter_gateway.conformance.catalogue import CLAUSES
-from meter_gateway.conformance.clause import Clause, Finding, Heard, Listen, Operation, Trial
+from meter_gateway.conformance.clause import Clause, Finding, Trial
+from meter_gateway.conformance.talk import Heard, Listen, Operation
 from meter_gateway.protocol.profiles import Profile
 from meter_gateway.simulator.flaw import Break, FlawedPort
 from meter_gateway.simulator.load import SteadyLoad

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from meter_gateway.conformance.bench import Bench
-from meter_gateway.conformance.clause import Chapter, Failed, NotApplicable, Talk
+from meter_gateway.conformance.clause import Chapter
 from meter_gateway.conformance.crediting import ENERGY_KWH
 from meter_gateway.conformance.linking import wrong
+from meter_gateway.conformance.talk import Failed, NotApplicable, Talk
 from meter_gateway.protocol.credits import clear_purse_frame
 from meter_gateway.protocol.frames import ANY_ADDRESS, Frame
 from meter_gateway.protocol.relay import RelayAction

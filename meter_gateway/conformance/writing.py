@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from meter_gateway.conformance.bench import DRAWN_MEANWHILE_KWH, Bench, words
-from meter_gateway.conformance.clause import Chapter, Failed, NotApplicable, Talk
+from meter_gateway.conformance.clause import Chapter
 from meter_gateway.conformance.linking import wrong
 from meter_gateway.conformance.reading import UNKNOWN_DI
+from meter_gateway.conformance.talk import Failed, NotApplicable, Talk
 from meter_gateway.protocol.clearing import clear_events_request, clear_meter_request
 from meter_gateway.protocol.parameters import (
     Password,

@@ -18,9 +18,10 @@ from string import Template
 from meter_gateway.conformance import report
 from meter_gateway.conformance.bench import Bench
 from meter_gateway.conformance.catalogue import CLAUSES, clauses_named
-from meter_gateway.conformance.clause import Finding, Mark, Said
+from meter_gateway.conformance.clause import Finding, Mark
 from meter_gateway.conformance.live import Dialled, examine_live
 from meter_gateway.conformance.simulated import examine_simulated
+from meter_gateway.conformance.talk import Said
 from meter_gateway.protocol.frames import Frame
 from meter_gateway.protocol.prepaid import recharge_request
 from meter_gateway.protocol.profiles import load_profile, names

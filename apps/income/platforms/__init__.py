@@ -1,5 +1,6 @@
 """WeChat Pay and Alipay behind one interface. `base` says what it promises; start there."""
 
+from apps.income.platforms.adapters import platform_for
 from apps.income.platforms.base import (
     Charge,
     ChargeRequest,
@@ -13,7 +14,6 @@ from apps.income.platforms.base import (
     PlatformUnreachable,
     RefundRequest,
     RefundResult,
-    platform_for,
 )
 
 __all__ = [

@@ -5,12 +5,10 @@ what does this notify prove. It touches no table and knows no order of ours: whe
 one, and whether a payment was seen before, is decided by whoever asked.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from apps.common.platforms import (
@@ -44,7 +42,6 @@ __all__ = [
     "RefundResult",
     "RefundState",
     "State",
-    "platform_for",
 ]
 
 State = Literal["PAID", "PENDING", "CLOSED", "UNKNOWN_ORDER", "REFUNDED"]
@@ -258,31 +255,3 @@ class Platform(Protocol):
 
     def notify_answer(self, ok: bool) -> tuple[int, str, bytes]:
         """Return status, content type and body that end (True) or repeat (False) the platform's delivery."""
-
-
-def platform_for(channel: str, credentials: dict[str, Any], *, base_url: str | None = None) -> Platform:
-    """Return the adapter of one merchant account; equal credentials give the same object.
-
-    Reading and checking keys takes about a tenth of a second, so adapters are kept.
-
-    :param channel: `wechat` or `alipay`.
-    :param credentials: decrypted; `platforms/wechat.py` and `platforms/alipay.py` name the fields.
-    :param base_url: None is the platform itself; a sandbox's address otherwise.
-    :raises CredentialsInvalid: naming the field that cannot be used.
-    :raises ValueError: for a channel nobody adapted.
-    """
-    return _kept(channel, json.dumps(credentials, sort_keys=True), base_url)
-
-
-@lru_cache(maxsize=256)
-def _kept(channel: str, credentials: str, base_url: str | None) -> Platform:
-    # Each SDK takes a third of a second to import; a process pays only for the channels it uses.
-    if channel == "wechat":
-        from apps.income.platforms.wechat import WeChatPlatform
-
-        return WeChatPlatform(json.loads(credentials), base_url=base_url)
-    if channel == "alipay":
-        from apps.income.platforms.alipay import AlipayPlatform
-
-        return AlipayPlatform(json.loads(credentials), base_url=base_url)
-    raise ValueError(f"no adapter for channel {channel!r}")

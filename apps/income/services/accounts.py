@@ -21,6 +21,7 @@ from apps.common.queue import ring_after_commit
 from apps.common.scoping import landlord_scope
 from apps.income.models import CollectionAccount
 from apps.income.platforms import base as platforms
+from apps.income.platforms.adapters import platform_for
 from apps.income.services import channels
 from apps.income.services.account_messages import tell_of_change
 from apps.income.setting_up import completed, merchant_number
@@ -144,7 +145,7 @@ def _checked(wish: Wish, provider: dict[str, Any]) -> tuple[dict[str, Any], date
             raise platforms.CredentialsInvalid("payee_id", "missing")
         own = {} if wish.strategy == Strategy.S3 else fields
         whole = own if wish.strategy == Strategy.S1 else {**provider, **own}
-        platforms.platform_for(wish.channel, whole, base_url=settings.SANDBOX_URL or None)
+        platform_for(wish.channel, whole, base_url=settings.SANDBOX_URL or None)
         merchant_number(wish.strategy, wish.channel, fields, provider)
     except platforms.CredentialsInvalid as problem:
         raise CredentialsRefused(fields={problem.field: _said_of(problem.detail)}) from None

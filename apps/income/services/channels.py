@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts import audit, doors
 from apps.common.errors import Conflict
 from apps.income.models import CollectionAccount
-from apps.income.platforms.base import CredentialsInvalid, Platform, platform_for
+from apps.income.platforms.adapters import platform_for
+from apps.income.platforms.base import CredentialsInvalid, Platform
 from apps.income.states import Channel, CheckState
 from apps.income.strategies import Strategy
 

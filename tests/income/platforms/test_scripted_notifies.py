@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from apps.income.platforms.base import NotifyRefused, Platform, platform_for
+from apps.income.platforms.adapters import platform_for
+from apps.income.platforms.base import NotifyRefused, Platform
 from apps.sandbox import alipay_content, wechat_content
 from apps.sandbox.certificates import new_key
 from apps.sandbox.faults import FORGING

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.contrib import admin
 from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
 from apps.accounts.models import AuditLine
@@ -38,7 +40,6 @@ class ScopedModelAdmin(ModelAdmin):
     list_select_related: Any
     search_fields: Any
     fields: Any
-    readonly_fields: Any
     inlines: Any
     actions: Any = None
     list_per_page = 50
@@ -47,6 +48,11 @@ class ScopedModelAdmin(ModelAdmin):
     show_facets = ShowFacets.NEVER
     show_full_result_count = True
     object_history_template = "desk/history.html"
+
+    @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
+    def landlord_name(self, row: Any) -> str:
+        """The operator's column: whose a row is."""
+        return str(row.landlord)
 
     def _may(self, request: HttpRequest, act: Act | None) -> bool:
         return act is not None and self.admin_site.may(request, act)

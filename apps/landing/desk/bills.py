@@ -64,7 +64,6 @@ class BillDayAdmin(ScopedModelAdmin):
         "fee",
         "compared",
     )
-    readonly_fields: Any = fields
     change_form_template = "desk/bill.html"
     change_list_template = "desk/bill_list.html"
 
@@ -208,10 +207,6 @@ class OperatorsBillDayAdmin(BillDayAdmin):
         "difference",
     )
     list_select_related: Any = ("account", "landlord")
-
-    @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
-    def landlord_name(self, row: Any) -> str:
-        return str(row.landlord)
 
 
 def register(site: Any) -> None:

@@ -34,7 +34,6 @@ class LeaseAdmin(ActPages):
     search_help_text = gettext_lazy("Room, renter or phone")
     ordering = ("-starts_at", "-id")
     fields: Any = ("place", "renter_name", "phone", "starts", "ends")
-    readonly_fields = fields
 
     def act_views(self) -> dict[str, Callable[..., Any]]:
         return {"end": self.end_view, "hand-back": self.hand_back_view, "grace": self.grace_view}

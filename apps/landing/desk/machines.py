@@ -31,7 +31,6 @@ class GatewayAdmin(ScopedModelAdmin):
     list_display = ("name", "node", "alive", "hello", "sessions")
     ordering = ("-hello_at",)
     fields = ("name", "node", "alive", "hello")
-    readonly_fields = ("alive", "hello")
 
     def get_queryset(self, request: HttpRequest) -> Any:
 
@@ -60,7 +59,6 @@ class PresenceAdmin(ScopedModelAdmin):
     ordering = ("-since",)
     list_select_related = ("gateway",)
     fields = ("serial", "online", "for_long", "seen", "epoch", "gateway_name")
-    readonly_fields = ("online", "for_long", "seen", "gateway_name")
 
     @admin.display(description=gettext_lazy("connection"), ordering="is_online")
     def online(self, row: Any) -> SafeString:
@@ -84,7 +82,6 @@ class LandlordAdmin(ScopedModelAdmin):
     search_fields = ("name", "phone")
     ordering = ("name",)
     fields = ("name", "phone", "minimum", "time_zone", "created", "payment")
-    readonly_fields = ("minimum", "created", "payment")
 
     @admin.display(description=gettext_lazy("minimum recharge"))
     def minimum(self, row: Any) -> str:
@@ -117,10 +114,6 @@ class MemberAdmin(ScopedModelAdmin):
     search_fields = ("user__name", "user__username", "landlord__name")
     ordering = ("landlord__name", "user__username")
     fields = ("user", "landlord", "role")
-
-    @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
-    def landlord_name(self, row: Any) -> str:
-        return str(row.landlord)
 
 
 class ScheduleDesk(ScopedModelAdmin):

@@ -3,12 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
 from django.http import Http404, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import Landlord
 from apps.common.scoping import everything, own_scopes
@@ -25,10 +23,6 @@ class OperatorAccounts(AccountPages):
     list_select_related = ("landlord",)
     list_filter = ("check_state", "strategy")
     prefix = "for/<uuid:landlord_id>/"
-
-    @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
-    def landlord_name(self, row: Any) -> str:
-        return str(row.landlord)
 
     def _landlord_id(self, request: Any, landlord_id: UUID | None) -> UUID:
         if landlord_id is None or not Landlord.objects.filter(pk=landlord_id).exists():

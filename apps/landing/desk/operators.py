@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.models import AuditLine
 from apps.income.models import Payment
 from apps.income.selectors import payments_in_review
-from apps.landing.desk import cells, records, words
+from apps.landing.desk import cells, payments, records, words
 from apps.landing.desk.base import ScopedModelAdmin, pretty_facts
 from apps.landing.desk.stuck import LATE
 from apps.landing.desk.ways_out import WaysOutPages
@@ -21,22 +21,27 @@ from apps.meters.models import Command, Letter, Meter, Presence
 from apps.meters.states import OPEN, Frozen
 
 
-class AgeFilter(admin.SimpleListFilter):
-    """Open commands unless asked for all: this list is about what has not ended."""
+class WithoutTheEnded(admin.SimpleListFilter):
+    """What has not ended, unless all is asked for; `unasked` is what the reader sees chosen then."""
 
-    title = gettext_lazy("age")
-    parameter_name = "age"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        return [("late", _("Open for over a minute")), ("all", _("Ended too"))]
+    unasked: Any
 
     def choices(self, changelist: Any) -> Any:
         yield {
             "selected": self.value() is None,
             "query_string": changelist.get_query_string(remove=[self.parameter_name]),
-            "display": _("Open"),
+            "display": self.unasked,
         }
         yield from list(super().choices(changelist))[1:]
+
+
+class AgeFilter(WithoutTheEnded):
+    unasked = gettext_lazy("Open")
+    title = gettext_lazy("age")
+    parameter_name = "age"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        return [("late", _("Open for over a minute")), ("all", _("Ended too"))]
 
     def queryset(self, request: Any, queryset: Any) -> Any:
         if self.value() == "all":
@@ -66,15 +71,10 @@ class CommandAdmin(records.CommandAdmin):
         "life",
         "result_said",
     )
-    readonly_fields = ("landlord_name", *records.CommandAdmin.readonly_fields, "tries", "result_said")
 
     @admin.display(description=gettext_lazy("age"), ordering="id")
     def age(self, row: Any) -> str:
         return words.how_long(row.created_at, timezone.now())
-
-    @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
-    def landlord_name(self, row: Any) -> str:
-        return str(row.landlord)
 
     @admin.display(description=gettext_lazy("tries"), ordering="attempts")
     def tries(self, row: Any) -> int:
@@ -85,20 +85,13 @@ class CommandAdmin(records.CommandAdmin):
         return pretty_facts(row.result)
 
 
-class LetterOutFilter(admin.SimpleListFilter):
+class LetterOutFilter(WithoutTheEnded):
+    unasked = gettext_lazy("Out")
     title = gettext_lazy("state")
     parameter_name = "letters"
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
         return [("all", _("Closed too"))]
-
-    def choices(self, changelist: Any) -> Any:
-        yield {
-            "selected": self.value() is None,
-            "query_string": changelist.get_query_string(remove=[self.parameter_name]),
-            "display": _("Out"),
-        }
-        yield from list(super().choices(changelist))[1:]
 
     def queryset(self, request: Any, queryset: Any) -> Any:
         return queryset if self.value() == "all" else queryset.filter(state=Letter.State.OUT)
@@ -112,15 +105,10 @@ class LetterAdmin(ScopedModelAdmin):
     search_help_text = gettext_lazy("Serial")
     ordering = ("-id",)
     fields = ("landlord_name", "place", "why", "became", "age", "due", "node", "bytes")
-    readonly_fields = fields
 
     @admin.display(description=gettext_lazy("age"), ordering="id")
     def age(self, row: Any) -> str:
         return words.how_long(row.created_at, timezone.now())
-
-    @admin.display(description=gettext_lazy("landlord"))
-    def landlord_name(self, row: Any) -> str:
-        return str(row.landlord)
 
     @admin.display(description=gettext_lazy("meter"))
     def place(self, row: Any) -> SafeString:
@@ -195,28 +183,11 @@ class MeterAdmin(WaysOutPages):
         "body",
         "online",
     )
-    readonly_fields = (
-        "landlord_name",
-        "place",
-        "held",
-        "held_for",
-        "what_to_do",
-        "ways",
-        "evidence",
-        "count",
-        "purchased_kwh",
-        "body",
-        "online",
-    )
 
     def get_queryset(self, request: HttpRequest) -> Any:
         presence = Presence.objects.filter(serial=OuterRef("serial"), is_online=True)
 
         return super().get_queryset(request).annotate(is_online=Exists(presence))
-
-    @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
-    def landlord_name(self, row: Any) -> str:
-        return str(row.landlord)
 
     @admin.display(description=gettext_lazy("room"))
     def place(self, row: Any) -> SafeString:
@@ -265,16 +236,11 @@ class ReviewFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=payments_in_review().order_by().values("pk"))
 
 
-class PaymentAdmin(records.PaymentAdmin):
+class PaymentAdmin(payments.PaymentAdmin):
     list_display = ("when", "landlord_name", "place", "amount", "channel", "state_said", "our_no")
     list_filter = (ReviewFilter, "channel")
     list_select_related = ("landlord", "order__meter__room__site")
-    fields = ("landlord_name", *records.PaymentAdmin.fields, "evidence_said")
-    readonly_fields = ("landlord_name", *records.PaymentAdmin.readonly_fields, "evidence_said")
-
-    @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
-    def landlord_name(self, row: Any) -> str:
-        return str(row.landlord)
+    fields = ("landlord_name", *payments.PaymentAdmin.fields, "evidence_said")
 
     @admin.display(description=gettext_lazy("evidence"))
     def evidence_said(self, row: Any) -> SafeString:
@@ -285,10 +251,6 @@ class AuditAdmin(records.AuditAdmin):
     list_display = ("when", "landlord_name", "who", "act_said", "facts_said")
     list_select_related = ("by", "landlord")
     search_fields = ("act", "by__name", "landlord__name")
-
-    @admin.display(description=gettext_lazy("landlord"), ordering="landlord__name")
-    def landlord_name(self, row: Any) -> str:
-        return str(row.landlord)
 
 
 def register(site: Any) -> None:

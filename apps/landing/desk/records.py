@@ -2,10 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.contrib import admin
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -13,25 +10,30 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import AuditLine
 from apps.accounts.roles import Act
-from apps.common.errors import Refused
-from apps.income.models import Payment, Recharge
-from apps.income.selectors import receipt_of
-from apps.income.services.fapiao import mark_fapiao_issued
-from apps.income.states import PaymentState
-from apps.landing.desk import account_forms, acts, cells, words
+from apps.income.models import Recharge
+from apps.landing.desk import acts, cells, words
 from apps.landing.desk.base import ScopedModelAdmin
-from apps.landing.desk.set_aside import SetAsidePages
-from apps.landing.receipts import receipt_context
-from apps.landing.review_words import payment_review
 from apps.meters.models import Command
 from apps.meters.states import OPEN
 from apps.readings.models import Reading
 from apps.tariffs.models import Price
 
 
-class RechargeAdmin(ScopedModelAdmin):
-    seen_with = Act.SEE_INCOME
+class OfAMeter(ScopedModelAdmin):
+    """Records of one meter each, found by its room or serial."""
+
     by_parent = ("meter",)
+    list_select_related: Any = ("meter__room__site",)
+    search_fields: Any = ("meter__room__name", "meter__serial")
+    search_help_text = gettext_lazy("Room or serial")
+
+    @admin.display(description=gettext_lazy("meter"))
+    def place(self, row: Any) -> SafeString:
+        return cells.place(row.meter)
+
+
+class RechargeAdmin(OfAMeter):
+    seen_with = Act.SEE_INCOME
     list_display: Any = ("when", "place", "energy", "amount", "kind", "state_said", "maker")
     list_filter: Any = ("kind", "state")
     list_select_related: Any = ("meter__room__site", "made_by")
@@ -52,25 +54,10 @@ class RechargeAdmin(ScopedModelAdmin):
         "when",
         "credited",
     )
-    readonly_fields: Any = (
-        "when",
-        "energy",
-        "amount",
-        "state_said",
-        "maker",
-        "price_said",
-        "carried_in",
-        "carried_out",
-        "credited",
-    )
 
     @admin.display(description=gettext_lazy("time"), ordering="id")
     def when(self, row: Any) -> SafeString:
         return cells.instant(row.created_at, timezone.now())
-
-    @admin.display(description=gettext_lazy("meter"))
-    def place(self, row: Any) -> SafeString:
-        return cells.place(row.meter)
 
     @admin.display(description=gettext_lazy("energy"), ordering="energy_kwh")
     def energy(self, row: Any) -> str:
@@ -109,141 +96,11 @@ class RechargeAdmin(ScopedModelAdmin):
         return cells.instant(row.credited_at, timezone.now())
 
 
-class PaymentStateFilter(admin.SimpleListFilter):
-    title = gettext_lazy("state")
-    parameter_name = "state"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        shown = (PaymentState.PAID, PaymentState.PENDING, PaymentState.REVIEW, PaymentState.CLOSED)
-        return [(state.value, words.payment_state(state.value).text) for state in shown]
-
-    def queryset(self, request: Any, queryset: Any) -> Any:
-        if self.value() == PaymentState.PENDING:
-            return queryset.filter(state__in=[PaymentState.CREATED, PaymentState.PENDING])
-        return queryset.filter(state=self.value()) if self.value() else queryset
-
-
-class PaymentAdmin(SetAsidePages):
-    seen_with = Act.SEE_INCOME
-    by_parent = ("order__meter",)
-    list_display: Any = ("when", "place", "amount", "channel", "state_said", "our_no")
-    list_filter: Any = (PaymentStateFilter, "channel")
-    list_select_related: Any = ("order__meter__room__site",)
-    search_fields: Any = ("out_trade_no", "transaction_id", "order__no", "order__meter__room__name")
-    search_help_text = gettext_lazy("Order, the platform's number or room")
-    ordering = ("-id",)
-    fields: Any = (
-        "place",
-        "amount",
-        "fee",
-        "way",
-        "channel",
-        "state_said",
-        "review",
-        "order_no",
-        "our_no",
-        "transaction_id",
-        "when",
-        "paid",
-    )
-    readonly_fields: Any = (
-        "place",
-        "amount",
-        "fee",
-        "way",
-        "state_said",
-        "review",
-        "order_no",
-        "our_no",
-        "when",
-        "paid",
-    )
-    change_form_template = "desk/payment.html"
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.fapiao_view)
-        return [path("<path:object_id>/fapiao/", view, name="income_payment_fapiao"), *super().get_urls()]
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """Show the payment with what can go back of it, its receipt and the fapiao that was asked for."""
-        row = self.get_object(request, object_id)
-        receipt = receipt_of(row) if row is not None else None
-        context = receipt_context(receipt) if receipt else {}
-        if row is not None:
-            context |= self.refund_context(request, row) | self.set_aside_context(request, row)
-            context |= self.under_way_context(row)
-        context["can_issue"] = self._may(request, Act.ARRANGE) and self.admin_site.name == "admin"
-        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
-
-    def fapiao_view(self, request: Any, object_id: str) -> HttpResponse:
-        """Write down that the fapiao is made; the button stands on the payment's page."""
-        row = self.find_hers(request, object_id, Act.ARRANGE)
-        if isinstance(row, HttpResponse):
-            return row
-        if request.method == "POST":
-            number = request.POST.get("number", "")[:40]
-            try:
-                mark_fapiao_issued(payment=row, number=number, by_id=request.user.pk, now=timezone.now())
-            except Refused as refusal:
-                self.message_user(request, str(refusal.detail), messages.ERROR)
-            else:
-                self.message_user(request, _("The fapiao is written down as made."), messages.SUCCESS)
-        return redirect(f"{self.admin_site.name}:income_payment_change", row.pk)
-
-    @admin.display(description=gettext_lazy("ordered"), ordering="id")
-    def when(self, row: Any) -> SafeString:
-        return cells.instant(row.created_at, timezone.now())
-
-    @admin.display(description=gettext_lazy("paid"), ordering="paid_at")
-    def paid(self, row: Any) -> SafeString:
-        return cells.instant(row.paid_at, timezone.now())
-
-    @admin.display(description=gettext_lazy("meter"))
-    def place(self, row: Any) -> SafeString:
-        return cells.place(row.order.meter)
-
-    @admin.display(description=gettext_lazy("amount"), ordering="amount_yuan")
-    def amount(self, row: Any) -> str:
-        return words.money(row.amount_yuan)
-
-    @admin.display(description=gettext_lazy("channel fee"), ordering="fee_yuan")
-    def fee(self, row: Any) -> str:
-        return words.NOTHING if row.fee_yuan is None else words.money(row.fee_yuan)
-
-    @admin.display(description=gettext_lazy("way"))
-    def way(self, row: Any) -> str:
-        return account_forms.way_words(row.strategy)
-
-    @admin.display(description=gettext_lazy("state"), ordering="state")
-    def state_said(self, row: Any) -> SafeString:
-        said = words.payment_state(row.state)
-        return cells.said(words.Said(said.text, said.tone, payment_review(row.review_reason)))
-
-    @admin.display(description=gettext_lazy("why it needs a look"))
-    def review(self, row: Any) -> str:
-        return payment_review(row.review_reason) or words.NOTHING
-
-    @admin.display(description=gettext_lazy("order number"))
-    def order_no(self, row: Any) -> str:
-        return str(row.order.no)
-
-    @admin.display(description=gettext_lazy("our payment number"), ordering="out_trade_no")
-    def our_no(self, row: Any) -> str:
-        return str(row.out_trade_no)
-
-
-class ReadingAdmin(ScopedModelAdmin):
-    by_parent = ("meter",)
+class ReadingAdmin(OfAMeter):
     list_display: Any = ("when", "place", "total", "remaining", "source", "received")
     list_filter: Any = ("source",)
-    list_select_related: Any = ("meter__room__site",)
-    search_fields: Any = ("meter__room__name", "meter__serial")
-    search_help_text = gettext_lazy("Room or serial")
     ordering = ("-taken_at", "-id")
     fields: Any = ("meter", "when", "total", "remaining", "source", "received")
-    readonly_fields: Any = ("when", "total", "remaining", "received")
 
     @admin.display(description=gettext_lazy("taken"), ordering="taken_at")
     def when(self, row: Any) -> SafeString:
@@ -252,10 +109,6 @@ class ReadingAdmin(ScopedModelAdmin):
     @admin.display(description=gettext_lazy("received"), ordering="received_at")
     def received(self, row: Any) -> SafeString:
         return cells.instant(row.received_at, timezone.now())
-
-    @admin.display(description=gettext_lazy("meter"))
-    def place(self, row: Any) -> SafeString:
-        return cells.place(row.meter)
 
     @admin.display(description=gettext_lazy("total energy"), ordering="total_kwh")
     def total(self, row: Any) -> str:
@@ -279,8 +132,7 @@ class OpenFilter(admin.SimpleListFilter):
         return queryset.exclude(state__in=sorted(OPEN)) if self.value() == "no" else queryset
 
 
-class CommandAdmin(ScopedModelAdmin):
-    by_parent = ("meter",)
+class CommandAdmin(OfAMeter):
     list_display: Any = ("when", "place", "what", "state_said", "reason", "asker")
     list_filter: Any = (OpenFilter,)
     list_select_related: Any = ("meter__room__site", "requested_by")
@@ -288,7 +140,6 @@ class CommandAdmin(ScopedModelAdmin):
     search_help_text = gettext_lazy("Room, serial or reason")
     ordering = ("-id",)
     fields: Any = ("place", "what", "state_said", "reason", "asker", "when", "ended", "life")
-    readonly_fields: Any = ("place", "what", "state_said", "asker", "when", "ended", "life")
 
     @admin.display(description=gettext_lazy("asked"), ordering="id")
     def when(self, row: Any) -> SafeString:
@@ -297,10 +148,6 @@ class CommandAdmin(ScopedModelAdmin):
     @admin.display(description=gettext_lazy("ended"), ordering="final_at")
     def ended(self, row: Any) -> SafeString:
         return cells.instant(row.final_at, timezone.now())
-
-    @admin.display(description=gettext_lazy("meter"))
-    def place(self, row: Any) -> SafeString:
-        return cells.place(row.meter)
 
     @admin.display(description=gettext_lazy("command"), ordering="kind")
     def what(self, row: Any) -> str:
@@ -321,19 +168,11 @@ class CommandAdmin(ScopedModelAdmin):
         return cells.life(words.command_life(row.state, row.created_at, events))
 
 
-class PriceAdmin(ScopedModelAdmin):
-    by_parent = ("meter",)
+class PriceAdmin(OfAMeter):
     list_display: Any = ("place", "price", "starts", "setter")
     list_select_related: Any = ("meter__room__site", "set_by")
-    search_fields: Any = ("meter__room__name", "meter__serial")
-    search_help_text = gettext_lazy("Room or serial")
     ordering = ("-active_from", "-id")
     fields: Any = ("meter", "price", "starts", "setter")
-    readonly_fields: Any = ("price", "starts", "setter")
-
-    @admin.display(description=gettext_lazy("meter"))
-    def place(self, row: Any) -> SafeString:
-        return cells.place(row.meter)
 
     @admin.display(description=gettext_lazy("price"), ordering="price_yuan_per_kwh")
     def price(self, row: Any) -> str:
@@ -356,7 +195,6 @@ class AuditAdmin(ScopedModelAdmin):
     search_help_text = gettext_lazy("Act or name")
     ordering = ("-id",)
     fields: Any = ("when", "who", "act_said", "facts_said")
-    readonly_fields = fields
 
     @admin.display(description=gettext_lazy("time"), ordering="id")
     def when(self, row: Any) -> SafeString:
@@ -377,7 +215,6 @@ class AuditAdmin(ScopedModelAdmin):
 
 def register(site: Any) -> None:
     site.register(Recharge, RechargeAdmin)
-    site.register(Payment, PaymentAdmin)
     site.register(Reading, ReadingAdmin)
     site.register(Command, CommandAdmin)
     site.register(Price, PriceAdmin)

@@ -44,7 +44,6 @@ class SettlementAdmin(ScopedModelAdmin):
     search_help_text = gettext_lazy("Transfer number")
     ordering = ("-id",)
     fields = ("number", "platform_number", "amount", "payee", "state_said", "when", "ended")
-    readonly_fields = ("amount", "payee", "state_said", "when", "ended")
 
     @admin.display(description=gettext_lazy("begun"), ordering="id")
     def when(self, row: Any) -> SafeString:

@@ -104,7 +104,6 @@ class StockAdmin(BarringPages):
     search_help_text = gettext_lazy("Serial")
     ordering = ("serial",)
     fields = ("serial", "profile", "claimed", "coded", "stocked", "online", "barred", "past")
-    readonly_fields = fields
     actions = ("new_cards",)
     change_list_template = "desk/stock_list.html"
 

@@ -180,7 +180,8 @@ def find_meter(token: str, now: datetime) -> Found:
     found = doors.open_one(doors.Kind.QR, token) or find_shared_meter(token, now=now)
     if found is not None:
         return found
-    stocked = StockedMeter.objects.filter(qr_token=token).first()
+    # PostgreSQL takes no NUL, not even to find nothing.
+    stocked = None if "\0" in token else StockedMeter.objects.filter(qr_token=token).first()
     if stocked is not None:
         raise MeterUnclaimed(token) if stocked.barred_at is None else MeterBarred()
     raise NotFound(_("There is no such meter."))

@@ -74,15 +74,11 @@ DATES = [
 ]
 
 
-def limit(request: Any, *, usual: int = 50, most: int = 500) -> int:
-    """Return how many lines a page shall have."""
-    text = request.query_params.get("limit", str(usual))
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= most):
-        raise ValidationError({"limit": _("A number from 1 to 500.")})
-    return int(text)
-
-
-LIMIT = OpenApiParameter("limit", OpenApiTypes.INT, description="Lines a page, at most 500.")
+LIMIT = OpenApiParameter(
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": 500, "default": 50},
+    description="Lines a page, at most 500.",
+)
 
 
 class InstantText(forms.CharField):

@@ -165,8 +165,8 @@ class SessionOut(serializers.ModelSerializer):
 class LandlordOut(serializers.ModelSerializer):
     minimum_recharge_yuan = AmountField()
     low_below_kwh = EnergyField()
-    protected_from = serializers.TimeField(format="%H:%M")
-    protected_until = serializers.TimeField(format="%H:%M")
+    protected_from = serializers.TimeField(format="%H:%M", allow_null=True)
+    protected_until = serializers.TimeField(format="%H:%M", allow_null=True)
 
     class Meta:
         model = Landlord

@@ -13,12 +13,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.api.periods import LIMIT, limit
+from apps.accounts.api.periods import LIMIT
 from apps.accounts.api.views import caller, parsed
 from apps.accounts.codes import checked_phone
 from apps.accounts.messaging import masked_phone
 from apps.alerts import selectors, services
 from apps.alerts.api import serializers as s
+from apps.common.api import limit
 from apps.common.errors import NotFound
 from apps.common.openapi import documented
 from apps.common.scoping import own_scopes

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import django_filters
+from django import forms
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -19,14 +20,25 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.api.idempotency import idempotent
-from apps.accounts.api.periods import LIMIT, PeriodFilter, limit
+from apps.accounts.api.periods import LIMIT, PeriodFilter
 from apps.accounts.api.views import caller
 from apps.accounts.roles import Act
 from apps.alerts import selectors, services
 from apps.alerts.api import serializers as s
 from apps.alerts.models import Alert
+from apps.common.api import limit
 from apps.common.openapi import documented
 from apps.meters.models import Meter
+
+
+class YesOrNo(django_filters.BooleanFilter):
+    """`true` or `false`; anything else is refused, not taken for no filter at all."""
+
+    field_class = forms.TypedChoiceField
+
+    def __init__(self, **kwargs: Any) -> None:
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(choices=choices, coerce="true".__eq__, empty_value=None, **kwargs)
 
 
 class AlertFilter(PeriodFilter):
@@ -34,8 +46,8 @@ class AlertFilter(PeriodFilter):
 
     instant_field = "raised_at"
     meter = django_filters.UUIDFilter(field_name="meter_id")
-    open = django_filters.BooleanFilter(field_name="cleared_at", lookup_expr="isnull")
-    seen = django_filters.BooleanFilter(field_name="acknowledged_at", lookup_expr="isnull", exclude=True)
+    open = YesOrNo(field_name="cleared_at", lookup_expr="isnull")
+    seen = YesOrNo(field_name="acknowledged_at", lookup_expr="isnull", exclude=True)
 
     class Meta:
         model = Alert

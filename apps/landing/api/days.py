@@ -17,8 +17,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.api.periods import DATES, LIMIT, dates, limit
+from apps.accounts.api.periods import DATES, LIMIT, dates
 from apps.accounts.api.views import caller
+from apps.common.api import limit
 from apps.common.openapi import documented
 from apps.common.scoping import Scope, current_landlords_scope, opened_again, own_scopes
 from apps.landing import rented

@@ -16,9 +16,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.api.periods import LIMIT, limit
+from apps.accounts.api.periods import LIMIT
 from apps.accounts.api.views import caller, parsed
 from apps.common.addresses import address_of
+from apps.common.api import limit
 from apps.common.openapi import documented
 from apps.common.scoping import landlord_scope, own_scopes
 from apps.income.services.cancelling import cancel_order

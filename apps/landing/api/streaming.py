@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.http import StreamingHttpResponse
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -54,7 +56,10 @@ class CsvToo:
 
 
 def wants_csv(request: Request) -> bool:
-    return request.query_params.get("format") == "csv"
+    form = request.query_params.get("format", "json")
+    if form not in ("json", "csv"):
+        raise ValidationError({"format": _("Either json or csv.")})
+    return form == "csv"
 
 
 def csv_response(

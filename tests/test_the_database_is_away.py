@@ -134,3 +134,15 @@ def test_a_fault_of_ours_is_no_absence() -> None:
         raise ValueError("ours")
     except ValueError:
         assert away.answer(request).status_code == 500
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/api/v1/q/token", "application/json"), ("/q/token", "text/html")]
+)
+def test_a_fault_of_ours_is_told_in_the_same_two_forms_and_not_as_a_bare_500(
+    path: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.accounts.doors._hash", None)
+    answer = _asked("GET", path)
+    assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (500, kind)
+    assert "Something went wrong on our side" in answer.content.decode()

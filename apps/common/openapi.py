@@ -118,6 +118,7 @@ ERROR_CODES: dict[str, int] = {
     "throttled": 429,
     "too_many_codes": 429,
     "too_many_tries": 429,
+    "internal": 500,
     "away": 503,
     "code_not_sent": 503,
     "login_unavailable": 503,
@@ -161,6 +162,7 @@ _MEANING = {
     409: "The thing is in no state for this.",
     410: "It was there once.",
     413: "More than anybody could have to say.",
+    415: "The body is not `application/json`.",
     422: "Understood, but refused.",
     429: "Too soon; `Retry-After` says when.",
     503: "The database, or another service, is away; `Retry-After` says when to try again.",
@@ -202,7 +204,7 @@ def documented(
             **file,
             **{
                 code: OpenApiResponse(ErrorOut, description=_MEANING[code])
-                for code in sorted({*refuses, 503})
+                for code in sorted({*refuses, 503, *((415,) if takes else ())})
             },
         },
     )

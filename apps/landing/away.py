@@ -1,4 +1,4 @@
-"""What anybody gets while PostgreSQL is away or has just come back: the same everywhere, and never a bare 500.
+"""What anybody gets while PostgreSQL is away or has just come back, or after a fault of ours: never a bare 500.
 
 Django brings every failure here that nothing else has answered, from a middleware, a view, REST or a template alike.
 Nothing in this module asks the database.
@@ -6,6 +6,7 @@ Nothing in this module asks the database.
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
@@ -13,7 +14,6 @@ from django.utils import translation
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import get_language_from_request
 from django.utils.translation import gettext as _
-from django.views.defaults import server_error
 
 from apps.common.api import error_body
 from apps.common.queue import database_is_away
@@ -26,14 +26,43 @@ _FOR_MACHINES = ("/api/", "/pay/notify/")
 
 
 def answer(request: HttpRequest) -> HttpResponse:
-    """Answer 503 where the database is away, and when to come again; a fault of ours stays a 500."""
-    if not any(database_is_away(error) for error in _failures()):
-        return server_error(request)
+    """Answer 503 where the database is away, and when to come again; a fault of ours is a 500 in the same two forms."""
+    is_away = any(database_is_away(error) for error in _failures())
+    for_machines = request.path.startswith(_FOR_MACHINES)
     # The failure may be older than the request's own choice of a language.
     with translation.override(get_language_from_request(request)):
-        response = _for_machines() if request.path.startswith(_FOR_MACHINES) else _for_people(request)
-    response["Retry-After"] = str(AGAIN_S)
+        if is_away:
+            response = _for_machines() if for_machines else _for_people(request)
+            response["Retry-After"] = str(AGAIN_S)
+        else:
+            response = _fault_for_machines() if for_machines else _fault_for_people(request)
     add_never_cache_headers(response)
+    return response
+
+
+def _fault_for_machines() -> HttpResponse:
+    detail = _(
+        "Something went wrong on our side, and we have noted it. Ask where it stands before you send a write again, or "
+        "send it with the same Idempotency-Key: it is done once."
+    )
+    return JsonResponse(error_body("internal", detail), status=500)
+
+
+def _fault_for_people(request: HttpRequest) -> HttpResponse:
+    context = {
+        "request": request,
+        "title": _("This did not work"),
+        "detail": _("Something went wrong on our side. Nothing that was paid or entered before is lost."),
+        "advice": _("Open the page again and look, before you send anything once more."),
+        "link": {"href": page_of_form(request), "words": _("Open the page again")},
+        "has_no_choices": True,
+    }
+    return _page(context, status=500)
+
+
+def _page(context: dict[str, Any], *, status: int) -> HttpResponse:
+    response = HttpResponse(render_to_string("landing/away.html", context), status=status)
+    response["Content-Security-Policy"] = content_security_policy()
     return response
 
 
@@ -76,6 +105,4 @@ def _for_people(request: HttpRequest) -> HttpResponse:
         "again_s": AGAIN_S if is_read else 0,
         "has_no_choices": True,
     }
-    response = HttpResponse(render_to_string("landing/away.html", context), status=503)
-    response["Content-Security-Policy"] = content_security_policy()
-    return response
+    return _page(context, status=503)

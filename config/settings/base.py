@@ -145,7 +145,15 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "RentMeter",
-    "DESCRIPTION": "Prepaid electricity meters for landlords. Money, prices and energy are strings.",
+    "DESCRIPTION": """Prepaid electricity meters for landlords.
+
+* Money, prices and energy are text, `"50.00"`; a JSON number is refused. Instants carry their offset, ids are opaque.
+* `Authorization: Bearer <token>`; a token comes from `auth/…`. Who works for several landlords adds `X-Landlord`.
+* Sentences come in the language of `Accept-Language`: `zh-hans` (the usual one) or `en`. Build on `code` alone.
+* Lists are newest first; `next` is the address of older lines. A filter that cannot be understood is refused.
+* Every refusal has the shape of `ErrorOut`. Beside what an operation lists: 405 and 406 for a method or an `Accept` it
+  does not have, 413 for a body of megabytes, 500 for a fault of ours, 503 with `Retry-After` while we are restarting.
+""",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

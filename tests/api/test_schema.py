@@ -1,6 +1,7 @@
 """The schema is made without a warning, names every error, and its page loads nothing from elsewhere."""
 
 import ast
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,25 @@ def test_the_page_of_the_schema_loads_nothing_from_elsewhere(db: None) -> None:
     page = Client().get("/api/v1/docs/").content.decode()
     assert "swagger-ui" in page
     assert re.findall(r"""(?:src|href)=["'](?:https?:)?//""", page) == []
+
+
+def test_the_schema_speaks_one_language_whoever_asks(schema: dict[str, Any]) -> None:
+    """The usual language here is Chinese, and names of filters are translated for the desks."""
+    assert re.findall("[\u4e00-\u9fff]+", json.dumps(schema, ensure_ascii=False)) == []
+
+
+def test_the_type_of_an_error_leads_to_its_code_on_the_page(db: None) -> None:
+    page = Client().get("/api/v1/docs/").content.decode()
+    assert re.findall(r'<tr id="error-(\w+)"', page) == sorted(
+        ERROR_CODES, key=lambda code: (ERROR_CODES[code], code)
+    )
+    assert "Phone or password is wrong." in page
+
+
+def test_hours_nobody_protects_are_null_as_the_schema_says(schema: dict[str, Any], street: Street) -> None:
+    shown = Caller(street.li.owner).get("landlord").body
+    described = schema["components"]["schemas"]["LandlordOut"]["properties"]
+    assert shown["protected_from"] is None
+    assert described["protected_from"]["nullable"]
+    assert shown["protected_until"] is None
+    assert described["protected_until"]["nullable"]

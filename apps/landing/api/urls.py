@@ -1,7 +1,6 @@
 """REST of landlords and renters, below `/api/v1/`. The paths are the contract: they stay."""
 
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.landing.api import (
     catalogue,
@@ -27,6 +26,7 @@ from apps.landing.api.graces import GraceEndView, MeterGracesView
 from apps.landing.api.members import MembersView, MemberView
 from apps.landing.api.reconciliation import ReconciliationView
 from apps.landing.api.refunds import PaymentRefundsView, RefundByHandView, RetryRefundView, WithdrawRefundView
+from apps.landing.api.schema import DocsView, SchemaView
 from apps.landing.api.settlements import SettlementsView
 
 urlpatterns = [
@@ -120,7 +120,7 @@ urlpatterns = [
     path("my/meters", renter.MyMetersView.as_view(), name="api_my_meters"),
     path("my/daily-readings", days.MyDaysView.as_view(), name="api_my_days"),
     path("my/recharges", renter.MyRechargesView.as_view(), name="api_my_recharges"),
-    path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="api_schema"), name="api_docs"),
+    path("schema/", SchemaView.as_view(), name="api_schema"),
+    path("docs/", DocsView.as_view(), name="api_docs"),
     path("<path:anything>", nowhere.NowhereView.as_view(), name="api_nowhere"),
 ]

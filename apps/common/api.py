@@ -76,7 +76,7 @@ class NewestFirst(CursorPagination):
         try:
             found = super().decode_cursor(request)
             if found is not None and found.position is not None:
-                UUID(found.position)
+                UUID(str(found.position))
         except (exceptions.NotFound, ValueError):
             raise exceptions.ValidationError({"cursor": _FROM_NEXT}) from None
         return found

@@ -69,7 +69,7 @@ LANDLORDS_DESK = [
     # Nothing of a payment that was never paid can go back: its page says so.
     *(
         _route("GET", f"admin/income/payment/<path:object_id>/{act}/", "302 302 302 302 403 302 302 302")
-        for act in ("refund", "refund-again", "refund-by-hand", "refund-withdraw", "credit")
+        for act in ("refund", "refund-again", "refund-by-hand", "refund-withdraw", "refund-finish", "credit")
     ),
     # Leads back to the meter's page, whose button asks.
     _route("GET", f"{_LI_METER}/read/", "302 302 302 302 403 302 302 302"),
@@ -191,7 +191,7 @@ OPERATORS_DESK = [
     _route("GET", "ops/income/billday/<path:object_id>/settle/<uuid:difference_id>/", _NO_OPERATOR),
     *(
         _route("GET", f"ops/income/payment/<path:object_id>/{act}/", _NO_OPERATOR)
-        for act in ("refund", "refund-again", "refund-by-hand", "refund-withdraw")
+        for act in ("refund", "refund-again", "refund-by-hand", "refund-withdraw", "refund-finish")
     ),
     _route("GET", "ops/income/payment/<path:object_id>/credit/", _AWAY),
     _route("GET", "ops/meters/stockedmeter/import/", _OPERATOR),

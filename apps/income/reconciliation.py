@@ -50,7 +50,11 @@ class PaymentSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundSeen:
-    """A refund of ours. :param belongs: whether some bill up to this day has to name it, and none before it did."""
+    """A refund of ours.
+
+    :param belongs: whether some bill up to this day has to name it, and none before it did.
+    :param is_held: whether the payer's card did not take it: only the platform's own answer says where it went then.
+    """
 
     id: UUID
     payment_id: UUID
@@ -59,6 +63,7 @@ class RefundSeen:
     state: str
     amount_yuan: Decimal
     belongs: bool
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +238,7 @@ def _refunds(
             kind, why = Kind.REFUND_MISSING, "UNKNOWN_HERE"
         elif refund.amount_yuan != line.amount_yuan:
             kind, why = Kind.WRONG_AMOUNT, "REFUND"
-        elif refund.state != RefundState.DONE:
+        elif refund.state != RefundState.DONE and line.is_ended and not refund.is_held:
             kind, why = Kind.REFUND_MISSING, "NOT_BOOKED"
         if kind is not None:
             yield Finding(

@@ -15,6 +15,9 @@ refund    WAITING ──► CREATED ──► PROCESSING ──► DONE
              │                                               gives the money back by hand and writes it down
              └──► CLOSED            the meter proved that it has the energy, or a member withdrew it before that
           WAITING: bytes have left, and only the meter can say whether it took them
+          REVIEW ──► PROCESSING     the payer's card takes nothing any more: a member sends it to another card of hers,
+                                    or to the merchant's own bank account. There it is in REVIEW again, RETURNED, until
+                                    she has handed it over by herself
 
 grace     GIVEN ──► OWED ──► REPAYING ──► REPAID   a recharge repays it: claimed with the recharge, done with its proof
             │        │ ▲─────────┘                that recharge was taken back
@@ -110,6 +113,13 @@ class RefundWay(StrEnum):
 
     CHANNEL = "CHANNEL"
     HAND = "HAND"
+
+
+class FinishWay(StrEnum):
+    """Where a refund goes that the payer's card does not take: another CARD of hers, or the MERCHANT's own bank."""
+
+    CARD = "CARD"
+    MERCHANT = "MERCHANT"
 
 
 class CheckState(StrEnum):

@@ -17,6 +17,9 @@ _OF_PAYMENTS = (
     gettext_noop("paid and given back at the platform before we saw it"),
     gettext_noop("given back by hand, and the platform says now that it gave it back too"),
     gettext_noop("the platform's number belongs to another payment"),
+    gettext_noop(
+        "booked as gone back, and the platform says now that it went to the merchant's bank account"
+    ),
 )
 # What a platform answered when a member wanted a payment credited that had been put aside.
 _ANSWERS = {
@@ -56,6 +59,18 @@ _OF_REFUNDS = {
     ),
     "the platform gave this refund up; no money moved": gettext_noop(
         "The platform gave it up; you may ask anew."
+    ),
+    "ABNORMAL: the payer's account cannot take the money back": gettext_noop(
+        "The payer's bank card takes no money any more. WeChat Pay holds the money until you say where it shall go: to "
+        "another card of the payer, or to the merchant's own bank account."
+    ),
+    "ABNORMAL still: sent another way, and not arrived by the platform's word": gettext_noop(
+        "It was sent another way and has not arrived, by WeChat Pay's word. See on its own pages how it stands before "
+        "you hand over anything; you can send it to another card, or to the merchant's own bank account."
+    ),
+    "RETURNED: the money is in the merchant's own bank account, and the payer has none of it": gettext_noop(
+        "The money is in the merchant's own bank account, and the payer has none of it. Hand it over, then write down "
+        "how."
     ),
     "withdrawn before the meter had spoken": gettext_noop("Withdrawn before the meter had spoken."),
     "the platform closed it, and says now that it is done": gettext_noop(

@@ -293,6 +293,11 @@ class Books:
             ).fetchall()
             return [_read_notice(row) for row in rows]
 
+    def tell(self, notice: Notice) -> None:
+        """Note that a merchant is to be told something more."""
+        with self.transaction() as db:
+            _insert(db, "notices", notice)
+
     def mark_notice(self, notice: Notice) -> None:
         """Keep how far a notify has come."""
         with self.transaction() as db:

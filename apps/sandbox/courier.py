@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from apps.sandbox import alipay_content, wechat_content
+from apps.sandbox.abnormal import AbnormalRefunds
 from apps.sandbox.books import ABNORMAL, Books, Notice
 from apps.sandbox.certificates import new_key
 from apps.sandbox.faults import FORGING, Faults
@@ -42,6 +43,7 @@ class Courier:
     books: Books
     faults: Faults
     clock: Callable[[], datetime]
+    abnormal: AbnormalRefunds
     schedule_s: Sequence[float] = SCHEDULE_S
     _wake: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -165,6 +167,7 @@ class Courier:
                 forged=forged,
                 stranger=self._stranger,
                 is_abnormal=refund is not None and self.books.is_marked(ABNORMAL, refund.out_request_no),
+                finish=self.abnormal.finish_of(refund),
             )
         app = self.merchants.alipay[notice.merchant]
         return alipay_content.notify(

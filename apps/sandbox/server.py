@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from apps.sandbox.abnormal import AbnormalRefunds
 from apps.sandbox.alipay import Alipay
 from apps.sandbox.bill_desk import BillDesk
 from apps.sandbox.bills import Bills
@@ -62,10 +63,13 @@ class SandboxServer:
         self.url = f"http://{HOST}:{self._http.server_address[1]}"
         self.faults = faults = Faults()
         identity = Identity(merchants, books, clock)
-        self._courier = courier = Courier(merchants, books, faults, clock, schedule_s)
+        abnormal = AbnormalRefunds(books, faults)
+        self._courier = courier = Courier(merchants, books, faults, clock, abnormal, schedule_s)
         transfers = Transfers(books, faults)
         self.bills = bills = Bills(books, clock)
-        wechat = WeChatPay(merchants, books, identity, faults, clock, courier.hurry, transfers, bills)
+        wechat = WeChatPay(
+            merchants, books, identity, faults, clock, courier.hurry, transfers, bills, abnormal
+        )
         alipay = Alipay(merchants, books, identity, faults, clock, courier.hurry, transfers, bills)
         cashier = Cashier(merchants, books, identity, faults, courier, clock)
         script = Script(faults, bills)

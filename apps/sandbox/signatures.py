@@ -13,10 +13,10 @@ from collections.abc import Mapping
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.x509.oid import NameOID
 
 _RSA_SIGNATURES = "1.2.840.113549.1.1."
@@ -64,6 +64,17 @@ def gcm_encrypt(key: str, nonce: str, associated_data: str, plaintext: bytes) ->
     """
     sealed = AESGCM(key.encode()).encrypt(nonce.encode(), plaintext, associated_data.encode())
     return b64encode(sealed).decode()
+
+
+def oaep_opened(key: RSAPrivateKey, sealed: object) -> str | None:
+    """What a merchant sealed for the platform alone, RSA-OAEP with SHA1 as WeChat asks; None if it does not open."""
+    if not isinstance(sealed, str) or not sealed:
+        return None
+    try:
+        raw = b64decode(sealed, validate=True)
+        return key.decrypt(raw, OAEP(mgf=MGF1(SHA1()), algorithm=SHA1(), label=None)).decode()  # noqa: S303
+    except ValueError:
+        return None
 
 
 def alipay_message(parameters: Mapping[str, str], *, without: frozenset[str] = frozenset({"sign"})) -> bytes:

@@ -7,20 +7,17 @@ Both compare the payee's name with the ID card. What the platforms would know of
 import json
 import secrets
 import sqlite3
-from base64 import b64decode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
-
-from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
-from cryptography.hazmat.primitives.hashes import SHA1
 
 from apps.sandbox.books import Books
 from apps.sandbox.faults import Faults
 from apps.sandbox.http import Answer, Request, json_answer
 from apps.sandbox.merchants import AlipayMerchant, WeChatMerchant
 from apps.sandbox.orders import beijing, fen, rfc3339, yuan_from_fen, yuan_from_text
+from apps.sandbox.signatures import oaep_opened
 
 CONFIRM_WITHIN = timedelta(hours=24)
 
@@ -251,13 +248,10 @@ class Transfers:
 def _decrypted(merchant: WeChatMerchant, sealed: object) -> str:
     if not isinstance(sealed, str) or not sealed:
         return ""
-    try:
-        return merchant.platform_key.decrypt(
-            b64decode(sealed),
-            OAEP(mgf=MGF1(SHA1()), algorithm=SHA1(), label=None),  # noqa: S303
-        ).decode()
-    except ValueError:
-        raise TransferRefused(400, "PARAM_ERROR", "user_name 解密失败") from None
+    name = oaep_opened(merchant.platform_key, sealed)
+    if name is None:
+        raise TransferRefused(400, "PARAM_ERROR", "user_name 解密失败")
+    return name
 
 
 def _read(row: sqlite3.Row, now: datetime) -> Transfer:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+from apps.sandbox.abnormal import AbnormalRefunds, FinishRefused
 from apps.sandbox.bills import BillRefused, Bills
 from apps.sandbox.books import ABNORMAL, Books, new_notice, new_transaction_id
 from apps.sandbox.faults import Faults
@@ -78,6 +79,7 @@ class WeChatPay:
     refund_noted: Callable[[], None]
     transfers: Transfers
     bills: Bills
+    abnormal: AbnormalRefunds
 
     def answer(self, request: Request) -> Answer:
         """Verify, act, and sign the answer with the key of the merchant who asked."""
@@ -91,9 +93,7 @@ class WeChatPay:
             status, content, lost = self._act(merchant, request, now)
         except Refused as refusal:
             status, content = refusal.status, {"code": refusal.code, "message": refusal.message}
-        except TransferRefused as refusal:
-            status, content = refusal.status, {"code": refusal.code, "message": refusal.message}
-        except BillRefused as refusal:
+        except (TransferRefused, BillRefused, FinishRefused) as refusal:
             status, content = refusal.status, {"code": refusal.code, "message": refusal.message}
         except OrderRefused as refusal:
             status, code, message = _REFUSALS[refusal.why]
@@ -161,6 +161,10 @@ class WeChatPay:
                 if "sub_mchid" in fields:
                     merchant = self._sub(merchant, merchant.mchid, fields["sub_mchid"])
                 content = self._refund(merchant, fields, now)
+                lost = self.faults.take(("lose_refund_answer",), "wechat", content["out_trade_no"])
+                return 200, content, lost is not None
+            case "POST", ["refund", "domestic", "refunds", refund_id, "apply-abnormal-refund"]:
+                content = self._finish_refund(merchant, refund_id, request, now)
                 lost = self.faults.take(("lose_refund_answer",), "wechat", content["out_trade_no"])
                 return 200, content, lost is not None
             case "GET", ["refund", "domestic", "refunds", number]:
@@ -318,7 +322,26 @@ class WeChatPay:
 
     def _told(self, refund: Refund, order: Order, now: datetime) -> dict[str, Any]:
         is_abnormal = self.books.is_marked(ABNORMAL, refund.out_request_no)
-        return refund_content(refund, order, now, is_abnormal=is_abnormal)
+        finish = self.abnormal.finish_of(refund)
+        return refund_content(refund, order, now, is_abnormal=is_abnormal, finish=finish)
+
+    def _finish_refund(
+        self, caller: WeChatMerchant, refund_id: str, request: Request, now: datetime
+    ) -> dict[str, Any]:
+        fields = _fields(request)
+        owner = self._sub(caller, caller.mchid, fields["sub_mchid"]) if "sub_mchid" in fields else caller
+        refund = self.books.find_refund("wechat", owner.mchid, str(fields.get("out_refund_no")))
+        order = self.books.find("wechat", owner.mchid, refund.out_trade_no, now) if refund else None
+        if refund is None or order is None or refund.refund_id != refund_id:
+            raise Refused(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
+        status = self._told(refund, order, now)["status"]
+        serial = request.header("Wechatpay-Serial")
+        self.abnormal.finish(caller, refund, fields, status=status, serial=serial, now=now)
+        if refund.notify_url:
+            url, number = refund.notify_url, refund.out_request_no
+            self.books.tell(new_notice(order, url, now, REFUND_TAKES, refund_no=number))
+            self.refund_noted()
+        return self._told(refund, order, now)
 
     def _seen_refund(self, merchant: WeChatMerchant, number: str, now: datetime) -> dict[str, Any]:
         refund = self.books.find_refund("wechat", merchant.mchid, number)

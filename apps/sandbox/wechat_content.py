@@ -8,6 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from apps.sandbox.abnormal import Finish
 from apps.sandbox.certificates import certificate_pem, root_certificate
 from apps.sandbox.forging import body_to_sign, posted, signed_at, wechat_words
 from apps.sandbox.http import json_bytes
@@ -70,17 +71,21 @@ def transaction(order: Order, merchant: WeChatMerchant) -> dict[str, Any]:
 
 
 def refund_content(
-    refund: Refund, order: Order, now: datetime, *, is_abnormal: bool = False
+    refund: Refund, order: Order, now: datetime, *, is_abnormal: bool = False, finish: Finish | None = None
 ) -> dict[str, Any]:
-    """A refund as the platform answers it: PROCESSING at first, a moment later SUCCESS, ABNORMAL for a closed card."""
-    done_at = refund.made_at + REFUND_TAKES
+    """A refund as the platform answers it: PROCESSING at first, a moment later SUCCESS, ABNORMAL for a closed card.
+
+    One that was finished otherwise is under way again, and then says where it went.
+    """
+    done_at = (finish.at if finish else refund.made_at) + REFUND_TAKES
+    is_abnormal = finish.failed if finish else is_abnormal
     content: dict[str, Any] = {
         "refund_id": refund.refund_id,
         "out_refund_no": refund.out_request_no,
         "transaction_id": order.transaction_id,
         "out_trade_no": order.out_trade_no,
-        "channel": "ORIGINAL",
-        "user_received_account": "支付用户零钱",
+        "channel": finish.channel if finish else "ORIGINAL",
+        "user_received_account": finish.received_by if finish else "支付用户零钱",
         "create_time": rfc3339(refund.made_at),
         "status": "SUCCESS" if now >= done_at else "PROCESSING",
         "funds_account": "AVAILABLE",
@@ -113,6 +118,7 @@ def notify(
     forged: str = "",
     stranger: RSAPrivateKey | None = None,
     is_abnormal: bool = False,
+    finish: Finish | None = None,
 ) -> tuple[dict[str, str], bytes]:
     """Headers and raw body of one posting, signed anew each time as on the real platform.
 
@@ -123,10 +129,10 @@ def notify(
         content = wechat_words(forged, transaction(replace(order, state=State.SUCCESS), merchant))
     else:
         event, summary, kind = "REFUND.SUCCESS", "退款成功", "refund"
-        if is_abnormal:
+        done_at = max(now, (finish.at if finish else refund.made_at) + REFUND_TAKES)
+        content = refund_content(refund, order, done_at, is_abnormal=is_abnormal, finish=finish)
+        if content["status"] == "ABNORMAL":
             event, summary = "REFUND.ABNORMAL", "退款异常"
-        done_at = max(now, refund.made_at + REFUND_TAKES)
-        content = refund_content(refund, order, done_at, is_abnormal=is_abnormal)
         who = {name: value for name, value in parties(merchant).items() if name.endswith("mchid")}
         content = who | {"refund_status": content.pop("status")} | content
     nonce = secrets.token_hex(6)

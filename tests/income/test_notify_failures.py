@@ -280,15 +280,16 @@ def test_f26_a_payment_after_we_closed_the_order_is_recorded_and_credited(
 
 
 @pytest.mark.parametrize(
-    ("event", "status", "state"),
+    ("event", "status", "received_by", "state"),
     [
-        ("REFUND.SUCCESS", "SUCCESS", RefundState.DONE),
-        ("REFUND.ABNORMAL", "ABNORMAL", RefundState.REVIEW),
-        ("REFUND.CLOSED", "CLOSED", RefundState.CLOSED),
+        ("REFUND.SUCCESS", "SUCCESS", "招商银行信用卡0403", RefundState.DONE),
+        ("REFUND.SUCCESS", "SUCCESS", "商户基本账户", RefundState.REVIEW),
+        ("REFUND.ABNORMAL", "ABNORMAL", "招商银行信用卡0403", RefundState.REVIEW),
+        ("REFUND.CLOSED", "CLOSED", "招商银行信用卡0403", RefundState.CLOSED),
     ],
 )
 def test_f35_wechats_word_about_a_refund_ends_it_abnormal_is_for_a_person(
-    scene: Scene, platforms: Platforms, event: str, status: str, state: RefundState
+    scene: Scene, platforms: Platforms, event: str, status: str, received_by: str, state: RefundState
 ) -> None:
     payment = scene.paid()
     refund = scene.refund(payment)
@@ -300,12 +301,15 @@ def test_f35_wechats_word_about_a_refund_ends_it_abnormal_is_for_a_person(
         "out_refund_no": refund.out_refund_no,
         "refund_id": "5030000001",
         "refund_status": status,
+        "user_received_account": received_by,
         "amount": {"total": 5000, "refund": 5000, "payer_total": 5000, "payer_refund": 5000},
     }
     notify = wechat_notify(account, platforms.key("wechat"), content, scene.now, event_type=event)
     for _ in range(3):
         assert is_success(payment, post(payment, notify))
     assert scene.seen(refund).state == state
+    # A payer's account is hers: not even its last digits are kept.
+    assert "0403" not in str(scene.seen(refund).evidence)
     assert scene.seen(payment).state == PaymentState.PAID
     assert scene.books() == []
 

@@ -12,6 +12,8 @@ from apps.landing.review_words import payment_review, refund_review
 
 REFUNDS = (
     "ABNORMAL: the payer's account cannot take the money back",
+    "ABNORMAL still: sent another way, and not arrived by the platform's word",
+    "RETURNED: the money is in the merchant's own bank account, and the payer has none of it",
     "the platform refused it: NOT_ENOUGH",
     "the platform refused it: ACQ.SELLER_BALANCE_NOT_ENOUGH",
     "the platform refused it: ACQ.TRADE_HAS_FINISHED",

@@ -9,7 +9,7 @@ from apps.common.fields import amount_yuan_field
 from apps.common.reach import Through
 from apps.common.scoping import ScopedModel
 from apps.income.models.payment import Payment
-from apps.income.states import RefundState, RefundWay
+from apps.income.states import FinishWay, RefundState, RefundWay
 
 
 class Refund(ScopedModel):
@@ -17,6 +17,7 @@ class Refund(ScopedModel):
     keeps `out_refund_no`, and then the money goes back once.
 
     WAITING is a refund whose energy may be in the meter: its platform is not asked before the meter has spoken.
+    `finish_way` says where it goes since the payer's card has not taken it; which card is told to the platform alone.
     A trigger holds that all refunds of a payment but the CLOSED ones never exceed what was paid.
     """
 
@@ -35,6 +36,9 @@ class Refund(ScopedModel):
     )
     way = models.CharField(
         _("way"), max_length=7, default=RefundWay.CHANNEL, choices=[(w.value, w.value) for w in RefundWay]
+    )
+    finish_way = models.CharField(
+        _("other way"), max_length=8, blank=True, choices=[(w.value, w.value) for w in FinishWay]
     )
     reason = models.CharField(_("reason"), max_length=200)
     made_by = models.ForeignKey(

@@ -26,6 +26,7 @@ from apps.income.platforms.amounts import yuan_from_text, yuan_text
 from apps.income.platforms.base import (
     Charge,
     ChargeRequest,
+    FinishRequest,
     NotifyRefused,
     PlatformResult,
     RefundRequest,
@@ -193,6 +194,9 @@ class AlipayPlatform:
 
     def bill(self, day: date) -> Bill:
         return fetch_bill(self._gateway, day)
+
+    def finish_refund(self, request: FinishRequest) -> RefundResult:
+        raise PlatformRefused("NO_SUCH_WAY", "a refund goes to the payer's Alipay account")
 
     def read_notify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PlatformResult:
         fields, charset = read_form(body)

@@ -30,8 +30,10 @@ __all__ = [
     "Charge",
     "ChargeRequest",
     "CredentialsInvalid",
+    "FinishRequest",
     "LineKind",
     "NotifyRefused",
+    "PayersCard",
     "Platform",
     "PlatformAnswerInvalid",
     "PlatformError",
@@ -48,9 +50,10 @@ State = Literal["PAID", "PENDING", "CLOSED", "UNKNOWN_ORDER", "REFUNDED"]
 """PENDING: not paid, may still be. UNKNOWN_ORDER: the platform has no order of this number. REFUNDED: was
 paid, and the platform speaks of money going back in part or in full; never a reason to credit."""
 
-RefundState = Literal["DONE", "PROCESSING", "CLOSED", "ABNORMAL", "UNKNOWN_REFUND"]
+RefundState = Literal["DONE", "PROCESSING", "CLOSED", "ABNORMAL", "RETURNED", "UNKNOWN_REFUND"]
 """PROCESSING is not yet a refund: ask again. ABNORMAL: the payer's account cannot take the money back, a case
-for a person. CLOSED and UNKNOWN_REFUND: no money moved under this number."""
+for a person; the platform holds it until then. RETURNED: it went to the merchant's own bank account, and the payer
+has none of it. CLOSED and UNKNOWN_REFUND: no money moved under this number."""
 
 LARGEST_NOTIFY_BYTES = 64 * 1024
 
@@ -174,6 +177,33 @@ class RefundRequest:
     notify_url: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayersCard:
+    """Another bank card of a payer. Goes to the platform sealed, and nowhere else: no table, queue or log.
+
+    :param bank: the platform's code of the bank, one of `wechat_refunds.BANKS`.
+    :param number: digits only.
+    """
+
+    bank: str
+    number: str = field(repr=False)
+    name: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishRequest:
+    """Another way for a refund that is ABNORMAL.
+
+    :param refund_id: the platform's own number of the refund.
+    :param card: None sends it to the merchant's own bank account.
+    """
+
+    out_trade_no: str
+    out_refund_no: str
+    refund_id: str
+    card: PayersCard | None
+
+
 class Platform(Protocol):
     """One merchant account at one platform. Safe to share between threads; holds no connection."""
 
@@ -235,6 +265,14 @@ class Platform(Protocol):
         """Ask how a refund is. Changes nothing.
 
         :raises PlatformRefused, PlatformUnreachable: as above.
+        """
+
+    def finish_refund(self, request: FinishRequest) -> RefundResult:
+        """Send a refund that is ABNORMAL another way. Asking again for one that is on its way moves nothing more.
+
+        :raises ValueError: a number, bank or name no platform would take; nothing was sent.
+        :raises PlatformRefused: it stays as it was; Alipay has no such state and always refuses.
+        :raises PlatformUnreachable: unknown; query it.
         """
 
     def read_notify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PlatformResult:

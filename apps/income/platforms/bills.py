@@ -62,6 +62,7 @@ class BillLine:
     :param amount_yuan: the order's total or what went back, positive.
     :param fee_yuan: what the platform kept of it; negative where it gave some back.
     :param happened_at: aware, UTC.
+    :param is_ended: False for a refund that was asked for and had not arrived when the bill was made.
     """
 
     kind: LineKind
@@ -72,6 +73,7 @@ class BillLine:
     amount_yuan: Decimal
     fee_yuan: Decimal = Decimal(0)
     happened_at: datetime
+    is_ended: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ from apps.income.platforms.amounts import fen_from_yuan
 from apps.income.platforms.base import (
     Charge,
     ChargeRequest,
+    FinishRequest,
     NotifyRefused,
     PlatformResult,
     RefundRequest,
@@ -50,7 +51,7 @@ from apps.income.platforms.wechat_bill import BilledByWeChat
 from apps.income.platforms.wechat_envelope import check_signature, open_notify
 from apps.income.platforms.wechat_parties import Parties
 from apps.income.platforms.wechat_proving import ask_proved, is_seal_proved
-from apps.income.platforms.wechat_refunds import REFUND_EVENTS, refund_result
+from apps.income.platforms.wechat_refunds import REFUND_EVENTS, checked_finish, refund_result
 from apps.income.platforms.wechat_results import Reader, optional_text
 
 GATEWAY = "https://api.mch.weixin.qq.com"
@@ -191,6 +192,15 @@ class WeChatPlatform(BilledByWeChat):
                 evidence={"said": refusal.code},
             )
         return refund_result(answer, out_trade_no, out_refund_no)
+
+    def finish_refund(self, request: FinishRequest) -> RefundResult:
+        answer = self._ask(
+            self._sdk.abnormal_refund,
+            out_refund_no=checked_out_trade_no(request.out_refund_no),
+            **checked_finish(request),
+            **self._parties.named,
+        )
+        return refund_result(answer, request.out_trade_no, request.out_refund_no)
 
     def read_notify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PlatformResult:
         notify = open_notify(headers, body, keys=self._keys, apiv3_keys=self._apiv3_keys, now=now)

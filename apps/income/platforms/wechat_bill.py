@@ -39,7 +39,9 @@ _HOSTS = {"api.mch.weixin.qq.com": "https", "api2.mch.weixin.qq.com": "https"}
 _NOT_READY = frozenset({"STATEMENT_CREATING", "BILL_CREATING"})
 _NO_BILL = frozenset({"NO_STATEMENT_EXIST", "NO_BILL_EXIST"})
 _KINDS = {"SUCCESS": LineKind.PAYMENT, "REFUND": LineKind.REFUND, "REVOKED": LineKind.REFUND}
-_MONEY_STAYED = frozenset({"FAIL", "CHANGE"})
+_MONEY_STAYED = "FAIL"
+# Under way to a bank, or back from a card that takes nothing any more: asked for, and no proof that it arrived.
+_NOT_ENDED = frozenset({"PROCESSING", "CHANGE"})
 _TOTALS = "总交易单数"
 _GZIP = b"\x1f\x8b"
 
@@ -138,7 +140,7 @@ def _line(row: dict[str, str]) -> BillLine | None:
             raise BillInvalid("BILL_NOT_READABLE", "a state nobody knows")
         if row["货币种类"] != "CNY":
             raise BillInvalid("BILL_NOT_READABLE", "another currency")
-        if kind is LineKind.REFUND and row.get("退款状态") in _MONEY_STAYED:
+        if kind is LineKind.REFUND and row.get("退款状态") == _MONEY_STAYED:
             return None
         sub_merchant = row.get("特约商户号", "")
         return BillLine(
@@ -150,6 +152,7 @@ def _line(row: dict[str, str]) -> BillLine | None:
             amount_yuan=_amount(row, kind),
             fee_yuan=yuan(row["手续费"]),
             happened_at=instant(row["交易时间"]),
+            is_ended=kind is LineKind.PAYMENT or row.get("退款状态") not in _NOT_ENDED,
         )
     except KeyError as missing:
         raise BillInvalid("BILL_NOT_READABLE", f"no column {missing}") from None

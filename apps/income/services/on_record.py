@@ -145,6 +145,7 @@ def refunds_of(account: CollectionAccount, bill: BillDay, told: Bill) -> list[Re
                 state=row.state,
                 amount_yuan=row.amount_yuan,
                 belongs=belongs,
+                is_held=bool(row.finish_way) or row.evidence.get("status") == "ABNORMAL",
             )
         )
     return seen

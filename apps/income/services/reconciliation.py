@@ -26,7 +26,7 @@ from apps.income.services.fees import set_fee
 from apps.income.services.on_record import belongs_to, compared, of_merchant, payments_of, refunds_of
 from apps.income.services.payments import Applied, apply_payment_result
 from apps.income.services.refunds import apply_refund_result
-from apps.income.states import PaymentState, RefundState
+from apps.income.states import HOLDS_MONEY, PaymentState, RefundState
 from apps.meters.services.commands import ReasonMissing
 
 _FEN = Decimal("0.01")
@@ -218,6 +218,7 @@ def _add_up(account: CollectionAccount, bill: BillDay, told: Bill, now: datetime
     back = [line for line in told.lines if line.kind is LineKind.REFUND]
     named = {line.out_trade_no for line in paid}
     named_back = {line.out_refund_no for line in back}
+    asked_back = {line.out_refund_no for line in back if not line.is_ended}
     ours = [
         payment
         for number, payment in payments.items()
@@ -226,7 +227,11 @@ def _add_up(account: CollectionAccount, bill: BillDay, told: Bill, now: datetime
     ours_back = [
         refund
         for number, refund in refunds.items()
-        if refund.state == RefundState.DONE and (number in named_back or refund.belongs)
+        if (refund.state == RefundState.DONE and (number in named_back or refund.belongs))
+        or (
+            refund.state in HOLDS_MONEY
+            and (number in asked_back or (refund.is_held and number in named_back))
+        )
     ]
     bill.state, bill.said, bill.taken_at = BillDay.State.TAKEN, "", now
     bill.bill_payments, bill.ours_payments = len(paid), len(ours)

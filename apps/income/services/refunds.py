@@ -24,11 +24,7 @@ from apps.income.services.channels import notify_url, platform_of
 from apps.income.services.fees import give_fee_back
 from apps.income.services.ledger import book
 from apps.income.services.settlement import note_given_back
-from apps.income.states import (
-    UNDER_WAY,
-    RefundState,
-    RefundWay,
-)
+from apps.income.states import UNDER_WAY, FinishWay, RefundState, RefundWay
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +34,12 @@ PAID_TWICE = "the order was paid twice"
 SOME_WENT_BACK = "went back by the platform's word"
 WITHDRAWN = "withdrawn before the meter had spoken"
 METER_HAS_IT = "the meter proved that it has the energy; nothing goes back"
+CARD_TAKES_NOTHING = "ABNORMAL: the payer's account cannot take the money back"
+OTHER_WAY_HALTED = "ABNORMAL still: sent another way, and not arrived by the platform's word"
+WITH_THE_MERCHANT = "RETURNED: the money is in the merchant's own bank account, and the payer has none of it"
+BOOKED_AND_RETURNED = (
+    "booked as gone back, and the platform says now that it went to the merchant's bank account"
+)
 BY_HAND_AND_BY_CHANNEL = "given back by hand, and the platform says now that it gave it back too"
 # WeChat Pay: so many parts of one payment, and at least a minute between two.
 MOST_REFUNDS = 50
@@ -132,7 +134,7 @@ def send_refund(*, landlord_id: UUID, refund_id: UUID, now: datetime) -> None:
         log.info("refund %s: the result is unknown (%s)", refund_id, type(error).__name__)
         return
     with landlord_scope(landlord_id):
-        apply_refund_result(account=account, result=result, now=now)
+        apply_refund_result(account=account, result=result, now=now, is_answer=True)
 
 
 def _asked(
@@ -146,12 +148,16 @@ def _asked(
 
 
 def apply_refund_result(
-    *, account: CollectionAccount, result: platforms.RefundResult, now: datetime
+    *, account: CollectionAccount, result: platforms.RefundResult, now: datetime, is_answer: bool = False
 ) -> Refund | None:
     """Take in what a platform has proved about one refund of this account; inside the landlord's scope.
 
     None for a number that is not ours. Safe to run twice and in parallel: locks the refund, books by a reference that
-    exists once. DONE beats REVIEW; what does not agree goes to REVIEW and moves nothing.
+    exists once. DONE beats REVIEW; what does not agree goes to REVIEW and moves nothing. Neither does RETURNED: the
+    merchant has the money as before, and the payer is owed it until somebody has handed it over.
+
+    :param is_answer: the platform said it when it was asked just now. A notify is repeated for a day, so one that is
+        ABNORMAL may speak of a card that was replaced since.
     """
     with transaction.atomic():
         refund = (
@@ -161,13 +167,13 @@ def apply_refund_result(
             .first()
         )
         if refund is None or refund.state == RefundState.DONE:
-            if refund is not None and refund.way == RefundWay.HAND and result.state == "DONE":
-                _gone_twice(refund)
+            if refund is not None:
+                _say_if_it_went_otherwise(refund, result)
             return refund
         rows = Refund.objects.filter(pk=refund.pk)
         if result.state == "DONE" and refund.state == RefundState.CLOSED:
             rows.update(review_reason="the platform closed it, and says now that it is done")
-        elif result.state == "DONE" and result.refund_yuan != refund.amount_yuan:
+        elif result.state in ("DONE", "RETURNED") and result.refund_yuan != refund.amount_yuan:
             _review(refund, f"{result.refund_yuan} yuan of {refund.amount_yuan} {SOME_WENT_BACK}")
         elif result.state == "DONE":
             rows.update(
@@ -178,6 +184,14 @@ def apply_refund_result(
                 review_reason="",
             )
             _book(refund, account, now)
+        elif result.state == "RETURNED":
+            rows.filter(state__in=sorted(UNDER_WAY | {RefundState.REVIEW})).update(
+                state=RefundState.REVIEW,
+                finish_way=FinishWay.MERCHANT,
+                review_reason=WITH_THE_MERCHANT,
+                evidence=result.evidence,
+                next_at=None,
+            )
         elif result.state == "PROCESSING":
             rows.filter(state=RefundState.CREATED).update(
                 state=RefundState.PROCESSING, evidence=result.evidence
@@ -189,9 +203,9 @@ def apply_refund_result(
                 next_at=None,
                 review_reason="the platform gave this refund up; no money moved",
             )
-        elif result.state == "ABNORMAL":
+        elif result.state == "ABNORMAL" and (is_answer or not refund.finish_way):
             rows.update(evidence=result.evidence)
-            _review(refund, "ABNORMAL: the payer's account cannot take the money back")
+            _review(refund, OTHER_WAY_HALTED if refund.finish_way else CARD_TAKES_NOTHING)
         refund.refresh_from_db()
     return refund
 
@@ -212,9 +226,14 @@ def _book(refund: Refund, account: CollectionAccount, now: datetime) -> None:
     give_fee_back(payment=payment, refunded_yuan=gone["sum"], reference=f"refund:{refund.pk}:fee", now=now)
 
 
-def _gone_twice(refund: Refund) -> None:
-    Payment.objects.filter(pk=refund.payment_id).update(review_reason=BY_HAND_AND_BY_CHANNEL)
-    log.warning("refund %s: %s", refund.pk, BY_HAND_AND_BY_CHANNEL)
+def _say_if_it_went_otherwise(refund: Refund, result: platforms.RefundResult) -> None:
+    by_hand = refund.way == RefundWay.HAND
+    said = {(True, "DONE"): BY_HAND_AND_BY_CHANNEL, (False, "RETURNED"): BOOKED_AND_RETURNED}.get(
+        (by_hand, result.state)
+    )
+    if said:
+        Payment.objects.filter(pk=refund.payment_id).update(review_reason=said)
+        log.warning("refund %s: %s", refund.pk, said)
 
 
 def _review(refund: Refund, reason: str) -> None:

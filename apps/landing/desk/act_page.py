@@ -78,6 +78,30 @@ class ActPages(ScopedModelAdmin):
                 for text in filter(None, said):
                     self.message_user(request, text, messages.SUCCESS)
                 return redirect(self.address("change", thing))
+        return self.show_form(
+            request,
+            thing,
+            form,
+            title=title,
+            button=button,
+            explains=explains,
+            is_grave=is_grave,
+            shows_total=shows_total,
+        )
+
+    def show_form(
+        self,
+        request: Any,
+        thing: Any,
+        form: ActForm,
+        *,
+        title: str,
+        button: str,
+        explains: str,
+        is_grave: bool = False,
+        shows_total: bool = False,
+    ) -> TemplateResponse:
+        """Return the page with the form, which says what is wrong in it."""
         meter = self.meter_of(thing)
         answer = self.show(
             request,

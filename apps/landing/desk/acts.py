@@ -57,6 +57,7 @@ _ACTS = {
     "payment.refund": gettext_noop("Payment given back"),
     "price.set": gettext_noop("Price set"),
     "refund.by_hand": gettext_noop("Refund given back by hand"),
+    "refund.finish": gettext_noop("Refund sent another way"),
     "refund.retry": gettext_noop("Refund tried again"),
     "refund.withdraw": gettext_noop("Refund withdrawn"),
     "room.add": gettext_noop("Room added"),
@@ -161,6 +162,8 @@ def _said(key: str, value: str, now: datetime) -> str:
         return words.recharge_kind(value)
     if key in ("role", "was"):
         return words.role(value)
+    if key == "way":
+        return words.finish_way(value)
     if key == "sites" and value == "*":
         return _("all sites")
     return words.channel(value) if key == "channel" else value

@@ -18,8 +18,10 @@ from apps.common.errors import Refused
 from apps.income.models import Payment, Refund
 from apps.income.refund_selectors import CAN_BE_ASKED, Refundable, refundable_of
 from apps.income.refundable import Possible
+from apps.income.services.finishing import is_halted
 from apps.income.services.refund_asking import ask_refund
 from apps.income.services.refund_reviews import note_given_by_hand, retry_refund, withdraw_refund
+from apps.income.services.refunds import WITH_THE_MERCHANT
 from apps.income.states import RefundState, RefundWay
 from apps.landing.desk import words
 from apps.landing.desk.act_page import ActPages
@@ -79,13 +81,15 @@ class RefundPages(ActPages):
         rows = Refund.objects.filter(payment=payment).select_related("made_by").order_by("id")
         may = self._may(request, Act.ARRANGE) and self.admin_site.name == "admin"
         is_review = any(row.state == RefundState.REVIEW for row in rows)
+        # What is with the merchant already, the platform cannot send.
+        is_asked_again = is_review and all(row.review_reason != WITH_THE_MERCHANT for row in rows)
         is_waiting = any(row.state == RefundState.WAITING for row in rows)
         return {
             "refund_words": possible_words(found),
             "refund_figures": _figures(found),
             "refunds": [_shown(row, payment, now) for row in rows],
             "refund_url": self.address("refund", payment) if may and found.possible in CAN_BE_ASKED else "",
-            "refund_again_url": self.address("refund_again", payment) if may and is_review else "",
+            "refund_again_url": self.address("refund_again", payment) if may and is_asked_again else "",
             "refund_withdraw_url": self.address("refund_withdraw", payment) if may and is_waiting else "",
             "refund_by_hand_url": self.address("refund_by_hand", payment) if may and is_review else "",
         }
@@ -146,10 +150,7 @@ class RefundPages(ActPages):
             act,
             title=_("Given back by hand"),
             button=_("I gave %(amount)s back") % {"amount": words.money(refund.amount_yuan)},
-            explains=_(
-                "First see on the platform's own pages that this refund did not go through. "
-                "Then write down how you gave the money back; the platform is not asked again."
-            ),
+            explains=_by_hand_words(refund),
             is_grave=True,
         )
 
@@ -195,6 +196,23 @@ def _in_review(payment: Payment) -> Refund | None:
     return refund
 
 
+def _by_hand_words(refund: Refund) -> str:
+    if refund.review_reason == WITH_THE_MERCHANT:
+        return _(
+            "The money is in the merchant's own bank account. Hand it over to the payer, then write down how; it was "
+            "owed until then."
+        )
+    if is_halted(refund):
+        return _(
+            "WeChat Pay holds this money, and holds it on after you wrote something down. First have it sent to the "
+            "merchant's own bank account; then hand it over."
+        )
+    return _(
+        "First see on the platform's own pages that this refund did not go through. "
+        "Then write down how you gave the money back; the platform is not asked again."
+    )
+
+
 def possible_words(found: Refundable) -> str:
     """Say what giving this payment back comes to now, and what to do."""
     return {
@@ -235,7 +253,12 @@ def state_words(refund: Refund, payment: Payment) -> tuple[words.Said, str]:
         ),
         RefundState.CREATED: (words.Said(_("asked of %(who)s") % {"who": platform}, "idle"), ""),
         RefundState.PROCESSING: (
-            words.Said(_("on its way back"), "idle"),
+            words.Said(
+                _("on its way to %(where)s") % {"where": words.finish_way(refund.finish_way)}
+                if refund.finish_way
+                else _("on its way back"),
+                "idle",
+            ),
             _("%(who)s is bringing it back; that may take days with a bank card.") % {"who": platform},
         ),
         RefundState.DONE: (

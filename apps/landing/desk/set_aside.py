@@ -16,13 +16,13 @@ from apps.income.services.crediting import NotSetAside, ask_to_credit
 from apps.income.states import UNDER_WAY, PaymentState, RechargeState, RefundState
 from apps.landing.desk import words
 from apps.landing.desk.forms import ActForm, ReasonForm
-from apps.landing.desk.refunds import RefundPages
+from apps.landing.desk.refund_finishing import RefundFinishingPages
 from apps.landing.review_words import payment_review
 
 _MOVING = sorted(UNDER_WAY | {RefundState.WAITING})
 
 
-class SetAsidePages(RefundPages):
+class SetAsidePages(RefundFinishingPages):
     """Adds to the acts on a payment the one that credits it, for the landlord and for the operator."""
 
     def act_views(self) -> dict[str, Callable[..., Any]]:

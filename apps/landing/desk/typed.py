@@ -1,7 +1,8 @@
 """What a member had typed when her form could not be taken, kept until she is in again, so that nothing is typed twice.
 
 Every form of both desks is kept, by where it is sent to: a session that ended in the middle of it, and a form that
-stood open so long that its CSRF token is an old one. A form that asks for a password is kept nowhere.
+stood open so long that its CSRF token is an old one. A form that asks for a password or a payer's bank card is kept
+nowhere.
 """
 
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ KEPT_FOR = timedelta(hours=1)
 _KEY = "desk_typed"
 _LONGEST, _MOST = 4_000, 40
 _NEVER = {"csrfmiddlewaretoken", "key"}
+_SECRET = ("password", "card")
 
 # Who last had a desk open in this browser; a session that has ended cannot say it any more.
 _LAST_HERE, _REMEMBERED_S = "desk_last", 30 * 86_400
@@ -44,7 +46,7 @@ def keep(request: Any, *, now: datetime) -> bool:
     """
     who = _who(request) or _last_here(request)
     names = list(request.POST)
-    if not who or request.FILES or any("password" in name for name in names):
+    if not who or request.FILES or any(secret in name for secret in _SECRET for name in names):
         return False
     fields = {name: request.POST.getlist(name) for name in names if name not in _NEVER}
     sizes = [len(value) for values in fields.values() for value in values]

@@ -13,6 +13,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
+from apps.income.states import FinishWay
 from apps.meters.states import CommandKind, CommandState, Frozen, PowerReason
 
 NOTHING = "–"
@@ -212,6 +213,15 @@ def role(name: str) -> str:
 
 def channel(name: str) -> str:
     return {"wechat": _("WeChat Pay"), "alipay": _("Alipay"), "cash": _("Cash")}.get(name, name)
+
+
+def finish_way(name: str) -> str:
+    """Where a refund goes that the payer's card did not take; any other text as it is."""
+    known = {
+        FinishWay.CARD: _("another card of the payer"),
+        FinishWay.MERCHANT: _("the merchant's own bank account"),
+    }
+    return {way.value: said for way, said in known.items()}.get(name, name)
 
 
 # What the deciding code notes on a command's events; translated here, where people read it.

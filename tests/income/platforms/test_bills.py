@@ -175,6 +175,20 @@ def test_f54_backticks_and_a_coupon_are_read_as_the_orders_total_at_beijing_time
     assert (line.merchant_id, line.out_trade_no, line.transaction_id) == ("1900", "RM0001", "4200")
 
 
+@pytest.mark.parametrize(
+    ("said", "ended"), [("SUCCESS", [True]), ("PROCESSING", [False]), ("CHANGE", [False]), ("FAIL", [])]
+)
+def test_a_refund_has_ended_only_where_the_bill_says_so_and_one_that_failed_moved_nothing(
+    said: str, ended: list[bool]
+) -> None:
+    back = (
+        "`2026-11-22 23:59:59,`wx1,`1900,`0,`,`4200,`RM0001,`o1,`NATIVE,`REFUND,`OTHERS,`CNY,`0.00,`0.00,`5030,"
+        f"`RM0001F01,`50.00,`0.00,`ORIGINAL,`{said},`电费,`,`-0.30000,`0.60%,`0.00,`50.00,`"
+    )
+    text = _wechat(HEAD, back, TOTALS, "`1,`0.00,`50.00,`0.00,`-0.30000,`0.00,`50.00")
+    assert [line.is_ended for line in read_wechat_bill(text, DAY).lines] == ended
+
+
 def test_an_empty_day_has_no_lines() -> None:
     assert (
         read_wechat_bill(_wechat(HEAD, TOTALS, "`0,`0.00,`0.00,`0.00,`0.00000,`0.00,`0.00"), DAY).lines == ()

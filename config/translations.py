@@ -7,6 +7,7 @@ entries in `config/locale/pending/*.po`; `update` takes them over and removes th
 """
 
 import argparse
+import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -83,11 +84,20 @@ def extracted(root: Path) -> StableCatalog:
             # Filler between the calls keeps the template's indentation, which is not Python's.
             calls = templatize(content, origin=str(source.relative_to(root)))
             content = "".join(line.lstrip() for line in calls.splitlines(keepends=True))
+        else:
+            content += _inside_f_strings(content)
         location = (source.relative_to(root).as_posix(), 1)
         strings = extract("python", BytesIO(content.encode()), KEYWORDS, options={"encoding": "utf-8"})
         for _line, msgid, _comments, context in strings:
             found.add(msgid, locations=[location], context=context)
     return found
+
+
+def _inside_f_strings(source: str) -> str:
+    """Return the expressions within f-strings, a line each: before Python 3.12 a tokenizer hands them over as text."""
+    texts = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.JoinedStr)]
+    parts = [part for text in texts for part in text.values if isinstance(part, ast.FormattedValue)]
+    return "".join(f"\n{ast.unparse(part.value)}" for part in parts)
 
 
 def _sources(root: Path) -> Iterator[Path]:

@@ -32,6 +32,7 @@ def view(n, name):
       "in two")
     pgettext("of a door", "Open")
     _("Hello, %(name)s") % {"name": name}
+    name = f"{name}: {_('Within')}"
     return ngettext("%(n)d meter", "%(n)d meters", n) % {"n": n}
 """
 PAGE = """{% load i18n %}
@@ -48,6 +49,7 @@ STRINGS = {
     ("Title", ""),
     ("Noted", ""),
     ("Split in two", ""),
+    ("Within", ""),
     ("Open", "of a door"),
     ("Hello, %(name)s", ""),
     ("%(n)d meter", ""),

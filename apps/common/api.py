@@ -124,12 +124,6 @@ def answer_error(error: Exception, context: Mapping[str, Any]) -> Response | Non
     if isinstance(error, exceptions.ValidationError):
         fields = {name: _first(problem) for name, problem in _fields(error.detail).items()}
         return _answer(400, "invalid", _("Some fields cannot be used as they are."), fields)
-    if isinstance(error, exceptions.Throttled):
-        answer = _answer(429, "throttled", str(error.detail), {})
-        wait_s = getattr(error, "wait", None)
-        if wait_s is not None:
-            answer["Retry-After"] = str(int(wait_s) + 1)
-        return answer
     if isinstance(error, exceptions.APIException):
         codes = error.get_codes()
         code = codes if isinstance(codes, str) else error.default_code

@@ -121,5 +121,6 @@ def _credited(facts: Facts) -> str:
         return _("The energy is in the meter and the power is on.")
     if facts.power_reason == PowerReason.FORCED_OFF:
         told = _("The energy is in the meter. The landlord has switched the power off; call them.")
-        return f"{told} {_('Their reason:')} {facts.power_note}" if facts.power_note else told
+        reason = _("Their reason: %(reason)s") % {"reason": facts.power_note}
+        return f"{told} {reason}" if facts.power_note else told
     return _("The energy is in the meter. If it is still dark, press the button on the meter.")

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework.exceptions import Throttled, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +21,7 @@ from apps.accounts.api.periods import LIMIT
 from apps.accounts.api.views import caller, parsed
 from apps.common.addresses import address_of
 from apps.common.api import limit
+from apps.common.errors import Refused
 from apps.common.openapi import documented
 from apps.common.scoping import landlord_scope, own_scopes
 from apps.income.services.cancelling import cancel_order
@@ -36,6 +38,20 @@ from apps.meters.services.commands import MeterArchived, ask_read
 
 READ_APART = timedelta(minutes=1)
 _LONGEST_KEY = 255
+
+
+class ReadAMomentAgo(Refused):
+    code = "throttled"
+    status = 429
+    detail = _("The meter was asked a moment ago; wait a little before you ask again.")
+
+    def __init__(self, *, seconds: int) -> None:
+        said = ngettext(
+            "The meter was asked a moment ago. You can ask again in %(n)d second.",
+            "The meter was asked a moment ago. You can ask again in %(n)d seconds.",
+            seconds,
+        )
+        super().__init__(said % {"n": seconds}, retry_after_s=seconds)
 
 
 @own_scopes
@@ -180,7 +196,7 @@ def _ask_read_in_turn(meter_id: UUID) -> Command:
         raise MeterArchived()
     now, last_at = timezone.now(), selectors.last_read_asked_at(meter)
     if last_at is not None and now < last_at + READ_APART:
-        raise Throttled(wait=(last_at + READ_APART - now).total_seconds())
+        raise ReadAMomentAgo(seconds=1 + int((last_at + READ_APART - now).total_seconds()))
     return ask_read(meter=meter, by_id=None, now=now)
 
 

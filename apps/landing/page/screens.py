@@ -54,7 +54,8 @@ def power_words(power: Power) -> tuple[str, str]:
     if power.reason == PowerReason.FORCED_OFF:
         advice = _("A recharge does not switch it on again. Call the landlord.")
         if power.note:
-            advice = f"{_('Reason:')} {power.note} · {advice}"
+            reason = _("Reason: %(reason)s") % {"reason": power.note}
+            advice = f"{reason} · {advice}"
         return _("Power is off: switched off by the landlord"), advice
     return _("Power is off"), _("Press the button on the meter. If it stays dark, call the landlord.")
 

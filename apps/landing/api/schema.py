@@ -31,6 +31,7 @@ class DocsView(SpectacularSwaggerView):
         response = super().get(request, *args, **kwargs)
         with translation.override("en"):
             said = {refusal.code: str(refusal.detail) for refusal in _refusals(Refused) if refusal.detail}
+        response.data["errors_title"] = "Errors: every code with its status"
         response.data["errors"] = [
             {"code": code, "status": status, "said": said.get(code, "")}
             for code, status in sorted(ERROR_CODES.items(), key=lambda error: (error[1], error[0]))

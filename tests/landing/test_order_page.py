@@ -1,5 +1,6 @@
 """Ordering and following an order on the page, without JavaScript, against the pretend platforms."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -127,6 +128,26 @@ def test_the_steps_fill_with_their_times_until_the_light_is_on(renter: Client, l
     assert "The energy is in the meter and the power is on." in _words(done)
     assert b"data-poll" not in done.content
     assert b'http-equiv="refresh"' not in done.content
+
+
+@pytest.mark.parametrize("page", ["", "/help"])
+def test_all_that_changes_with_an_order_is_in_the_parts_the_script_draws_anew(
+    renter: Client, li: House, now: Any, page: str
+) -> None:
+    address = _ordered(renter, li)
+    before = renter.get(address + page).content.decode()
+    scene.pay(li, _no(address), at=now)
+    scene.send(li, at=now)
+    scene.prove(li, at=now)
+    after = renter.get(address + page).content.decode()
+    assert "Receipt" not in before
+    assert ("Receipt" in after) == (page == "")
+    assert _without_parts(before) == _without_parts(after)
+
+
+def _without_parts(html: str) -> str:
+    body = html.partition("<body>")[2]
+    return strip_tags(re.sub(r"<(section|nav)\b[^>]* data-part.*?</\1>", "", body, flags=re.S))
 
 
 def test_after_fifteen_seconds_without_proof_it_says_that_nothing_is_lost(

@@ -73,6 +73,7 @@ LANDLORDS_DESK = [
     ),
     # Leads back to the meter's page, whose button asks.
     _route("GET", f"{_LI_METER}/read/", "302 302 302 302 403 302 302 302"),
+    _route("GET", f"{_LI_METER}/grace-withdraw/", "302 302 302 302 403 302 302 302"),
     # Leads back to the links, whose buttons end one each.
     _route("GET", f"{_LI_METER}/unshare/", "302 302 302 302 403 302 302 302"),
     *(

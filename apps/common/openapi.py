@@ -98,6 +98,7 @@ ERROR_CODES: dict[str, int] = {
     "protected_hours": 409,
     "queue_frozen": 409,
     "frames_outstanding": 409,
+    "grace_left": 409,
     "grace_not_owed": 409,
     "grace_open": 409,
     "reset_under_way": 409,

@@ -22,7 +22,7 @@ refund    WAITING ──► CREATED ──► PROCESSING ──► DONE
 grace     GIVEN ──► OWED ──► REPAYING ──► REPAID   a recharge repays it: claimed with the recharge, done with its proof
             │        │ ▲─────────┘                that recharge was taken back
             │        └──► PAID, FORGIVEN          a member took cash for it, or wrote it off
-            └──► CANCELLED                        no meter will get it
+            └──► CANCELLED                        no meter will get it, or a member withdrew it before it left
 
 account   UNVERIFIED ──► PENDING ──► VERIFIED    the platform's own answer to a question about an order nobody made
                             └──────► MISMATCH    key, certificate or number do not belong together

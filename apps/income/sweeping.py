@@ -1,9 +1,11 @@
 """What the sweeper does for money: finds due rows in PostgreSQL, with no broker's help."""
 
 import logging
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from apps.common.scoping import everything, landlord_scope
 from apps.income.models import (
@@ -42,6 +44,23 @@ log = logging.getLogger(__name__)
 _BATCH = 200
 
 
+def _each(rows: Iterable[tuple[UUID, UUID]], what: str, act: Callable[[UUID, UUID], object]) -> None:
+    """Act on every row of every landlord; one that fails is told of, and holds up no other."""
+    for landlord_id, pk in rows:
+        try:
+            act(landlord_id, pk)
+        except Exception:
+            log.exception("the sweep of %s %s failed", what, pk)
+
+
+def _scoped(act: Callable[[UUID], object]) -> Callable[[UUID, UUID], None]:
+    def inside(landlord_id: UUID, pk: UUID) -> None:
+        with landlord_scope(landlord_id):
+            act(pk)
+
+    return inside
+
+
 def sweep(now: datetime) -> int:
     """Poll what is due, settle recharges whose doorbell was lost, send refunds; returns how many were touched."""
     with everything("sweeper: payments and refunds to ask about, recharges to settle"):
@@ -73,27 +92,15 @@ def sweep(now: datetime) -> int:
             .order_by("next_at")
             .values_list("landlord_id", "pk")[:_BATCH]
         )
-    for landlord_id, payment_id in due:
-        try:
-            payments.poll_payment(landlord_id=landlord_id, payment_id=payment_id, now=now)
-        except Exception:
-            log.exception("payment %s could not be polled", payment_id)
-    for landlord_id, payment_id in wanted:
-        try:
-            crediting.credit_reviewed(landlord_id=landlord_id, payment_id=payment_id, now=now)
-        except Exception:
-            log.exception("payment %s could not be asked about", payment_id)
-    for landlord_id, refund_id in to_give:
-        try:
-            refunds.send_refund(landlord_id=landlord_id, refund_id=refund_id, now=now)
-        except Exception:
-            log.exception("refund %s could not be sent", refund_id)
-    for landlord_id, command_id in ended:
-        with landlord_scope(landlord_id):
-            recharges.settle(command_id=command_id, now=now)
-    for landlord_id, command_id in answered:
-        with landlord_scope(landlord_id):
-            refund_asking.hear_of_credit(command_id=command_id, now=now)
+    _each(due, "payment", lambda owner, pk: payments.poll_payment(landlord_id=owner, payment_id=pk, now=now))
+    _each(
+        wanted,
+        "payment set aside",
+        lambda owner, pk: crediting.credit_reviewed(landlord_id=owner, payment_id=pk, now=now),
+    )
+    _each(to_give, "refund", lambda owner, pk: refunds.send_refund(landlord_id=owner, refund_id=pk, now=now))
+    _each(ended, "credit", _scoped(lambda pk: recharges.settle(command_id=pk, now=now)))
+    _each(answered, "credit", _scoped(lambda pk: refund_asking.hear_of_credit(command_id=pk, now=now)))
     return len(due) + len(wanted) + len(to_give) + len(ended) + len(answered)
 
 
@@ -115,38 +122,48 @@ def sweep_accounts(now: datetime) -> int:
                 "landlord_id", "pk"
             )[:_BATCH]
         )
-    for landlord_id, account_id in to_check:
-        accounts.check_account(landlord_id=landlord_id, account_id=account_id, now=now)
+    _each(
+        to_check,
+        "collection account",
+        lambda owner, pk: accounts.check_account(landlord_id=owner, account_id=pk, now=now),
+    )
     for landlord_id in ending:
         with landlord_scope(landlord_id):
             account_messages.warn_of_certificates(now=now)
-    for landlord_id, message_id in to_send:
-        account_messages.send_account_message(landlord_id=landlord_id, message_id=message_id, now=now)
+    _each(
+        to_send,
+        "message about an account",
+        lambda owner, pk: account_messages.send_account_message(landlord_id=owner, message_id=pk, now=now),
+    )
     return len(to_check) + len(ending) + len(to_send)
 
 
 def sweep_settlements(now: datetime) -> int:
     """Begin transfers of what is owed, and ask how those under way are; returns how many were touched."""
     with everything("sweeper: money collected for landlords, to be sent on"):
+        paid = Payment.objects.filter(account=OuterRef("pk"), state=PaymentState.PAID)
+        # Whether one owes anything its books say. With more of them than a batch, each gets its turn by chance.
         collecting = list(
-            CollectionAccount.objects.filter(strategy="S3", settling_stopped="", payments__state="PAID")
-            .distinct()
+            CollectionAccount.objects.filter(Exists(paid), strategy="S3", settling_stopped="")
+            .order_by("?")
             .values_list("landlord_id", "pk")[:_BATCH]
         )
-    for landlord_id, account_id in collecting:
-        with landlord_scope(landlord_id):
-            settlement.begin_settlement(account_id=account_id, now=now)
+    _each(
+        collecting,
+        "collecting account",
+        _scoped(lambda pk: settlement.begin_settlement(account_id=pk, now=now)),
+    )
     with everything("sweeper: transfers to send or to ask about"):
         due = list(
             Settlement.objects.filter(state__in=sorted(TRANSFER_UNDER_WAY), next_at__lte=now)
             .order_by("next_at")
             .values_list("landlord_id", "pk")[:_BATCH]
         )
-    for landlord_id, settlement_id in due:
-        try:
-            settlement.send_settlement(landlord_id=landlord_id, settlement_id=settlement_id, now=now)
-        except Exception:
-            log.exception("transfer %s could not be sent", settlement_id)
+    _each(
+        due,
+        "transfer",
+        lambda owner, pk: settlement.send_settlement(landlord_id=owner, settlement_id=pk, now=now),
+    )
     return len(due)
 
 

@@ -18,7 +18,7 @@ from apps.income.models import Entry, Recharge
 from apps.meters.models import Command, Meter
 from apps.tariffs.models import Price
 from tests.desk import scene
-from tests.income.lending import lent
+from tests.income.lending import lent, switched_on
 from tests.people import Street
 
 ComeIn = Callable[[Any], Client]
@@ -153,6 +153,19 @@ def test_what_was_lent_is_owed_on_both_pages_and_settled_from_either(li: Client,
         assert (grace.state, grace.paid_yuan) == ("PAID", Decimal("1.30"))
     assert "Lent, and not repaid" not in li.get(at(street, "change")).content.decode()
     assert "Nothing that was lent" in li.get(at(street, "grace")).content.decode()
+
+
+def test_energy_on_its_way_at_zero_is_withdrawn_from_the_meters_page(li: Client, street: Street) -> None:
+    withdraw = at(street, "grace-withdraw")
+    with landlord_scope(street.li.landlord.pk):
+        command = switched_on(street.li, now=timezone.now())
+    assert withdraw in li.get(at(street, "change")).content.decode()
+    said = li.post(withdraw, follow=True).content.decode()
+    assert "Withdrawn: 2.00" in said
+    assert withdraw not in said
+    with landlord_scope(street.li.landlord.pk):
+        assert Command.objects.get(pk=command.pk).state == "CANCELLED"
+    assert "There is no such grace." in li.post(withdraw, follow=True).content.decode()
 
 
 @pytest.mark.parametrize(

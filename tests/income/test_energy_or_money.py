@@ -12,6 +12,7 @@ from apps.accounts.models import AuditLine
 from apps.common.scoping import landlord_scope
 from apps.income.models import Payment, Recharge, Refund
 from apps.income.services.freezes import resolve
+from apps.income.services.ledger import book
 from apps.income.services.payments import Applied
 from apps.income.services.refund_asking import EnergyDelivered, hear_of_credit
 from apps.income.services.refund_reviews import NotWaiting, withdraw_refund
@@ -272,3 +273,18 @@ def test_f28_both_payments_at_once_credit_once_and_give_one_back(scene: Scene) -
     with landlord_scope(scene.house.landlord.pk):
         assert (Recharge.objects.count(), Refund.objects.count()) == (1, 1)
     assert scene.books() == []
+
+
+def test_one_credit_that_cannot_be_booked_holds_up_no_other(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    stuck, good = scene.paid(amount="10.00"), scene.paid(amount="20.00")
+    for payment in (stuck, good):
+        scene.command(payment, state=CommandState.DONE)
+    with landlord_scope(scene.house.landlord.pk):
+        reference = f"recharge:{scene.recharge(stuck).pk}:credited"
+        book(reference=reference, kind="a leftover", moves=[], now=scene.now)
+    sweep(scene.later(1))
+    assert scene.recharge(stuck).state == RechargeState.OPEN
+    assert scene.recharge(good).state == RechargeState.CREDITED
+    assert f"credit {scene.recharge(stuck).command_id} failed" in caplog.text

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from apps.accounts.models import AuditLine
 from apps.accounts.roles import Act, Role, may
-from apps.common.errors import Conflict, Refused
+from apps.common.errors import Conflict, NotFound, Refused
 from apps.common.scoping import landlord_scope
 from apps.income import postings
 from apps.income.check_books import check_books
@@ -26,8 +26,10 @@ from apps.income.services.switching import (
     CreditsFrozen,
     EnergyOnItsWay,
     GraceInvalid,
+    GraceLeft,
     GraceOpen,
     switch,
+    withdraw_grace,
 )
 from apps.income.states import RechargeKind
 from apps.meters.models import Command, Lease, Meter
@@ -35,6 +37,7 @@ from apps.meters.services.commands import MeterArchived, ReasonMissing, ZeroBala
 from apps.tariffs.pricing import taken_yuan
 from tests.api.at_once import at_once
 from tests.income.lending import NOTHING, cash, lent, owed, prove, switched_on
+from tests.income.scene import NobodysPost
 from tests.people import NOON, Street
 
 LATER = NOON + timedelta(days=1)
@@ -299,3 +302,41 @@ def test_another_landlord_neither_sees_nor_ends_it(street: Street) -> None:
             end_grace(grace_id=grace.pk, was_paid=False, reason="x", by_id=street.wang.owner.pk, now=NOON)
     with landlord_scope(street.li.landlord.pk):
         assert owed(f"lease:{street.li.lease.pk}")[0] == Decimal("2.00")
+
+
+def test_what_has_not_left_is_withdrawn_once_and_nothing_is_lent(street: Street) -> None:
+    li = street.li
+    with landlord_scope(li.landlord.pk):
+        command = switched_on(li)
+        grace = Grace.objects.get()
+        for _ in range(2):
+            gone = withdraw_grace(post=NobodysPost(), grace_id=grace.pk, by_id=li.owner.pk, now=LATER)
+            assert (gone.state, gone.ended_at) == ("CANCELLED", LATER)
+        assert Command.objects.get(pk=command.pk).state == "CANCELLED"
+        assert Recharge.objects.get().state == "CANCELLED"
+        assert owed(li) == NOTHING
+        assert not Entry.objects.exists()
+        assert AuditLine.objects.filter(act="meter.grace_withdrawn").count() == 1
+        assert check_books() == []
+        # Another may be lent, and arrives.
+        assert lent(li, "3.00", now=LATER).state == "OWED"
+        assert check_books() == []
+
+
+@pytest.mark.parametrize("state", ["SENT", "UNKNOWN", "DONE"])
+def test_what_has_left_is_not_withdrawn_and_a_foreign_grace_is_none(street: Street, state: str) -> None:
+    li, wang = street.li, street.wang
+    with landlord_scope(li.landlord.pk):
+        command = switched_on(li)
+        Command.objects.filter(pk=command.pk).update(
+            state=state, number=1, frames=["68"], purchased_before_kwh=Decimal("0.00")
+        )
+        grace = Grace.objects.get()
+        with pytest.raises(GraceLeft):
+            withdraw_grace(post=NobodysPost(), grace_id=grace.pk, by_id=li.owner.pk, now=LATER)
+        prove(command.pk)
+        assert Grace.objects.get(pk=grace.pk).state == "OWED"
+        with pytest.raises(GraceLeft):
+            withdraw_grace(post=NobodysPost(), grace_id=grace.pk, by_id=li.owner.pk, now=LATER)
+    with landlord_scope(wang.landlord.pk), pytest.raises(NotFound):
+        withdraw_grace(post=NobodysPost(), grace_id=grace.pk, by_id=wang.owner.pk, now=LATER)

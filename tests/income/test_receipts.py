@@ -8,6 +8,7 @@ from apps.common.scoping import landlord_scope
 from apps.income.models import Recharge
 from apps.income.receipts import Receipt
 from apps.income.selectors import payment_shown, receipt_of
+from apps.income.services.fapiao import NotPaid, request_fapiao
 from apps.income.services.recharges import settle
 from apps.income.states import Channel
 from apps.meters.models import Room
@@ -84,3 +85,10 @@ def test_money_that_went_back_stands_on_the_receipt(scene: Scene) -> None:
     assert (done.refunded_yuan, done.refunds[0].number) == (Decimal("50.00"), refund.out_refund_no)
     with landlord_scope(scene.house.landlord.pk):
         assert payment_shown(payment.order).pk == payment.pk
+
+
+def test_no_fapiao_is_made_for_money_that_has_all_gone_back(scene: Scene) -> None:
+    payment = scene.paid(Channel.ALIPAY)
+    assert scene.send(scene.refund(payment)).state == "DONE"
+    with landlord_scope(scene.house.landlord.pk), pytest.raises(NotPaid, match="gone back"):
+        request_fapiao(payment=scene.seen(payment), buyer_title="Sun", buyer_tax_no="", now=scene.now)

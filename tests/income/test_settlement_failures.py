@@ -131,6 +131,25 @@ def test_f41_a_transfer_without_an_answer_is_asked_about_and_sent_again_under_it
     assert scene.books() == []
 
 
+def test_a_question_that_is_refused_says_nothing_of_the_transfer_and_nothing_is_sent_twice(
+    scene: Scene, settings: Any, book: dict[str, Any]
+) -> None:
+    account = collecting(scene, Channel.WECHAT)
+    scene.paid()
+    first = send(scene, begin(scene, account))
+    assert first.state == SettlementState.CONFIRMING
+    provider = settings.PROVIDER_ACCOUNTS
+    wrong_keys = {**provider["wechat"], "serial_no": "0" * 40}
+    settings.PROVIDER_ACCOUNTS = {**provider, "wechat": wrong_keys}
+    assert send(scene, first).state == SettlementState.CONFIRMING
+    assert begin(scene, account) is None
+    settings.PROVIDER_ACCOUNTS = provider
+    confirm(scene, first)
+    assert send(scene, first).state == SettlementState.DONE
+    assert held(scene, account) == 0
+    assert scene.books() == []
+
+
 def test_f41_two_senders_at_once_ask_the_platform_once(scene: Scene) -> None:
     account = collecting(scene, Channel.ALIPAY)
     scene.paid(Channel.ALIPAY)
@@ -228,4 +247,26 @@ def test_income_is_gross_less_what_went_back_and_what_the_channel_kept(scene: Sc
         alipay = next(one for one in income_of(None, None).channels if one.channel == "alipay")
     assert (alipay.gross_yuan, alipay.refunded_yuan) == (Decimal("150.00"), Decimal("50.00"))
     assert (alipay.fee_yuan, alipay.net_yuan) == (Decimal("0.60"), Decimal("99.40"))
+    assert scene.books() == []
+
+
+def test_a_transfer_refused_for_a_reason_of_the_platforms_own_is_begun_anew_after_an_hour_not_at_once(
+    scene: Scene, settings: Any
+) -> None:
+    account = collecting(scene, Channel.WECHAT)
+    scene.paid()
+    provider = settings.PROVIDER_ACCOUNTS
+    settings.PROVIDER_ACCOUNTS = {
+        **provider,
+        "wechat": {**provider["wechat"], "serial_no": "0" * 40},
+    }
+    refused = send(scene, begin(scene, account), after_s=1)
+    assert (refused.state, refused.said) == (SettlementState.RETURNED, "REFUSED")
+    for _ in range(3):
+        sweep_settlements(scene.later(30))
+    with landlord_scope(scene.house.landlord.pk):
+        assert Settlement.objects.filter(account=account).count() == 1
+    settings.PROVIDER_ACCOUNTS = provider
+    scene.later(3600)
+    assert send(scene, begin(scene, account)).state == SettlementState.CONFIRMING
     assert scene.books() == []

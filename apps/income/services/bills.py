@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from django.db.models import Q
+from django.db.models.functions import TruncDate
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.errors import Conflict
@@ -66,12 +67,12 @@ def due_bills(now: datetime) -> list[Due]:
                 "account__channel", "account__merchant_id", "landlord_id", "day", "state", "next_at"
             )
         }
-        paid = {
-            (account, moment.astimezone(BEIJING).date())
-            for account, moment in Payment.objects.filter(
-                state=PaymentState.PAID, paid_at__gte=days_bounds(oldest)[0]
-            ).values_list("account_id", "paid_at")
-        }
+        paid = set(
+            Payment.objects.filter(state=PaymentState.PAID, paid_at__gte=days_bounds(oldest)[0])
+            .order_by()
+            .values_list("account_id", TruncDate("paid_at", tzinfo=BEIJING))
+            .distinct()
+        )
         accounts = CollectionAccount.objects.filter(
             Q(is_active=True) | Q(pk__in={account for account, _day in paid})
         ).order_by("-is_active", "-id")

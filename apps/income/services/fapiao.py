@@ -11,7 +11,8 @@ from apps.accounts import audit
 from apps.common.errors import Conflict, Refused
 from apps.common.sentences import in_a_row
 from apps.income.models import FapiaoRequest, Payment
-from apps.income.states import FapiaoState, PaymentState
+from apps.income.refund_selectors import refund_told
+from apps.income.states import FapiaoState, PaymentState, RefundState
 
 _TAX_NO = re.compile(r"[0-9A-Z]{15,20}")
 _NUMBER = re.compile(r"[0-9]{8,20}")
@@ -48,6 +49,8 @@ def request_fapiao(*, payment: Payment, buyer_title: str, buyer_tax_no: str, now
         raise FapiaoInvalid(in_a_row(wrong.values()), fields=wrong)
     if payment.state != PaymentState.PAID:
         raise NotPaid()
+    if refund_told(payment) == RefundState.DONE:
+        raise NotPaid(_("All of this payment has gone back, so there is nothing to make a fapiao for."))
     try:
         with transaction.atomic():
             asked = FapiaoRequest.objects.create(

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 # After the first tries there is no hurry: a payee has a day to confirm.
 _ASK_AFTER = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600))
+# A platform that says no for a reason of its own says so again a moment later.
+_AFTER_A_NO = timedelta(hours=1)
 # The platforms count a payee's day in their own time.
 _PLATFORM_DAY = ZoneInfo("Asia/Shanghai")
 # A platform's no to one of these holds for every later transfer, until a person mends the payee.
@@ -72,7 +74,8 @@ def begin_settlement(*, account_id: UUID, now: datetime) -> Settlement | None:
     """Return a new transfer of what is owed to an account's payee; None while there is nothing to send.
 
     Inside the landlord's scope; locks the account, so that two callers begin one. Nothing is sent below the platform's
-    floor, above its limit for one payee and day, while one is under way, or while the account is stopped.
+    floor, above its limit for one payee and day, while one is under way, within an hour of a refusal for a reason of
+    the platform's own, or while the account is stopped.
     """
     try:
         with transaction.atomic():
@@ -84,6 +87,11 @@ def begin_settlement(*, account_id: UUID, now: datetime) -> Settlement | None:
                 account__payee_print=account.payee_print, created_at__gte=today
             )
             if todays.filter(state=SettlementState.RETURNED, said="DAY_LIMIT").exists():
+                return None
+            refused = Settlement.objects.filter(
+                account=account, state=SettlementState.RETURNED, said="REFUSED"
+            )
+            if refused.filter(ended_at__gt=now - _AFTER_A_NO).exists():
                 return None
             counted = todays.filter(state__in=[*sorted(TRANSFER_UNDER_WAY), SettlementState.DONE])
             amount_yuan = to_transfer(
@@ -157,7 +165,11 @@ def _sender(account: CollectionAccount) -> Transfers:
 
 def _asked(sender: Transfers, request: TransferRequest, *, is_first: bool) -> TransferResult:
     if not is_first:
-        result = sender.query(request.number)
+        try:
+            result = sender.query(request.number)
+        except platforms.PlatformRefused as refusal:
+            # No to the question is no word about the transfer, which may be on its way or with the payee.
+            raise platforms.PlatformUnreachable(f"the question was refused: {refusal.code}") from None
         if result.state != "UNKNOWN_TRANSFER":
             return result
     return sender.send(request)

@@ -8,13 +8,14 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import audit
-from apps.common.errors import Conflict, Refused
+from apps.common.errors import Conflict, NotFound, Refused
 from apps.income import postings
 from apps.income.models import Grace, Recharge
 from apps.income.services.graces import grace_of
-from apps.income.services.recharges import current_lease, lend
-from apps.income.states import RechargeState
+from apps.income.services.recharges import current_lease, lend, settle
+from apps.income.states import GraceState, RechargeState
 from apps.meters.models import Command, Meter
+from apps.meters.post import Post
 from apps.meters.services import commands
 from meter_gateway.protocol.profiles import load_profile
 
@@ -34,6 +35,14 @@ class GraceOpen(Conflict):
 class EnergyOnItsWay(Conflict):
     code = "energy_on_its_way"
     detail = _("Energy is on its way into this meter. Wait until it has arrived, then switch on.")
+
+
+class GraceLeft(Conflict):
+    code = "grace_left"
+    detail = _(
+        "This energy has left for the meter, and only the meter can say whether it took it, so it cannot be withdrawn "
+        "any more. Once it is owed you can write it off."
+    )
 
 
 class CreditsFrozen(Conflict):
@@ -113,6 +122,33 @@ def _give(*, meter: Meter, energy_kwh: Decimal, reason: str, by_id: UUID, now: d
             worth_yuan=grace.worth_yuan,
             reason=said,
         )
+    return grace
+
+
+def withdraw_grace(*, post: Post, grace_id: UUID | None, by_id: UUID, now: datetime) -> Grace:
+    """Take back a grace of which nothing has left for the meter: nothing is lent, and nothing owed. Audited.
+
+    Its credit is taken back by a conditional update under the meter's lock, and its recharge with it. May run twice:
+    the second finds it withdrawn. What the member wished of the power dies with it.
+
+    :raises NotFound, GraceLeft: and nothing was written.
+    """
+    with transaction.atomic():
+        grace = Grace.objects.select_related("recharge__meter").filter(pk=grace_id).first()
+        if grace is None:
+            raise NotFound(_("There is no such grace."))
+        recharge = grace.recharge
+        if grace.state == GraceState.CANCELLED:
+            return grace
+        if not commands.cancel_credit(
+            post=post, meter_id=recharge.meter_id, command_id=recharge.command_id, now=now
+        ):
+            raise GraceLeft()
+        if settle(command_id=recharge.command_id, now=now):
+            audit.record(
+                "meter.grace_withdrawn", on=recharge.meter, by_id=by_id, now=now, energy_kwh=grace.energy_kwh
+            )
+        grace.refresh_from_db()
     return grace
 
 

@@ -38,6 +38,7 @@ _ACTS = {
     "meter.change": gettext_noop("Meter changed"),
     "meter.grace": gettext_noop("Energy lent to switch on"),
     "meter.grace_ended": gettext_noop("Lent energy settled by hand"),
+    "meter.grace_withdrawn": gettext_noop("Lent energy withdrawn"),
     "meter.hang": gettext_noop("Meter added"),
     "meter.init_purse": gettext_noop("Asked to initialise the purse"),
     "meter.keep_power": gettext_noop("Asked to keep power on"),

@@ -9,11 +9,12 @@ from apps.income import postings
 from apps.income.models import Grace
 from apps.income.services.graces import end_grace, grace_of
 from apps.income.services.recharges import current_lease
-from apps.income.services.switching import MOST_GRACE_KWH
+from apps.income.services.switching import MOST_GRACE_KWH, withdraw_grace
 from apps.income.states import OPEN_GRACES, GraceState
 from apps.landing.desk import words
 from apps.landing.desk.forms import ActForm, GraceEndForm
 from apps.meters.models import Lease, Meter
+from apps.meters.post import ValkeyPost
 from apps.tariffs.pricing import taken_yuan
 
 
@@ -29,7 +30,7 @@ def explains_lending() -> str:
 def lines_of(meter: Meter, now: datetime) -> list[dict[str, Any]]:
     """Return what is lent through a meter and not repaid, whoever owes it, each with the thing whose page ends it."""
     rows = Grace.objects.filter(recharge__meter=meter, state__in=sorted(OPEN_GRACES))
-    graces = list(rows.select_related("recharge__made_by").order_by("-id"))
+    graces = list(rows.select_related("recharge__made_by", "recharge__command").order_by("-id"))
     leases = {
         postings.holder_of(lease_id=lease.pk, meter_id=meter.pk): lease
         for lease in Lease.objects.filter(meter=meter).select_related("renter")
@@ -53,6 +54,7 @@ def line_of(grace: Grace, lease: Lease | None, meter: Meter, now: datetime) -> d
         "reason": grace.recharge.reason,
         "made_by": grace.recharge.made_by or "",
         "can_end": grace.state == GraceState.OWED,
+        "can_withdraw": grace.state == GraceState.GIVEN and grace.recharge.command.number is None,
         "thing": lease or meter,
     }
 
@@ -63,6 +65,17 @@ def holder_of(thing: Any, now: datetime) -> str:
         return postings.holder_of(lease_id=thing.pk, meter_id=thing.meter_id)
     lease = current_lease(thing, now)
     return postings.holder_of(lease_id=lease.pk if lease else None, meter_id=thing.pk)
+
+
+def withdraw_of(meter: Meter, *, by_id: Any, now: datetime) -> str:
+    """Withdraw what is on its way into this meter, and return what to tell. :raises Refused: as `withdraw_grace`."""
+    on_its_way = Grace.objects.filter(recharge__meter=meter, state=GraceState.GIVEN).first()
+    gone = withdraw_grace(
+        post=ValkeyPost(), grace_id=on_its_way.pk if on_its_way else None, by_id=by_id, now=now
+    )
+    return _("Withdrawn: %(energy)s are not lent, and nothing is owed for them.") % {
+        "energy": words.energy(gone.energy_kwh)
+    }
 
 
 def explains_end(holder: str, now: datetime) -> str:

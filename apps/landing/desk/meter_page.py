@@ -52,6 +52,7 @@ class MeterPages(PowerPages, MenuPages):
             "unshare": self.unshare_view,
             "remove": self.remove_view,
             "grace": self.grace_view,
+            "grace-withdraw": self.grace_withdraw_view,
             **rare_views(self),
         }
 

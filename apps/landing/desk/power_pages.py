@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.roles import Act
+from apps.common.errors import Refused
 from apps.income.services.switching import is_at_zero, switch
 from apps.landing.desk import graces
 from apps.landing.desk.act_page import ActPages
@@ -60,6 +63,20 @@ class PowerPages(ActPages):
             explains=graces.explains_end(graces.holder_of(meter, now), now),
         )
 
+    def grace_withdraw_view(self, request: Any, object_id: str) -> HttpResponse:
+        """Withdraw what has not left for the meter; the button stands on the meter's page."""
+        meter = self.find_hers(request, object_id, Act.ARRANGE)
+        if isinstance(meter, HttpResponse):
+            return meter
+        if request.method == "POST":
+            try:
+                said = graces.withdraw_of(meter, by_id=request.user.pk, now=timezone.now())
+            except Refused as refusal:
+                self.message_user(request, str(refusal.detail), messages.ERROR)
+            else:
+                self.message_user(request, said, messages.SUCCESS)
+        return redirect(self.address("change", meter))
+
     def _graces(self, request: Any, meter: Meter, now: Any) -> list[dict[str, Any]]:
         if not self._may(request, Act.SEE_INCOME):
             return []
@@ -68,6 +85,9 @@ class PowerPages(ActPages):
         for line in lines:
             ends = arranges and line["can_end"]
             line["end_url"] = self.address("grace", line["thing"]) if ends else ""
+            is_hers = arranges and self.admin_site.name == "admin"
+            withdraws = is_hers and line["can_withdraw"]
+            line["withdraw_url"] = self.address("grace_withdraw", meter) if withdraws else ""
         return lines
 
     def _power(self, request: Any, object_id: str, *, on: bool, title: str, explains: str) -> HttpResponse:

@@ -314,7 +314,7 @@ def test_what_has_not_left_is_withdrawn_once_and_nothing_is_lent(street: Street)
             assert (gone.state, gone.ended_at) == ("CANCELLED", LATER)
         assert Command.objects.get(pk=command.pk).state == "CANCELLED"
         assert Recharge.objects.get().state == "CANCELLED"
-        assert owed(li) == NOTHING
+        assert owed(grace.holder) == NOTHING
         assert not Entry.objects.exists()
         assert AuditLine.objects.filter(act="meter.grace_withdrawn").count() == 1
         assert check_books() == []

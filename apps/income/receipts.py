@@ -32,9 +32,9 @@ class Fapiao:
 class Receipt:
     """One paid payment. Instants are aware UTC, to be shown in `time_zone`.
 
-    :param credited_at: when the meter proved the energy; None while it is on its way, or for ever if it was taken back.
-    :param energy_kwh: what was bought; 0 for a second payment of one order, which buys nothing. `repaid_kwh` of it
-        repays energy that was lent before, the rest went into the meter.
+    :param credited_at: when the meter proved the energy; None while it is on its way.
+    :param energy_kwh: what was bought; 0 for a second payment of one order, and where the energy was taken back.
+        `repaid_kwh` of it repays energy that was lent before, the rest went into the meter.
     :param carried_in_yuan: the remainder of earlier recharges used here; `carried_out_yuan` what was left for the next.
     :param platform_number: the platform's own number of the payment, by which its bill names it.
     """

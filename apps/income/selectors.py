@@ -12,7 +12,7 @@ from apps.common.scoping import current_landlord_id
 from apps.income import postings
 from apps.income.models import CollectionAccount, FapiaoRequest, Order, Payment, Posting, Recharge, Refund
 from apps.income.receipts import Fapiao, Receipt, RefundLine
-from apps.income.states import GOES_BACK, Channel, CheckState, PaymentState, RefundState
+from apps.income.states import GOES_BACK, Channel, CheckState, PaymentState, RechargeState, RefundState
 
 _FEN = Decimal("0.01")
 
@@ -141,7 +141,7 @@ def receipt_of(payment: Payment) -> Receipt | None:
     if payment.state != PaymentState.PAID or payment.paid_at is None:
         return None
     order = Order.objects.select_related("meter__room__site").get(pk=payment.order_id)
-    recharge = Recharge.objects.filter(payment=payment).first()
+    recharge = Recharge.objects.exclude(state=RechargeState.CANCELLED).filter(payment=payment).first()
     asked = FapiaoRequest.objects.filter(payment=payment).first()
     nothing = Decimal("0")
     return Receipt(

@@ -69,8 +69,10 @@ LANDLORDS_DESK = [
     # Nothing of a payment that was never paid can go back: its page says so.
     *(
         _route("GET", f"admin/income/payment/<path:object_id>/{act}/", "302 302 302 302 403 302 302 302")
-        for act in ("refund", "refund-again", "refund-by-hand", "refund-withdraw", "refund-finish", "credit")
+        for act in ("refund", "refund-again", "refund-by-hand", "refund-withdraw", "credit")
     ),
+    # To a card that is typed: the owner's alone.
+    _route("GET", "admin/income/payment/<path:object_id>/refund-finish/", "302 302 302 403 403 302 302 302"),
     # Leads back to the meter's page, whose button asks.
     _route("GET", f"{_LI_METER}/read/", "302 302 302 302 403 302 302 302"),
     _route("GET", f"{_LI_METER}/grace-withdraw/", "302 302 302 302 403 302 302 302"),

@@ -355,3 +355,15 @@ def test_what_is_with_the_merchant_is_only_written_down(scene: Scene, clock: Clo
     assert page not in shown
     assert "refund-again" not in shown
     assert "it was owed until then" in li.get(page.replace("finish", "by-hand")).content.decode()
+
+
+def test_to_a_card_that_is_typed_only_the_owner_sends(
+    scene: Scene, clock: Clock, paying_street: Street
+) -> None:
+    payment, refund = halted(scene, clock)
+    manager = Client(headers={"accept-language": "en"})
+    manager.force_login(paying_street.zhou)
+    page = f"/admin/income/payment/{payment.pk}/refund-finish/"
+    assert page not in manager.get(page.replace("refund-finish", "change")).content.decode()
+    assert manager.post(page, {"how": "MERCHANT", "key": "k"}).status_code == 403
+    assert scene.seen(refund).state == RefundState.REVIEW

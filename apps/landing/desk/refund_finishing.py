@@ -115,14 +115,17 @@ class FinishForm(ActForm):
 
 
 class RefundFinishingPages(RefundPages):
-    """Adds to the acts on a payment the one that sends a halted refund another way."""
+    """Adds to the acts on a payment the one that sends a halted refund another way.
+
+    Whose card it is nobody here can tell, so it is the owner's alone, like the accounts that take money.
+    """
 
     def act_views(self) -> dict[str, Callable[..., Any]]:
         return {**super().act_views(), "refund-finish": self.refund_finish_view}
 
     def refund_context(self, request: Any, payment: Payment) -> dict[str, Any]:
         found = super().refund_context(request, payment)
-        may = self._may(request, Act.ARRANGE) and self.admin_site.name == "admin"
+        may = self._may(request, Act.GOVERN) and self.admin_site.name == "admin"
         is_offered = may and _halted(payment) is not None
         return {**found, "refund_finish_url": self.address("refund_finish", payment) if is_offered else ""}
 
@@ -133,7 +136,7 @@ class RefundFinishingPages(RefundPages):
         if self.admin_site.name != "admin" or request.membership is None:
             raise PermissionDenied
         with scope_of(request.membership):
-            payment = self.find_hers(request, object_id, Act.ARRANGE)
+            payment = self.find_hers(request, object_id, Act.GOVERN)
             if isinstance(payment, HttpResponse):
                 return payment
             refund = _halted(payment)

@@ -70,7 +70,7 @@ class Sessions:
         self._by_serial: dict[str, Session] = {}
         self._unproven: OrderedDict[Session, None] = OrderedDict()
         self._nameless: OrderedDict[Session, None] = OrderedDict()
-        self._unmapped: dict[str, set[Session]] = {}
+        self._unmapped: dict[str, dict[Session, None]] = {}
         self.repeats = Repeats()
         self._takeovers = Takeovers()
         self._seen: dict[str, Item] = {}
@@ -155,7 +155,7 @@ class Sessions:
                 profile = self._load_profile(profile_name)
             except LookupError:
                 log.error("meter %s has a profile this gateway does not know", masked(serial))
-        for session in self._unmapped.pop(serial, set()):
+        for session in self._unmapped.pop(serial, {}):
             if profile is None:
                 self._end(session, "unknown_serial", now)
             else:
@@ -288,9 +288,9 @@ class Sessions:
         if session.login.claim is not None:
             self._nameless.pop(session, None)
         if session.login.claim is not None and session.profile is None:
-            waiting = self._unmapped.setdefault(session.login.claim, set())
+            waiting = self._unmapped.setdefault(session.login.claim, {})
             if session not in waiting:
-                waiting.add(session)
+                waiting[session] = None
                 self._on_unmapped()
         if session.ready_to_announce(now.mono, ANNOUNCE_AGAIN_SECONDS):
             session.announced_at = now.mono
@@ -354,7 +354,7 @@ class Sessions:
         if serial is not None and self._by_serial.get(serial) is session:
             del self._by_serial[serial]
         if session.login.claim in self._unmapped:
-            self._unmapped[session.login.claim].discard(session)
+            self._unmapped[session.login.claim].pop(session, None)
             if not self._unmapped[session.login.claim]:
                 del self._unmapped[session.login.claim]
         self.counters[f"ended_{reason}"] += 1

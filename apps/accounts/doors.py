@@ -63,10 +63,11 @@ def open_all(kind: Door.Kind, key: str) -> list[Found]:
 
 
 def open_many(kind: Door.Kind, keys: list[str]) -> dict[str, Found]:
-    """Return what each of `keys` opens on, in one query; keys nobody hung are absent."""
+    """Return what each of `keys` opens on, in one query and in their order; keys nobody hung are absent."""
     by_hash = {_hash(kind, key): key for key in keys}
     rows = Door.objects.filter(kind=kind, key_hash__in=by_hash)
-    return {
-        by_hash[key_hash]: Found(landlord_id, object_id)
+    found = {
+        key_hash: Found(landlord_id, object_id)
         for key_hash, landlord_id, object_id in rows.values_list("key_hash", "landlord_id", "object_id")
     }
+    return {key: found[key_hash] for key_hash, key in by_hash.items() if key_hash in found}

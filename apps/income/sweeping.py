@@ -66,12 +66,12 @@ def sweep(now: datetime) -> int:
     with everything("sweeper: payments and refunds to ask about, recharges to settle"):
         due = list(
             Payment.objects.filter(state__in=sorted(MAY_BECOME_PAID), poll_at__lte=now)
-            .order_by("poll_at")
+            .order_by("poll_at", "pk")
             .values_list("landlord_id", "pk")[:_BATCH]
         )
         wanted = list(
             Payment.objects.filter(state=PaymentState.REVIEW, poll_at__lte=now)
-            .order_by("poll_at")
+            .order_by("poll_at", "pk")
             .values_list("landlord_id", "pk")[:_BATCH]
         )
         ended = list(
@@ -89,7 +89,7 @@ def sweep(now: datetime) -> int:
         )
         to_give = list(
             Refund.objects.filter(state__in=sorted(UNDER_WAY), next_at__lte=now)
-            .order_by("next_at")
+            .order_by("next_at", "pk")
             .values_list("landlord_id", "pk")[:_BATCH]
         )
     _each(due, "payment", lambda owner, pk: payments.poll_payment(landlord_id=owner, payment_id=pk, now=now))
@@ -99,8 +99,10 @@ def sweep(now: datetime) -> int:
         lambda owner, pk: crediting.credit_reviewed(landlord_id=owner, payment_id=pk, now=now),
     )
     _each(to_give, "refund", lambda owner, pk: refunds.send_refund(landlord_id=owner, refund_id=pk, now=now))
-    _each(ended, "credit", _scoped(lambda pk: recharges.settle(command_id=pk, now=now)))
-    _each(answered, "credit", _scoped(lambda pk: refund_asking.hear_of_credit(command_id=pk, now=now)))
+    _each(sorted(ended), "credit", _scoped(lambda pk: recharges.settle(command_id=pk, now=now)))
+    _each(
+        sorted(answered), "credit", _scoped(lambda pk: refund_asking.hear_of_credit(command_id=pk, now=now))
+    )
     return len(due) + len(wanted) + len(to_give) + len(ended) + len(answered)
 
 
@@ -156,7 +158,7 @@ def sweep_settlements(now: datetime) -> int:
     with everything("sweeper: transfers to send or to ask about"):
         due = list(
             Settlement.objects.filter(state__in=sorted(TRANSFER_UNDER_WAY), next_at__lte=now)
-            .order_by("next_at")
+            .order_by("next_at", "pk")
             .values_list("landlord_id", "pk")[:_BATCH]
         )
     _each(

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from config.demo.processes import free_port
+from tests.arguments import at_least
 from tests.chaos.checker import verdicts
 from tests.chaos.killing import KINDS, Killer
 from tests.chaos.payers import History, Payer, Watcher
@@ -38,8 +39,8 @@ LEAST_FREE_BYTES = 2 * 1024**3
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--kills", type=int, default=2, help="how often each kind of process dies")
-    parser.add_argument("--meters", type=int, default=200)
+    parser.add_argument("--kills", type=at_least(1), default=2, help="how often each kind of process dies")
+    parser.add_argument("--meters", type=at_least(1), default=200)
     parser.add_argument("--seed", type=int, default=20261123)
     parser.add_argument("--only", choices=KINDS, action="append", help="kill these kinds alone")
     parser.add_argument(

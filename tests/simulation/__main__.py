@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 
+from tests.arguments import at_least
 from tests.simulation.faults import OF_PEOPLES_MONEY, Fault
 from tests.simulation.progress import Portion, Progress
 from tests.simulation.world import Finding, World
@@ -23,8 +24,8 @@ POSTGRES_EVERY = 50
 TWICE_ON_POSTGRES_EVERY = 1_000
 
 
-def live(seed: int, store: str = "memory") -> Finding:
-    return World(seed, store=store).run()
+def live(seed: int, store: str = "memory", *, is_backwards: bool = False) -> Finding:
+    return World(seed, store=store, is_backwards=is_backwards).run()
 
 
 def live_portion(seeds: range, store: str = "both") -> Portion:
@@ -46,7 +47,7 @@ def _live_all(portion: Portion, seeds: list[int], store: str, *, is_twice: bool)
     where = "" if store == "memory" else "on PostgreSQL: "
     findings = [live(seed, store) for seed in seeds]
     if is_twice and seeds:
-        again = live(seeds[0], store)
+        again = live(seeds[0], store, is_backwards=True)
         portion.checked["same seed, same history"] += 1
         if again.digest != findings[0].digest:
             digests = f"{findings[0].digest}, then {again.digest}"
@@ -87,7 +88,7 @@ def say(text: str = "") -> None:
 
 def replay(seed: int, *, store: str, traced: bool) -> int:
     finding = World(seed, store=store, on_trace=say if traced else None).run()
-    again = live(seed, store)
+    again = live(seed, store, is_backwards=True)
     say(f"seed {seed}: {finding.orders} orders, {finding.events} events, history {finding.digest}")
     if again.digest != finding.digest:
         say(f"seed {seed}: NOT DETERMINISTIC: {again.digest} the second time")
@@ -166,14 +167,16 @@ def _by_number(item: tuple[str, int]) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--seed", type=int, help="replay this one, twice, and compare")
+    parser.add_argument("--seed", type=at_least(0), help="replay this one, twice, and compare")
     parser.add_argument(
         "--store", choices=("both", "memory", "postgres"), default="both", help="where rows are"
     )
     parser.add_argument("--trace", action="store_true", help="with its history")
-    parser.add_argument("--seeds", type=int, default=2_000, help="how many")
-    parser.add_argument("--from", type=int, default=0, dest="first", help="the first of them")
+    parser.add_argument("--seeds", type=at_least(1), default=2_000, help="how many")
+    parser.add_argument("--from", type=at_least(0), default=0, dest="first", help="the first of them")
     asked = parser.parse_args()
+    if asked.trace and asked.seed is None:
+        parser.error("argument --trace: needs the --seed whose history is wanted")
     logging.disable(logging.WARNING)
     if asked.seed is not None:
         store = "memory" if asked.store == "both" else asked.store

@@ -22,11 +22,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.arguments import at_least
 from tests.simulation.mutants import MUTANTS, Mutant, plant
 from tests.simulation.progress import FOLDER, ROOT, code_digest
 
 SEEDS = 1_000
 NAMED = re.compile(r"I\d+: ")
+FIRED = "faults fired: "
 UNHARMED = (
     (Mutant("nothing-in-memory", "nothing is planted", ()), 100),
     (Mutant("nothing-on-postgres", "nothing is planted", (), "postgres"), 2),
@@ -42,22 +44,28 @@ class Catch:
     took_s: float
     errors: int
     first_error: str
+    fired: int
 
 
 def look(store: str, seeds: int) -> Iterator[str]:
-    """Live worlds until an invariant falls; yields what became of each world that did not come to rest."""
+    """Live worlds until an invariant falls; yields what became of each that did not come to rest, then the faults."""
     # Late: an import that fails in a mutant's tree must be an error of the hunt, not of its command line.
     from tests.simulation.world import World
 
+    fired = 0
     for seed in range(seeds):
+        world = None
         try:
-            violation = World(seed, store=store).run().violation
+            world = World(seed, store=store)
+            violation = world.run().violation
         except Exception as error:  # noqa: BLE001 - the mistake may stop a world in any way
             violation = f"{type(error).__name__}: {error}"
+        fired += world.faults.fired.total() if world is not None else 0
         if violation:
             yield f"seed {seed}: {' '.join(violation.split())}"
             if NAMED.match(violation):
-                return
+                break
+    yield f"{FIRED}{fired}"
 
 
 def hunt(mutant: Mutant, seeds: int) -> Catch:
@@ -80,12 +88,13 @@ def hunt(mutant: Mutant, seeds: int) -> Catch:
         )
     if ran.returncode:
         raise RuntimeError(f"{mutant.name}: {ran.stderr[-2_000:]}")
-    lines = ran.stdout.splitlines()
+    *lines, fired = ran.stdout.splitlines()
     *errors, last = lines or [""]
     found = last if NAMED.match(last.partition(": ")[2]) else ""
     errors += [last] if last and not found else []
     lived = int(found.split()[1][:-1]) + 1 if found else seeds
-    return Catch(found, lived, time.monotonic() - started, len(errors), errors[0] if errors else "")
+    took_s, first = time.monotonic() - started, errors[0] if errors else ""
+    return Catch(found, lived, took_s, len(errors), first, int(fired.removeprefix(FIRED)))
 
 
 def _copy_tree(to: Path) -> None:
@@ -120,7 +129,7 @@ def say(text: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.hunting", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="these mutants alone")
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many a mutant may live through")
+    parser.add_argument("--seeds", type=at_least(1), default=SEEDS, help="how many a mutant may live through")
     parser.add_argument("--look", nargs=2, metavar=("STORE", "SEEDS"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.look:
@@ -135,30 +144,36 @@ def main() -> int:
 
 
 def run(wanted: list[Mutant], seeds: int) -> int:
-    """Hunt, a line for each in their order; 1 if one lives or something was found where nothing is."""
-    known, alive, wrong, began = Known(), [], 0, time.monotonic()
+    """Hunt, a line for each in their order; 1 if one lives, no fault fired, or something was found where nothing is."""
+    known, alive, wrong, calm, began = Known(), [], 0, 0, time.monotonic()
     planned = [*(UNHARMED if len(wanted) == len(MUTANTS) else ()), *((mutant, seeds) for mutant in wanted)]
     with ThreadPoolExecutor(max_workers=2) as pool:
         hunts = {m.name: pool.submit(hunt, m, n) for m, n in planned if m.name not in known.catches}
         for mutant, lives in planned:
             catch = known.catches.get(mutant.name) or hunts[mutant.name].result()
             is_planted = bool(mutant.changes)
-            if mutant.name not in known.catches and (catch.found or not is_planted):
+            if mutant.name not in known.catches and catch.fired and (catch.found or not is_planted):
                 known.add(mutant.name, catch)
             if is_planted and not catch.found:
                 alive.append(mutant.name)
+            calm += not catch.fired
             wrong += not is_planted and bool(catch.found or catch.errors)
             say(f"{mutant.name:<26} {_result(catch, is_planted, lives)} ({catch.took_s:.0f} s)")
     took_s = time.monotonic() - began
     say(f"{len(wanted)} mutants, {len(alive)} alive{': ' if alive else ''}{', '.join(alive)}; {took_s:.0f} s")
     if wrong:
         say("Something was found where nothing is planted: no catch counts.")
-    if planned[0] is UNHARMED[0] and not alive and not wrong:
+    if calm:
+        say(f"No fault ever fired in {calm} of the hunts: what they caught proves nothing.")
+    failed = bool(alive or wrong or calm)
+    if planned[0] is UNHARMED[0] and not failed:
         known.forget()
-    return int(bool(alive) or wrong > 0)
+    return int(failed)
 
 
 def _result(catch: Catch, is_planted: bool, seeds: int) -> str:
+    if not catch.fired:
+        return "NO FAULT FIRED"
     if catch.found:
         before = f"; {catch.errors} worlds before it ended in an error" if catch.errors else ""
         return catch.found[:140] + before

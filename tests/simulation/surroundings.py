@@ -15,6 +15,7 @@ from uuid import UUID
 
 import redis
 from django.db import connection
+from django.db.backends.postgresql.compiler import SQLCompiler
 from django.utils import timezone
 
 from apps.common import ids, queue
@@ -23,6 +24,7 @@ from apps.meters import post
 from tests.simulation.broker import Broker
 from tests.simulation.faults import Fault, Faults, WorkerDied
 from tests.simulation.platforms import SimulatedPlatform
+from tests.simulation.unordered import by_key
 
 # A transaction of ours has about this many statements; a death is as likely as in the in-memory form.
 STATEMENTS = 15
@@ -128,6 +130,7 @@ class Surroundings:
         self.mortal = Mortal(dice, faults)
         self.platforms = {name: SimulatedPlatform(name, dice, faults) for name in ("wechat", "alipay")}
         self.complaints = Complaints()
+        self.is_backwards = False
         self._ids = SeededIds(random.Random(dice.getrandbits(64)), utc)
         self._valkey = SimulatedValkey(broker, self.mortal)
         self._broker = broker
@@ -145,6 +148,7 @@ class Surroundings:
         self.place(post, "valkey", lambda: self._valkey)
         self.place(queue, "_put", self._ring)
         self.place(channels, "platform_for", lambda channel, *_, **__: self.platforms[channel])
+        self.place(SQLCompiler, "execute_sql", by_key(is_backwards=self.is_backwards))
         connection.ensure_connection()
         connection.execute_wrappers.append(self.mortal.before_statement)
         logging.getLogger("apps").addHandler(self.complaints)

@@ -1,12 +1,16 @@
 """What counts as caught: an invariant that the witness names, and nothing else."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.simulation.hunting import hunt
+from tests.simulation.hunting import hunt, run
 from tests.simulation.mutants import CREDIT, MUTANTS, Mutant
 
 pytestmark = pytest.mark.thorough
 
+FAULTS = "tests/simulation/faults.py"
+COUNT = "    def count(self, fault: Fault) -> None:\n"
 JUDGES = "    verdict = judge(command, evidence)\n"
 
 
@@ -31,3 +35,17 @@ def test_a_tree_that_cannot_be_imported_ends_the_hunt() -> None:
     )
     with pytest.raises(RuntimeError, match="No module named 'nowhere'"):
         hunt(torn, 2)
+
+
+def test_a_catch_in_worlds_where_no_fault_ever_fired_proves_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (known,) = [mutant for mutant in MUTANTS if mutant.name == "two-at-once"]
+    calm = (
+        (FAULTS, "        return self._dice.random() < self.rates[fault]\n", "        return False\n"),
+        (FAULTS, COUNT, f"{COUNT}        return\n"),
+    )
+    assert run([replace(known, changes=(*known.changes, *calm))], 20) == 1
+    said = capsys.readouterr().out
+    assert "two-at-once                NO FAULT FIRED" in said
+    assert "No fault ever fired in 1 of the hunts" in said

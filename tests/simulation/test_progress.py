@@ -1,9 +1,12 @@
 """A long run that is ended goes on where it was, and only with the same code."""
 
+import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.simulation.__main__ import rare_faults
+import pytest
+
+from tests.simulation.__main__ import main, rare_faults
 from tests.simulation.faults import Fault
 from tests.simulation.progress import Portion, Progress
 
@@ -31,3 +34,23 @@ def test_a_kind_of_fault_that_fired_too_rarely_for_so_many_seeds_is_named() -> N
     assert rare_faults(fired, 1_999, "both") == []
     assert rare_faults(fired, 2_000, "memory") == []
     assert rare_faults(fired, 2_000, "both") == ["PAID_TWICE"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--seeds", "0"], "--seeds: 0 is less than 1"),
+        (["--seeds", "all"], "--seeds: invalid whole number value: 'all'"),
+        (["--from", "-1"], "--from: -1 is less than 0"),
+        (["--seed", "-5"], "--seed: -5 is less than 0"),
+        (["--store", "disk"], "--store: invalid choice: 'disk'"),
+        (["--trace"], "--trace: needs the --seed"),
+    ],
+)
+def test_a_command_line_that_means_nothing_is_refused_by_the_name_of_its_argument(
+    given: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tests.simulation", *given])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert f"argument {said}" in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """A few dozen worlds in every run of the suite; thousands with `make simulate`."""
 
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -49,3 +51,12 @@ def test_each_planted_mistake_still_fits_the_code(mutant, tmp_path) -> None:
     (tmp_path / "apps/income/migrations/0001_initial.py").touch()
     plant(mutant, tmp_path)
     assert all((tmp_path / name).read_text() != (ROOT / name).read_text() for name, _, _ in mutant.changes)
+
+
+@pytest.mark.thorough
+def test_a_seed_has_one_history_on_postgresql_in_whatever_order_it_gives_the_rows() -> None:
+    """Seed 4: two meters log in with one word of the gateway's, and each takes its turn."""
+    replay = [sys.executable, "-m", "tests.simulation", "--seed", "4", "--store", "postgres"]
+    ran = subprocess.run(replay, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "nothing violated" in ran.stdout

@@ -76,8 +76,10 @@ class World:
         *,
         store: str = "memory",
         meters: int = 3,
+        is_backwards: bool = False,
         on_trace: Callable[[str], None] | None = None,
     ) -> None:
+        """`is_backwards`: on PostgreSQL, rows that nobody ordered come the other way round (`unordered`)."""
         self.seed = seed
         self.store = store
         self.dice = dice = random.Random(seed)
@@ -94,6 +96,8 @@ class World:
         self.spare = f"{219_998 + meters:012d}"
         profiles = {serial: dice.choice(PROFILES) for serial in [*serials, self.spare]}
         self.office: Any = _office(store)(self.time, dice, self.faults, self.broker, skews[:2], self.trace)
+        if store == "postgres":
+            self.office.surroundings.is_backwards = is_backwards
         self.gateways = [
             GatewayProcess(
                 self.time,

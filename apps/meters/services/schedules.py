@@ -34,7 +34,7 @@ def meters_to_read(*, now: datetime, call_every_s: int = CALL_EVERY_S) -> list[t
         online = Meter.objects.filter(
             archived_at=None, serial__in=Presence.objects.filter(is_online=True).values("serial")
         ).exclude(profile__in=_sleepers())
-        counts = online.order_by().values_list("profile").annotate(count=Count("pk"))
+        counts = online.order_by("profile").values_list("profile").annotate(count=Count("pk"))
         for profile, count in counts:
             interval = reading_interval(profile)
             reads = Command.objects.filter(meter=OuterRef("pk"), kind=CommandKind.READ)

@@ -103,6 +103,22 @@ def test_without_a_map_a_meter_waits_and_is_not_refused():
     assert len(bench.went_up(Kind.LOGIN)) == 1
 
 
+def test_sockets_that_wait_for_the_map_are_answered_in_the_order_they_came():
+    bench, gone = Bench(), []
+
+    class Noted(MeterEnd):
+        def close(self):
+            super().close()
+            gone.append(self)
+
+    meters = [Noted() for _ in range(40)]
+    for meter in meters:
+        bench.connect(meter, at(0))
+        bench.send(meter, registration_frame(SERIAL), at(0))
+    bench.sessions.mapped(SERIAL, None, at(1))
+    assert gone == meters
+
+
 @pytest.mark.parametrize("proven", [False, True])
 def test_a_number_the_map_does_not_know_is_refused(proven):
     bench, meter = Bench(), MeterEnd()

@@ -54,7 +54,7 @@ class _Turn:
     request: platforms.FinishRequest
     refund_id: UUID
     tries: int
-    was: str
+    was: dict[str, str]
 
 
 def checked_card(*, bank: str, number: str, name: str) -> platforms.PayersCard:
@@ -128,6 +128,7 @@ def _claimed(refund_id: UUID, card: platforms.PayersCard | None, by_id: UUID, no
         if not is_halted(refund):
             raise NotHalted()
         way = FinishWay.MERCHANT if card is None else FinishWay.CARD
+        was = {"review_reason": refund.review_reason, "finish_way": refund.finish_way}
         rows = Refund.objects.filter(pk=refund.pk, state=RefundState.REVIEW, tries=refund.tries)
         tries = refund.tries + 1
         if not rows.update(
@@ -147,9 +148,9 @@ def _claimed(refund_id: UUID, card: platforms.PayersCard | None, by_id: UUID, no
         refund_id=refund.evidence["refund_id"],
         card=card,
     )
-    return _Turn(refund.payment.account, request, refund.pk, tries, refund.review_reason)
+    return _Turn(refund.payment.account, request, refund.pk, tries, was)
 
 
 def _give_turn_back(turn: _Turn) -> None:
     rows = Refund.objects.filter(pk=turn.refund_id, state=RefundState.PROCESSING, tries=turn.tries)
-    rows.update(state=RefundState.REVIEW, review_reason=turn.was, next_at=None)
+    rows.update(state=RefundState.REVIEW, next_at=None, **turn.was)

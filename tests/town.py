@@ -14,7 +14,8 @@ from apps.alerts.models import Alert
 from apps.common.ids import uuid7
 from apps.common.scoping import landlord_scope
 from apps.income.models import BillDay, CollectionAccount, Difference, Grace, Payment, Refund, Settlement
-from apps.income.services.recharges import recharge_by_member, settle
+from apps.income.services.recharge_ends import settle
+from apps.income.services.recharges import recharge_by_member
 from apps.income.services.switching import switch
 from apps.income.states import RechargeKind
 from apps.meters.models import Command, Gateway, Letter, Meter, Presence, Room, Site

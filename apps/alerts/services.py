@@ -16,8 +16,8 @@ from apps.alerts import rules
 from apps.alerts.models import Alert, Message, Subscription
 from apps.common.queue import ring_after_commit
 from apps.common.scoping import landlord_scope
-from apps.income.services.recharges import current_lease
 from apps.meters.models import Lease, Meter
+from apps.meters.selectors import current_lease
 from apps.readings.selectors import latest
 
 log = logging.getLogger(__name__)

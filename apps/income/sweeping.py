@@ -23,7 +23,7 @@ from apps.income.services import (
     crediting,
     payments,
     proving,
-    recharges,
+    recharge_ends,
     refund_asking,
     refunds,
     settlement,
@@ -99,7 +99,7 @@ def sweep(now: datetime) -> int:
         lambda owner, pk: crediting.credit_reviewed(landlord_id=owner, payment_id=pk, now=now),
     )
     _each(to_give, "refund", lambda owner, pk: refunds.send_refund(landlord_id=owner, refund_id=pk, now=now))
-    _each(sorted(ended), "credit", _scoped(lambda pk: recharges.settle(command_id=pk, now=now)))
+    _each(sorted(ended), "credit", _scoped(lambda pk: recharge_ends.settle(command_id=pk, now=now)))
     _each(
         sorted(answered), "credit", _scoped(lambda pk: refund_asking.hear_of_credit(command_id=pk, now=now))
     )

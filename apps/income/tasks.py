@@ -14,7 +14,7 @@ from apps.income.services import (
     bills,
     crediting,
     proving,
-    recharges,
+    recharge_ends,
     refund_asking,
     refunds,
     settlement,
@@ -25,7 +25,7 @@ from apps.income.services import (
 def settle_recharge(*, command_id: str, **_: Any) -> None:
     """Post the energy of the recharge whose credit has ended, and end the waiting of its refund."""
     now = timezone.now()
-    recharges.settle(command_id=UUID(command_id), now=now)
+    recharge_ends.settle(command_id=UUID(command_id), now=now)
     refund_asking.hear_of_credit(command_id=UUID(command_id), now=now)
 
 

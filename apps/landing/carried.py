@@ -7,10 +7,10 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import User
 from apps.common.errors import NotFound
 from apps.income.models import Order
-from apps.income.services.recharges import current_lease
 from apps.income.states import PaymentState
 from apps.meters.carrying import Reason, Told
 from apps.meters.models import Command, Meter
+from apps.meters.selectors import current_lease
 from apps.meters.services.phone import Errands, NothingToCarry
 
 

@@ -11,6 +11,7 @@ from apps.common.scoping import everything
 from apps.meters.evidence import Evidence
 from apps.meters.intervals import reading_interval
 from apps.meters.models import Command, Meter, Presence
+from apps.meters.selectors import is_online
 from apps.meters.services.commands import ask_freeze
 from apps.meters.states import OPEN, CommandKind, CommandState
 from apps.readings.days import closed_days, closing_midnight, local_date, nearest
@@ -125,15 +126,15 @@ def close_days(*, meter_id: UUID, now: datetime) -> int:
         )
         asked = {command.freeze_date: command for command in freezes.order_by("id")}
         tries = Counter(command.freeze_date for command in freezes)
-        is_online = Presence.objects.filter(serial=meter.serial, is_online=True).exists()
-        missing = [day for day in missing if not _freeze_is_due(meter, day, asked, is_online, now)]
+        is_heard = is_online(meter)
+        missing = [day for day in missing if not _freeze_is_due(meter, day, asked, is_heard, now)]
     closed = 0
     for day in missing:
         if day in days[:DAYS_BACK] and _close_with_the_nearest(meter, day, zone):
             closed += 1
         elif (
             0 < tries[day] < TRIES
-            and is_online
+            and is_heard
             and asked[day].state in _MAY_BE_ASKED_AGAIN
             and _may_ask(asked)
         ):
@@ -154,7 +155,7 @@ def _ask(meter: Meter, day: date, asked: Asked, now: datetime) -> None:
         asked[day] = command
 
 
-def _freeze_is_due(meter: Meter, day: date, asked: Asked, is_online: bool, now: datetime) -> bool:
+def _freeze_is_due(meter: Meter, day: date, asked: Asked, is_heard: bool, now: datetime) -> bool:
     """Say whether the meter's own midnight may still come; asks for it if nobody has and the line is not full."""
     if day in asked:
         command = asked[day]
@@ -164,7 +165,7 @@ def _freeze_is_due(meter: Meter, day: date, asked: Asked, is_online: bool, now: 
             and now - command.final_at < _PULLED_WITHIN
         )
         return command.state in OPEN or just_answered
-    if is_online:
+    if is_heard:
         if _may_ask(asked):
             _ask(meter, day, asked, now)
         return True

@@ -8,7 +8,8 @@ from apps.income import postings
 from apps.income.models import Grace, Recharge
 from apps.income.postings import Asset
 from apps.income.services.ledger import balance
-from apps.income.services.recharges import recharge_by_member, settle
+from apps.income.services.recharge_ends import settle
+from apps.income.services.recharges import recharge_by_member
 from apps.income.services.switching import switch
 from apps.income.states import RechargeKind
 from apps.meters.models import Command, Meter

@@ -14,7 +14,8 @@ from apps.income.models import Entry, Posting, Recharge
 from apps.income.postings import Asset
 from apps.income.services.ledger import balance
 from apps.income.services.payments import Applied
-from apps.income.services.recharges import recharge_by_member, settle
+from apps.income.services.recharge_ends import settle
+from apps.income.services.recharges import recharge_by_member
 from apps.income.states import PaymentState, RechargeKind, RechargeState
 from apps.meters.models import Command, Meter
 from apps.meters.states import CommandState

@@ -14,7 +14,7 @@ from apps.common.platforms import BEIJING
 from apps.common.scoping import landlord_scope
 from apps.income.models import BillRow, CollectionAccount, Payment
 from apps.income.services.bills import take_bill
-from apps.income.services.recharges import settle
+from apps.income.services.recharge_ends import settle
 from apps.income.states import Channel, PaymentState
 from apps.income.strategies import Strategy
 from apps.meters.states import CommandState

@@ -20,7 +20,8 @@ from apps.income.check_books import check_books
 from apps.income.models import ProofFinding, ProofRun, Recharge
 from apps.income.proof import Figures, is_our_own_fault
 from apps.income.services import proving
-from apps.income.services.recharges import recharge_by_member, settle
+from apps.income.services.recharge_ends import settle
+from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind
 from apps.income.sweeping import close_proofs
 from apps.meters import deciding as d

@@ -13,7 +13,8 @@ from apps.common.scoping import landlord_scope
 from apps.income.check_books import check_books
 from apps.income.models import Recharge
 from apps.income.services import freezes
-from apps.income.services.recharges import recharge_by_member, settle
+from apps.income.services.recharge_ends import settle
+from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind, RechargeState
 from apps.meters import deciding as d
 from apps.meters.deciding.ways_out import WhyNot

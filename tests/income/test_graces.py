@@ -20,7 +20,8 @@ from apps.income.models import Entry, Grace, Recharge
 from apps.income.postings import Asset
 from apps.income.selectors import income_of
 from apps.income.services.graces import GraceNotOwed, end_grace
-from apps.income.services.recharges import recharge_by_member, settle
+from apps.income.services.recharge_ends import settle
+from apps.income.services.recharges import recharge_by_member
 from apps.income.services.switching import (
     MOST_GRACE_KWH,
     CreditsFrozen,

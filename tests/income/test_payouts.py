@@ -20,7 +20,8 @@ from apps.income.postings import Asset
 from apps.income.selectors import income_of
 from apps.income.services.ledger import balance, book
 from apps.income.services.payouts import LeaseRuns, handed_back, pay_out_remainder
-from apps.income.services.recharges import recharge_by_member, settle, take_back
+from apps.income.services.recharge_ends import settle, take_back
+from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind
 from apps.landing.moving_out import move_out
 from apps.meters.models import Command, Lease, Meter

@@ -9,7 +9,7 @@ from apps.income.models import Recharge
 from apps.income.receipts import Receipt
 from apps.income.selectors import payment_shown, receipt_of
 from apps.income.services.fapiao import NotPaid, request_fapiao
-from apps.income.services.recharges import settle
+from apps.income.services.recharge_ends import settle
 from apps.income.states import Channel
 from apps.meters.models import Room
 from apps.meters.states import CommandState

@@ -19,7 +19,7 @@ from apps.common.scoping import landlord_scope
 from apps.income.models import BillDay, BillRow, CollectionAccount, Difference, Payment, Recharge, Refund
 from apps.income.services.bills import due_bills, take_bill
 from apps.income.services.payments import Applied
-from apps.income.services.recharges import settle
+from apps.income.services.recharge_ends import settle
 from apps.income.services.reconciliation import settle_difference
 from apps.income.states import Channel, PaymentState
 from apps.meters.models import Meter

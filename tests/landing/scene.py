@@ -9,7 +9,7 @@ from apps.income.models import CollectionAccount, Payment
 from apps.income.platforms.base import PlatformResult
 from apps.income.services.channels import open_account
 from apps.income.services.payments import Applied, apply_payment_result
-from apps.income.services.recharges import settle
+from apps.income.services.recharge_ends import settle
 from apps.income.states import Channel
 from apps.meters.models import Command, CommandEvent, Lease, Meter
 from apps.meters.states import CommandState

@@ -25,9 +25,10 @@ from apps.income.services.accounts import doubt_account
 from apps.income.services.graces import owed_by, refuse_too_little
 from apps.income.services.ledger import balance
 from apps.income.services.payments import POLL_AFTER
-from apps.income.services.recharges import AmountInvalid, PriceMissing, current_lease
+from apps.income.services.recharges import AmountInvalid, PriceMissing
 from apps.income.states import Channel, PaymentState
 from apps.meters.models import Meter
+from apps.meters.selectors import current_lease
 from apps.tariffs.pricing import Quote, quote
 from apps.tariffs.selectors import price_at
 from meter_gateway.protocol.profiles import load_profile

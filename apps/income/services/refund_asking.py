@@ -14,7 +14,8 @@ from apps.income.models import Payment, Recharge, Refund
 from apps.income.refund_selectors import held_yuan
 from apps.income.refundable import NOT_IN_THE_METER, arrival
 from apps.income.services.fees import keep_fee
-from apps.income.services.recharges import AmountInvalid, recharge_the_rest, take_back
+from apps.income.services.recharge_ends import take_back
+from apps.income.services.recharges import AmountInvalid, recharge_the_rest
 from apps.income.services.refunds import METER_HAS_IT, book_unused, make_refund, ring
 from apps.income.services.settlement import note_collected
 from apps.income.states import NOT_ENDED, PaymentState, RechargeState, RefundState

@@ -12,10 +12,12 @@ from apps.common.errors import Conflict, NotFound, Refused
 from apps.income import postings
 from apps.income.models import Grace, Recharge
 from apps.income.services.graces import grace_of
-from apps.income.services.recharges import current_lease, lend, settle
+from apps.income.services.recharge_ends import settle
+from apps.income.services.recharges import lend
 from apps.income.states import GraceState, RechargeState
 from apps.meters.models import Command, Meter
 from apps.meters.post import Post
+from apps.meters.selectors import current_lease
 from apps.meters.services import commands
 from meter_gateway.protocol.profiles import load_profile
 

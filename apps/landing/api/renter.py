@@ -32,7 +32,8 @@ from apps.landing.api import renter_serializers as s
 from apps.landing.api import selectors
 from apps.landing.api.payer import caller_of, payer_of
 from apps.landing.api.serializers import CommandOut
-from apps.landing.selectors import OrderProgress, find_meter, meter_page, order_progress
+from apps.landing.order_progress import OrderProgress, order_progress
+from apps.landing.selectors import find_meter, meter_page
 from apps.meters.models import Command, Meter
 from apps.meters.services.commands import MeterArchived, ask_read
 

@@ -12,7 +12,7 @@ from apps.common.serializing import AmountField, EnergyField, LedgerAmountField,
 from apps.income.services.orders import LARGEST_ORDER_YUAN
 from apps.income.states import OPEN_GRACES, OrderState, RechargeState
 from apps.landing.api.serializers import CHANNELS, PowerOut
-from apps.landing.selectors import OrderProgress
+from apps.landing.order_progress import OrderProgress
 
 ORDER_STATES = [(state.value, state.name) for state in OrderState]
 

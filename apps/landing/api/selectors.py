@@ -3,12 +3,13 @@
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models import OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from apps.income.models import Grace, Payment, Recharge
 from apps.income.states import DEBTS
-from apps.meters.models import Command, Meter, Presence
+from apps.meters.models import Command, Meter
+from apps.meters.selectors import online_by_serial
 from apps.meters.states import CommandKind
 from apps.readings.selectors import with_latest
 from apps.tariffs.models import Price
@@ -17,11 +18,10 @@ from apps.tariffs.models import Price
 def meters_with_figures(now: datetime) -> QuerySet[Meter]:
     """Return the landlord's meters, archived ones too, with their newest reading, price and presence."""
     price = Price.objects.filter(meter=OuterRef("pk"), active_from__lte=now).order_by("-active_from")
-    online = Presence.objects.filter(serial=OuterRef("serial"), is_online=True)
     debts = Grace.objects.filter(recharge__meter=OuterRef("pk"), state__in=sorted(DEBTS))
     owed = debts.order_by().values("recharge__meter").annotate(sum=Sum("recharge__energy_kwh")).values("sum")
     return with_latest(Meter.objects.select_related("room__site")).annotate(
-        is_online=Exists(online),
+        is_online=online_by_serial(),
         price_yuan_per_kwh=Subquery(price.values("price_yuan_per_kwh")[:1]),
         price_since=Subquery(price.values("active_from")[:1]),
         owed_kwh=Coalesce(Subquery(owed), Value(Decimal("0.00"))),

@@ -8,13 +8,13 @@ from django.utils.translation import gettext as _
 from apps.income import postings
 from apps.income.models import Grace
 from apps.income.services.graces import end_grace, grace_of
-from apps.income.services.recharges import current_lease
 from apps.income.services.switching import MOST_GRACE_KWH, withdraw_grace
 from apps.income.states import OPEN_GRACES, GraceState
 from apps.landing.desk import words
 from apps.landing.desk.forms import ActForm, GraceEndForm
 from apps.meters.models import Lease, Meter
 from apps.meters.post import ValkeyPost
+from apps.meters.selectors import current_lease
 from apps.tariffs.pricing import taken_yuan
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.roles import Act
 from apps.common.errors import Refused
-from apps.income.services.recharges import current_lease, recharge_by_member
+from apps.income.services.recharges import recharge_by_member
 from apps.income.states import RechargeKind
 from apps.landing.desk import charts, figures, meter_facts, words
 from apps.landing.desk.bluetooth import bluetooth_of
@@ -25,6 +25,7 @@ from apps.landing.desk.power_pages import PowerPages
 from apps.landing.desk.rarer_acts import rare_links, rare_views
 from apps.landing.moving_in import move_in
 from apps.meters.models import Command, CommandEvent, Lease, Meter
+from apps.meters.selectors import current_lease
 from apps.meters.services.commands import ask_read
 from apps.meters.services.registry import change_meter
 from apps.meters.states import OPEN, READ_KINDS

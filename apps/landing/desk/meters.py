@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -16,7 +16,8 @@ from apps.landing.desk import cells, words
 from apps.landing.desk.meter_page import MeterPages
 from apps.landing.paper.labels import labels
 from apps.landing.selectors import meters_to_label
-from apps.meters.models import Meter, Presence, Site
+from apps.meters.models import Meter, Site
+from apps.meters.selectors import online_by_serial
 from apps.meters.services.commands import ask_read
 from apps.readings.looks import Look, with_look
 from apps.readings.selectors import is_stale
@@ -74,14 +75,13 @@ class ArchivedFilter(admin.SimpleListFilter):
 def as_listed(meters: QuerySet[Any], now: Any) -> QuerySet[Any]:
     """Annotate meters with all that a row or page shows, so that no row asks again."""
     price = Price.objects.filter(meter=OuterRef("pk"), active_from__lte=now).order_by("-active_from")
-    presence = Presence.objects.filter(serial=OuterRef("serial"), is_online=True)
     return (
         with_look(meters, now)
         .select_related("room__site")
         .annotate(
             price_yuan_per_kwh=Subquery(price.values("price_yuan_per_kwh")[:1]),
             price_since=Subquery(price.values("active_from")[:1]),
-            is_online=Exists(presence),
+            is_online=online_by_serial(),
         )
     )
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, F, OuterRef
+from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -17,7 +17,8 @@ from apps.landing.desk import cells, payments, records, words
 from apps.landing.desk.base import ScopedModelAdmin, pretty_facts
 from apps.landing.desk.stuck import LATE
 from apps.landing.desk.ways_out import WaysOutPages
-from apps.meters.models import Command, Letter, Meter, Presence
+from apps.meters.models import Command, Letter, Meter
+from apps.meters.selectors import online_by_serial
 from apps.meters.states import OPEN, Frozen
 
 
@@ -185,9 +186,7 @@ class MeterAdmin(WaysOutPages):
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        presence = Presence.objects.filter(serial=OuterRef("serial"), is_online=True)
-
-        return super().get_queryset(request).annotate(is_online=Exists(presence))
+        return super().get_queryset(request).annotate(is_online=online_by_serial())
 
     @admin.display(description=gettext_lazy("room"))
     def place(self, row: Any) -> SafeString:

@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -24,7 +24,8 @@ from apps.landing import qr
 from apps.landing.desk import cells, words
 from apps.landing.desk.barring import BarringPages
 from apps.meters import stock_list
-from apps.meters.models import Meter, Presence, StockedMeter
+from apps.meters.models import Meter, StockedMeter
+from apps.meters.selectors import online_by_serial
 from apps.meters.services.stocking import BatchRefused, Card, renew_claim_codes, stock_batch
 from apps.meters.stock_list import LARGEST_BATCH, StockLine, Wrong
 from meter_gateway.protocol.profiles import names
@@ -115,12 +116,11 @@ class StockAdmin(BarringPages):
         return [path("import/", view, name="meters_stockedmeter_import"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        presence = Presence.objects.filter(serial=OuterRef("serial"), is_online=True)
         meter = Meter.objects.filter(serial=OuterRef("serial"), archived_at=None)
         return (
             super()
             .get_queryset(request)
-            .annotate(is_online=Exists(presence), owner_name=Subquery(meter.values("landlord__name")[:1]))
+            .annotate(is_online=online_by_serial(), owner_name=Subquery(meter.values("landlord__name")[:1]))
         )
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import Member
 from apps.accounts.roles import Act, may
 from apps.income.selectors import can_be_paid
-from apps.income.services.recharges import current_lease
 from apps.landing.page import wording
-from apps.meters.models import Meter, Presence
+from apps.meters.models import Meter
+from apps.meters.selectors import current_lease, is_online
 from apps.readings.selectors import latest
 from apps.tariffs.selectors import price_at
 
@@ -22,7 +22,6 @@ def added_screen(meter: Meter, member: Member, now: datetime) -> dict[str, Any]:
     reading = latest(meter)
     price = price_at(meter, now)
     zone = meter.room.site.time_zone
-    is_online = Presence.objects.filter(serial=meter.serial, is_online=True).exists()
     return {
         "room": str(meter.room),
         "site": meter.room.site.name,
@@ -36,14 +35,14 @@ def added_screen(meter: Meter, member: Member, now: datetime) -> dict[str, Any]:
         "remaining": f"{reading.remaining_kwh:.2f}" if reading else "",
         "total": f"{reading.total_kwh:.2f}" if reading else "",
         "age": wording.age(reading.taken_at, now, zone) if reading else "",
-        "state": _state(reading is not None, is_online),
+        "state": _state(reading is not None, is_online(meter)),
     }
 
 
-def _state(is_read: bool, is_online: bool) -> str:
+def _state(is_read: bool, is_heard: bool) -> str:
     if is_read:
         return _("The meter has reported. It is ready.")
-    if is_online:
+    if is_heard:
         return _("The meter is connected and is being read.")
     return _(
         "The meter is not connected yet. Switch it on; its first reading comes by itself, mostly within a minute."

@@ -14,11 +14,12 @@ from apps.common.errors import NotFound, Refused
 from apps.income.services.cancelling import cancel_order
 from apps.income.services.orders import find_order
 from apps.income.services.page_paying import ask_returned, page_address
+from apps.landing.order_progress import OrderProgress, order_progress
 from apps.landing.page.edge import page
 from apps.landing.page.payer import app_that_opened
 from apps.landing.page.recent import order_numbers
 from apps.landing.page.screens import order_screen
-from apps.landing.selectors import OrderProgress, find_meter, order_progress
+from apps.landing.selectors import find_meter
 from apps.meters.services.sharing import shared_qr_token
 
 _LISTED = 10

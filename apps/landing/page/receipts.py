@@ -9,10 +9,10 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.doors import Found
 from apps.common.errors import NotFound, Refused
 from apps.income.services.orders import find_order
+from apps.landing.order_progress import order_progress
 from apps.landing.page.edge import page
 from apps.landing.paper.receipt import receipt_pdf
 from apps.landing.receipts import ask_for_fapiao, receipt_context, receipt_of_order
-from apps.landing.selectors import order_progress
 from apps.meters.services.sharing import shared_qr_token
 
 

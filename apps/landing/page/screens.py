@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 
 from apps.income.states import Channel, GraceState, OrderState
 from apps.landing.lending import Lent, Repays
+from apps.landing.order_progress import OrderProgress
 from apps.landing.page import wording
-from apps.landing.selectors import MeterPage, OrderProgress, Power
+from apps.landing.selectors import MeterPage, Power
 from apps.meters.states import PowerReason
 from apps.tariffs.pricing import quote
 

@@ -17,8 +17,9 @@ from apps.meters import deciding as d
 from apps.meters import frames as questions
 from apps.meters.carrying import NO_ANSWER, Known, Reason, Told, fitting, left, told
 from apps.meters.evidence import Evidence, weigh
-from apps.meters.models import Command, Meter, PhoneSession, Presence
+from apps.meters.models import Command, Meter, PhoneSession
 from apps.meters.post import Post
+from apps.meters.selectors import is_online
 from apps.meters.services.commands import MeterArchived
 from apps.meters.services.delivery import take_turn
 from apps.meters.states import OPEN, CommandKind, Errand, Purpose
@@ -240,7 +241,7 @@ def _report(session: PhoneSession, now: datetime) -> Errands:
         is_other_body=session.device_epoch != meter.device_epoch,
         is_expired=now >= session.expires_at,
         is_frozen=bool(meter.frozen),
-        is_online=Presence.objects.filter(serial=meter.serial, is_online=True).exists(),
+        is_online=is_online(meter),
         command_state=state,
         evidence=evidence,
         left=len(to_carry),

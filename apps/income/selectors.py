@@ -12,9 +12,12 @@ from apps.common.scoping import current_landlord_id
 from apps.income import postings
 from apps.income.models import CollectionAccount, FapiaoRequest, Order, Payment, Posting, Recharge, Refund
 from apps.income.receipts import Fapiao, Receipt, RefundLine
-from apps.income.states import GOES_BACK, Channel, CheckState, PaymentState, RechargeState, RefundState
+from apps.income.states import GOES_BACK, Channel, CheckState, PaymentState, RechargeState, RefundState, Seal
 
 _FEN = Decimal("0.01")
+
+# Of the end of an account's certificate.
+WARN_BEFORE = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -198,9 +201,9 @@ def accounts_to_look_at(now: datetime) -> list[CollectionAccount]:
         Q(is_active=True)
         & (
             Q(check_state=CheckState.MISMATCH)
-            | Q(check_said="SEAL_WRONG")
+            | Q(check_said=Seal.WRONG)
             | ~Q(settling_stopped="")
-            | Q(certificate_ends_at__lte=now + timedelta(days=30))
+            | Q(certificate_ends_at__lte=now + WARN_BEFORE)
         )
     )
     return list(rows.order_by("id"))

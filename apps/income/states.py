@@ -129,6 +129,17 @@ class CheckState(StrEnum):
     MISMATCH = "MISMATCH"
 
 
+class Seal(StrEnum):
+    """What of WeChat's APIv3 key is known."""
+
+    PROVED = "SEAL_PROVED"
+    """It opened something."""
+    LATER = "SEAL_LATER"
+    """Nothing was sealed with it yet."""
+    WRONG = "SEAL_WRONG"
+    """A notify that the platform signed did not open."""
+
+
 class SettlementState(StrEnum):
     CREATED = "CREATED"
     PROCESSING = "PROCESSING"

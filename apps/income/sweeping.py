@@ -17,9 +17,10 @@ from apps.income.models import (
     Refund,
     Settlement,
 )
+from apps.income.selectors import WARN_BEFORE
 from apps.income.services import (
+    account_checks,
     account_messages,
-    accounts,
     crediting,
     payments,
     proving,
@@ -116,7 +117,7 @@ def sweep_accounts(now: datetime) -> int:
             CollectionAccount.objects.filter(
                 is_active=True,
                 warned_at=None,
-                certificate_ends_at__lte=now + account_messages.WARN_BEFORE,
+                certificate_ends_at__lte=now + WARN_BEFORE,
             ).values_list("landlord_id", flat=True)[:_BATCH]
         )
         to_send = list(
@@ -127,7 +128,7 @@ def sweep_accounts(now: datetime) -> int:
     _each(
         to_check,
         "collection account",
-        lambda owner, pk: accounts.check_account(landlord_id=owner, account_id=pk, now=now),
+        lambda owner, pk: account_checks.check_account(landlord_id=owner, account_id=pk, now=now),
     )
     for landlord_id in ending:
         with landlord_scope(landlord_id):

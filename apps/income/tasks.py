@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from apps.common.queue import LandlordTask, ring_after_commit
 from apps.income.services import (
+    account_checks,
     account_messages,
-    accounts,
     bills,
     crediting,
     proving,
@@ -68,7 +68,9 @@ def credit_reviewed(*, landlord_id: str, payment_id: str, **_: Any) -> None:
 @shared_task(name="income.check_account")
 def check_account(*, landlord_id: str, account_id: str, **_: Any) -> None:
     """Have a platform prove the keys of an account; opens short scopes of its own, since a platform is called."""
-    accounts.check_account(landlord_id=UUID(landlord_id), account_id=UUID(account_id), now=timezone.now())
+    account_checks.check_account(
+        landlord_id=UUID(landlord_id), account_id=UUID(account_id), now=timezone.now()
+    )
 
 
 @shared_task(name="income.send_account_message")

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext as _
 
 from apps.income.models import CollectionAccount
-from apps.income.states import CheckState
+from apps.income.states import CheckState, Seal
 from apps.income.strategies import Strategy
 
 _OUR_KEY = frozenset(
@@ -45,24 +45,24 @@ def check_said(account: CollectionAccount) -> str:
 
 def _seal_said(said: str) -> str:
     """What of WeChat's APIv3 key is known."""
-    if said == "SEAL_WRONG":
+    if said == Seal.WRONG:
         return _(
             "A notice of the platform does not open with this APIv3 key. Payments are found all the same, only later: "
             "enter the keys again."
         )
-    if said == "SEAL_LATER":
+    if said == Seal.LATER:
         return _(
             "The merchant number, the certificate and the platform key are proved. The APIv3 key is proved by the "
             "first payment: until then the platform seals nothing with it."
         )
-    if said == "SEAL_PROVED":
+    if said == Seal.PROVED:
         return _("Everything you entered is proved, the APIv3 key too.")
     return ""
 
 
 def has_wrong_keys(account: CollectionAccount) -> bool:
     """Say whether what was entered has to be entered again: a check refused it, or a living notice did not open."""
-    return account.check_state == CheckState.MISMATCH or account.check_said == "SEAL_WRONG"
+    return account.check_state == CheckState.MISMATCH or account.check_said == Seal.WRONG
 
 
 def next_step(account: CollectionAccount) -> str:

@@ -19,7 +19,7 @@ from apps.accounts.roles import Role
 from apps.common.errors import Refused
 from apps.common.scoping import landlord_scope
 from apps.income.models import CollectionAccount
-from apps.income.services.accounts import ask_check
+from apps.income.services.account_checks import ask_check
 from apps.income.services.channels import open_account
 from apps.income.states import Channel, CheckState
 from apps.meters.models import Lease, Meter, Room, Site, StockedMeter

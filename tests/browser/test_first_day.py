@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.accounts.models import Landlord
 from apps.common.scoping import landlord_scope
 from apps.income.models import CollectionAccount
-from apps.income.services import accounts
+from apps.income.services import account_checks
 from apps.income.setting_up import ASKED
 from apps.meters.models import Lease, Meter, StockedMeter
 from apps.meters.services import claiming, registry
@@ -132,7 +132,7 @@ def _is_paid_by_wechat(page: Any, landlord: Landlord, entry: dict[str, Any], des
     with landlord_scope(landlord.pk):
         account = CollectionAccount.objects.get()
     # The worker's part: the platform is asked over HTTP.
-    accounts.check_account(landlord_id=landlord.pk, account_id=account.pk, now=timezone.now())
+    account_checks.check_account(landlord_id=landlord.pk, account_id=account.pk, now=timezone.now())
     page.wait_for_selector("dt:has-text('Takes payments') + dd:has-text('yes')")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 

@@ -10,7 +10,7 @@ from apps.common.scoping import landlord_scope
 from apps.income import postings
 from apps.income.models import CollectionAccount, Settlement
 from apps.income.postings import Asset
-from apps.income.services import accounts
+from apps.income.services import account_checks, accounts
 from apps.income.services.ledger import balance
 from apps.income.services.settlement import begin_settlement, send_settlement
 from apps.income.states import Channel
@@ -32,7 +32,7 @@ def opened(scene: Scene, channel: Channel, strategy: Strategy, fields: dict[str,
     wish = accounts.Wish(channel=channel, strategy=strategy, fields=fields, payee_name=NAME)
     with landlord_scope(scene.house.landlord.pk):
         account = accounts.propose_account(wish=wish, by_id=scene.house.owner.pk, now=scene.now)
-    accounts.check_account(landlord_id=account.landlord_id, account_id=account.pk, now=scene.later(1))
+    account_checks.check_account(landlord_id=account.landlord_id, account_id=account.pk, now=scene.later(1))
     seen: CollectionAccount = scene.seen(account)
     return seen
 

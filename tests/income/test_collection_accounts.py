@@ -16,8 +16,8 @@ from apps.accounts.changes import change_user
 from apps.accounts.models import AuditLine
 from apps.common.scoping import landlord_scope
 from apps.income.models import AccountMessage, CollectionAccount
-from apps.income.selectors import accounts_to_look_at
-from apps.income.services import account_messages, accounts, channels
+from apps.income.selectors import WARN_BEFORE, accounts_to_look_at
+from apps.income.services import account_checks, account_messages, accounts, channels
 from apps.income.services.payments import Applied
 from apps.income.states import Channel, CheckState
 from apps.income.strategies import Strategy
@@ -51,7 +51,7 @@ def propose(scene: Scene, channel: Channel, fields: dict[str, Any], **more: Any)
 
 
 def check(scene: Scene, account: CollectionAccount) -> CollectionAccount:
-    accounts.check_account(landlord_id=account.landlord_id, account_id=account.pk, now=scene.later(1))
+    account_checks.check_account(landlord_id=account.landlord_id, account_id=account.pk, now=scene.later(1))
     seen: CollectionAccount = scene.seen(account)
     return seen
 
@@ -167,7 +167,7 @@ def test_a_certificate_is_warned_of_thirty_days_ahead_and_once(
     sweep_accounts(scene.later(1))
     assert account.certificate_ends_at is not None
     with landlord_scope(scene.house.landlord.pk):
-        early = account.certificate_ends_at - account_messages.WARN_BEFORE - timedelta(minutes=1)
+        early = account.certificate_ends_at - WARN_BEFORE - timedelta(minutes=1)
         assert account_messages.warn_of_certificates(now=early) == 0
         due = early + timedelta(minutes=2)
         assert account_messages.warn_of_certificates(now=due) == 1
@@ -214,7 +214,7 @@ def test_the_apiv3_key_is_proved_by_the_first_payment_and_shown_as_proved(
     assert is_success(payment, post(payment, Platforms(sandbox_state, book).notify(payment, scene.now)))
     assert scene.seen(account).check_said == "SEAL_PROVED"
     with landlord_scope(scene.house.landlord.pk):
-        accounts.ask_check(account_id=account.pk, by_id=scene.house.owner.pk, now=scene.now)
+        account_checks.ask_check(account_id=account.pk, by_id=scene.house.owner.pk, now=scene.now)
     assert check(scene, account).check_said == "SEAL_PROVED"
 
 

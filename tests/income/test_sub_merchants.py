@@ -11,7 +11,7 @@ from apps.common.platforms import PlatformRefused
 from apps.common.scoping import landlord_scope
 from apps.income.models import CollectionAccount
 from apps.income.selectors import accounts_to_look_at
-from apps.income.services import accounts, channels
+from apps.income.services import account_checks, channels
 from apps.income.services.refund_reviews import retry_refund
 from apps.income.states import Channel, CheckState, RefundState
 from apps.income.strategies import Strategy
@@ -78,9 +78,9 @@ def test_f46_an_authorisation_that_was_revoked_is_found_by_the_check(
         scene.order(Channel.ALIPAY)
     assert refused.value.code == "platform_refused"
     with landlord_scope(scene.house.landlord.pk):
-        accounts.ask_check(account_id=account.pk, by_id=scene.house.owner.pk, now=scene.now)
+        account_checks.ask_check(account_id=account.pk, by_id=scene.house.owner.pk, now=scene.now)
     fault(scene, "revoke_authorisation")
-    accounts.check_account(landlord_id=account.landlord_id, account_id=account.pk, now=scene.later(1))
+    account_checks.check_account(landlord_id=account.landlord_id, account_id=account.pk, now=scene.later(1))
     assert scene.seen(account).check_state == CheckState.MISMATCH
     assert scene.seen(account).check_said == "aop.invalid-app-auth-token"
 
@@ -94,7 +94,7 @@ def test_f46_an_order_refused_for_a_revoked_authorisation_has_the_account_checke
         scene.order(Channel.ALIPAY, key="1")
     assert scene.seen(account).check_state == CheckState.PENDING
     fault(scene, "revoke_authorisation")
-    accounts.check_account(landlord_id=account.landlord_id, account_id=account.pk, now=scene.later(1))
+    account_checks.check_account(landlord_id=account.landlord_id, account_id=account.pk, now=scene.later(1))
     assert (scene.seen(account).check_state, scene.seen(account).is_active) == (CheckState.MISMATCH, True)
     with landlord_scope(scene.house.landlord.pk):
         assert [one.pk for one in accounts_to_look_at(scene.now)] == [account.pk]

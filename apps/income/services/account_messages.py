@@ -16,11 +16,11 @@ from apps.accounts.selectors import language_of
 from apps.common.queue import ring_after_commit
 from apps.common.scoping import landlord_scope
 from apps.income.models import AccountMessage, CollectionAccount
+from apps.income.selectors import WARN_BEFORE
 
 log = logging.getLogger(__name__)
 
 TRIES = 5
-WARN_BEFORE = timedelta(days=30)
 
 
 def tell_of_change(*, account: CollectionAccount, before: CollectionAccount | None, now: datetime) -> None:

@@ -21,7 +21,7 @@ from apps.income import postings
 from apps.income.models import CollectionAccount, Order, Payment
 from apps.income.platforms import base as platforms
 from apps.income.services import channels
-from apps.income.services.accounts import doubt_account
+from apps.income.services.account_checks import doubt_account
 from apps.income.services.graces import owed_by, refuse_too_little
 from apps.income.services.ledger import balance
 from apps.income.services.payments import POLL_AFTER

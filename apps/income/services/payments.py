@@ -14,7 +14,7 @@ from apps.accounts import doors
 from apps.common.scoping import landlord_scope
 from apps.income.models import CollectionAccount, Payment
 from apps.income.platforms import base as platforms
-from apps.income.services.accounts import note_seal
+from apps.income.services.account_checks import note_seal
 from apps.income.services.channels import platform_of
 from apps.income.services.fees import fee_at_payment, fee_bookings, kept_at_payment
 from apps.income.services.ledger import book_all

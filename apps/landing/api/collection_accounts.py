@@ -21,7 +21,7 @@ from apps.accounts.roles import Act
 from apps.common.openapi import documented
 from apps.common.scoping import landlord_scope, own_scopes
 from apps.income.models import CollectionAccount
-from apps.income.services import accounts
+from apps.income.services import account_checks, accounts
 from apps.income.states import Channel, CheckState
 from apps.income.strategies import Strategy
 from apps.landing.account_words import check_said, next_step
@@ -195,7 +195,7 @@ class VerifyAccountView(APIView):
     )
     def post(self, request: Request, collection_account_id: UUID) -> Response:
         with landlord_scope(_landlord_id(request)):
-            account = accounts.ask_check(
+            account = account_checks.ask_check(
                 account_id=collection_account_id, by_id=caller(request).pk, now=timezone.now()
             )
             return Response(AccountOut(account).data, status=202)

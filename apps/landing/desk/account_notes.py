@@ -7,8 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from apps.income.models import CollectionAccount
-from apps.income.selectors import accounts_to_look_at
-from apps.income.services.account_messages import WARN_BEFORE
+from apps.income.selectors import WARN_BEFORE, accounts_to_look_at
 from apps.landing.account_words import check_said, next_step
 from apps.landing.desk import words
 

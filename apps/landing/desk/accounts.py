@@ -27,7 +27,7 @@ from apps.accounts.roles import Act
 from apps.common.errors import Refused
 from apps.common.scoping import landlord_scope, own_scopes
 from apps.income.models import CollectionAccount
-from apps.income.services import accounts
+from apps.income.services import account_checks, accounts
 from apps.income.setting_up import ASKED, PAPERS
 from apps.income.states import Channel, CheckState
 from apps.income.strategies import Strategy, capabilities
@@ -247,7 +247,7 @@ class AccountPages(ScopedModelAdmin):
         if request.method == "POST":
             try:
                 with self._scope(request, owner):
-                    accounts.ask_check(account_id=account_id, by_id=request.user.pk, now=timezone.now())
+                    account_checks.ask_check(account_id=account_id, by_id=request.user.pk, now=timezone.now())
             except Refused as refusal:
                 self.message_user(request, str(refusal.detail), messages.ERROR)
         return redirect(f"{self.admin_site.name}:income_collectionaccount_change", account_id)

@@ -1,11 +1,13 @@
 """What every documented operation shares: its errors with their codes, and its headers."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
+
+V = TypeVar("V")
 
 # Every `code` an error may carry, with its status. A client may rely on them; a test finds one that is missing.
 ERROR_CODES: dict[str, int] = {
@@ -211,3 +213,8 @@ def documented(
             },
         },
     )
+
+
+def documented_get(summary: str, **said: Any) -> Callable[[type[V]], type[V]]:
+    """Describe in the same way the GET that a view inherits."""
+    return extend_schema_view(get=documented(summary, **said))

@@ -21,7 +21,7 @@ from apps.accounts.models import AccessToken, Landlord, Renter, User
 from apps.accounts.roles import Act
 from apps.common.addresses import address_of
 from apps.common.api import NewestFirst
-from apps.common.openapi import documented
+from apps.common.openapi import documented, documented_get
 from apps.common.scoping import own_scopes
 
 
@@ -152,6 +152,13 @@ class MeView(APIView):
         return Response(s.MeOut(who(user)).data)
 
 
+@documented_get(
+    "Where I am logged in",
+    name="my_sessions",
+    gives=s.SessionOut(many=True),
+    refuses=(401,),
+    of_landlord=False,
+)
 class SessionsView(ListAPIView):
     """The living tokens of mine, newest first."""
 
@@ -159,16 +166,6 @@ class SessionsView(ListAPIView):
     serializer_class = s.SessionOut
     pagination_class = NewestFirst
     queryset = AccessToken.objects.all()
-
-    @documented(
-        "Where I am logged in",
-        name="my_sessions",
-        gives=s.SessionOut(many=True),
-        refuses=(401,),
-        of_landlord=False,
-    )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[AccessToken]:
         mine = super().get_queryset().filter(user=self.request.user)

@@ -27,7 +27,7 @@ from apps.alerts import selectors, services
 from apps.alerts.api import serializers as s
 from apps.alerts.models import Alert
 from apps.common.api import limit
-from apps.common.openapi import documented
+from apps.common.openapi import documented, documented_get
 from apps.meters.models import Meter
 
 
@@ -54,6 +54,7 @@ class AlertFilter(PeriodFilter):
         fields: list[str] = []
 
 
+@documented_get("My meters' alerts", name="alerts", gives=s.AlertOut(many=True), refuses=(400, 401, 403))
 class AlertsView(ListAPIView):
     queryset = Alert.objects.all()
     serializer_class = s.AlertOut
@@ -61,10 +62,6 @@ class AlertsView(ListAPIView):
 
     def get_queryset(self) -> QuerySet[Alert]:
         return selectors.alerts_in_full()
-
-    @documented("My meters' alerts", name="alerts", gives=s.AlertOut(many=True), refuses=(400, 401, 403))
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
 
 class AcknowledgeView(APIView):

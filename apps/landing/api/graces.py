@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from apps.accounts.api.idempotency import idempotent
 from apps.accounts.api.views import caller, parsed
 from apps.accounts.roles import Act
-from apps.common.openapi import documented
+from apps.common.openapi import documented, documented_get
 from apps.common.serializing import AmountField, EnergyField, LedgerAmountField, PriceField
 from apps.income.models import Grace
 from apps.income.services.graces import end_grace
@@ -74,6 +74,7 @@ class GraceEndIn(serializers.Serializer):
     reason = serializers.CharField(max_length=200)
 
 
+@documented_get("Energy that was lent through this meter", name="meter_graces", gives=GraceOut(many=True))
 class MeterGracesView(OfOneMeter, ListAPIView):
     acts = {"GET": Act.SEE_INCOME}
     queryset = Grace.objects.all()
@@ -83,10 +84,6 @@ class MeterGracesView(OfOneMeter, ListAPIView):
     def get_queryset(self) -> QuerySet[Grace]:
         rows = Grace.objects.filter(recharge__meter=self.meter)
         return rows.select_related("recharge__meter__room", "recharge__made_by")
-
-    @documented("Energy that was lent through this meter", name="meter_graces", gives=GraceOut(many=True))
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
 
 class GraceEndView(APIView):

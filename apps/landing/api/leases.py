@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from apps.accounts.api.idempotency import idempotent
 from apps.accounts.api.views import caller, parsed
 from apps.accounts.roles import Act
-from apps.common.openapi import documented
+from apps.common.openapi import documented, documented_get
 from apps.common.scoping import landlord_scope, own_scopes
 from apps.landing.api import arranging_serializers as a
 from apps.landing.api import filters
@@ -29,17 +29,14 @@ from apps.meters.models import Lease, Meter, Share
 from apps.meters.services import sharing
 
 
+@documented_get(
+    "Who rents, and who rented", name="leases", gives=s.LeaseOut(many=True), refuses=(400, 401, 403)
+)
 class LeasesView(ListAPIView):
     acts = {"POST": Act.ARRANGE}
     queryset = Lease.objects.select_related("meter__room", "renter")
     serializer_class = s.LeaseOut
     filterset_class = filters.LeaseFilter
-
-    @documented(
-        "Who rents, and who rented", name="leases", gives=s.LeaseOut(many=True), refuses=(400, 401, 403)
-    )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
     @documented(
         "A renter moves in",
@@ -90,6 +87,7 @@ class LeaseEndView(APIView):
         return Response(a.ClosingOut(closing).data)
 
 
+@documented_get("The links given away", name="meter_shares", gives=a.ShareOut(many=True))
 class SharesView(OfOneMeter, ListAPIView):
     """No Idempotency-Key: its kept answer would hold the token in clear."""
 
@@ -100,10 +98,6 @@ class SharesView(OfOneMeter, ListAPIView):
 
     def get_queryset(self) -> QuerySet[Share]:
         return super().get_queryset()
-
-    @documented("The links given away", name="meter_shares", gives=a.ShareOut(many=True))
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
     @documented(
         "Make a link to the meter's page, by which its renter takes up her lease",

@@ -19,11 +19,12 @@ from apps.accounts.api.idempotency import idempotent
 from apps.accounts.api.views import caller, parsed
 from apps.accounts.models import Member
 from apps.accounts.roles import Act, Role
-from apps.common.openapi import documented
+from apps.common.openapi import documented, documented_get
 from apps.common.scoping import current_landlord_id
 from apps.meters.models import Site
 
 
+@documented_get("Who works for me", name="members", gives=s.MemberOut(many=True), refuses=(400, 401, 403))
 class MembersView(ListAPIView):
     acts = {"GET": Act.GOVERN, "POST": Act.GOVERN}
     queryset = Member.objects.all()
@@ -32,10 +33,6 @@ class MembersView(ListAPIView):
 
     def get_queryset(self) -> QuerySet[Member]:
         return members.members_of(current_landlord_id())
-
-    @documented("Who works for me", name="members", gives=s.MemberOut(many=True), refuses=(400, 401, 403))
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
     @documented(
         "Take somebody on by her phone",

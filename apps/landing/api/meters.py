@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from apps.accounts.api.idempotency import idempotent
 from apps.accounts.api.views import caller, parsed, scope_of_caller
 from apps.accounts.roles import Act
-from apps.common.openapi import documented
+from apps.common.openapi import documented, documented_get
 from apps.common.scoping import own_scopes
 from apps.income.models import Recharge
 from apps.income.services.recharges import recharge_by_member
@@ -35,6 +35,7 @@ from apps.tariffs.models import Price
 from apps.tariffs.services import refuse_past_start, set_price
 
 
+@documented_get("My meters", name="meters", gives=s.MeterOut(many=True), refuses=(400, 401, 403))
 class MetersView(ListAPIView):
     acts = {"POST": Act.ARRANGE}
     queryset = Meter.objects.all()
@@ -43,10 +44,6 @@ class MetersView(ListAPIView):
 
     def get_queryset(self) -> QuerySet[Meter]:
         return selectors.meters_with_figures(timezone.now()).filter(archived_at=None)
-
-    @documented("My meters", name="meters", gives=s.MeterOut(many=True), refuses=(400, 401, 403))
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
     @own_scopes
     @documented(
@@ -70,6 +67,7 @@ class MetersView(ListAPIView):
         return Response(s.MeterOut(meter).data, status=201)
 
 
+@documented_get("One meter", name="meter", gives=s.MeterOut)
 class MeterView(RetrieveAPIView):
     acts = {"PATCH": Act.ARRANGE, "DELETE": Act.ARRANGE}
     queryset = Meter.objects.all()
@@ -79,10 +77,6 @@ class MeterView(RetrieveAPIView):
 
     def get_queryset(self) -> QuerySet[Meter]:
         return selectors.meters_with_figures(timezone.now())
-
-    @documented("One meter", name="meter", gives=s.MeterOut)
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
     @documented(
         "Rename, move or note a meter, or set where it warns; the audit keeps what was",
@@ -159,6 +153,13 @@ class PowerView(OfOneMeter):
         return Response(s.CommandOut(command).data, status=202)
 
 
+@documented_get(
+    "The meter's recharges",
+    name="meter_recharges",
+    gives=s.RechargeOut(many=True),
+    refuses=(400, 401, 403, 404),
+    has_csv=True,
+)
 class MeterRechargesView(CsvToo, OfOneMeter, ListAPIView):
     csv_name = "recharges"
     acts = {"GET": Act.VIEW, "POST": Act.RECHARGE}
@@ -168,16 +169,6 @@ class MeterRechargesView(CsvToo, OfOneMeter, ListAPIView):
 
     def get_queryset(self) -> QuerySet[Recharge]:
         return selectors.recharges_in_full().filter(meter=self.meter)
-
-    @documented(
-        "The meter's recharges",
-        name="meter_recharges",
-        gives=s.RechargeOut(many=True),
-        refuses=(400, 401, 403, 404),
-        has_csv=True,
-    )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
     @documented(
         "Recharge by hand: cash, a gift or a correction",
@@ -203,47 +194,38 @@ class MeterRechargesView(CsvToo, OfOneMeter, ListAPIView):
         return Response(s.RechargeOut(recharge).data, status=202)
 
 
+@documented_get(
+    "What the meter said",
+    name="meter_readings",
+    gives=s.ReadingOut(many=True),
+    refuses=(400, 401, 403, 404),
+    has_csv=True,
+)
 class MeterReadingsView(CsvToo, OfOneMeter, ListAPIView):
     csv_name = "readings"
     queryset = Reading.objects.all()
     serializer_class = s.ReadingOut
     filterset_class = filters.ReadingFilter
 
-    @documented(
-        "What the meter said",
-        name="meter_readings",
-        gives=s.ReadingOut(many=True),
-        refuses=(400, 401, 403, 404),
-        has_csv=True,
-    )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
-
+@documented_get(
+    "What was asked of the meter",
+    name="meter_commands",
+    gives=s.CommandOut(many=True),
+    refuses=(400, 401, 403, 404),
+)
 class MeterCommandsView(OfOneMeter, ListAPIView):
     queryset = Command.objects.all()
     serializer_class = s.CommandOut
     filterset_class = filters.CommandFilter
 
-    @documented(
-        "What was asked of the meter",
-        name="meter_commands",
-        gives=s.CommandOut(many=True),
-        refuses=(400, 401, 403, 404),
-    )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
-
+@documented_get("The meter's prices, newest first", name="meter_prices", gives=s.PriceOut(many=True))
 class MeterPricesView(OfOneMeter, ListAPIView):
     acts = {"POST": Act.ARRANGE}
     queryset = Price.objects.all()
     serializer_class = s.PriceOut
     filter_backends: list[Any] = []
-
-    @documented("The meter's prices, newest first", name="meter_prices", gives=s.PriceOut(many=True))
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
     @documented(
         "Set a price from a moment on; energy bought before keeps its own",
@@ -286,12 +268,9 @@ class QrPngView(QrSvgView):
         return super().get(request, meter_id)
 
 
+@documented_get("One command with its life and its result", name="command", gives=s.CommandInFullOut)
 class CommandView(RetrieveAPIView):
     queryset = Command.objects.prefetch_related("events")
     serializer_class = s.CommandInFullOut
     lookup_url_kwarg = "command_id"
     filter_backends: list[Any] = []
-
-    @documented("One command with its life and its result", name="command", gives=s.CommandInFullOut)
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from apps.accounts.api.idempotency import idempotent
 from apps.accounts.api.views import caller, parsed
 from apps.accounts.roles import Act
-from apps.common.openapi import documented
+from apps.common.openapi import documented, documented_get
 from apps.landing.api import arranging_serializers as a
 from apps.landing.api import filters
 from apps.landing.api import serializers as s
@@ -22,15 +22,12 @@ from apps.meters.models import Room, Site
 from apps.meters.services import places
 
 
+@documented_get("My sites", name="sites", gives=s.SiteOut(many=True), refuses=(401, 403))
 class SitesView(ListAPIView):
     acts = {"POST": Act.ARRANGE_SITES}
     queryset = Site.objects.all()
     serializer_class = s.SiteOut
     filter_backends: list[Any] = []
-
-    @documented("My sites", name="sites", gives=s.SiteOut(many=True), refuses=(401, 403))
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
     @documented(
         "Add a site",
@@ -67,15 +64,12 @@ class SiteView(APIView):
         return Response(s.SiteOut(site).data)
 
 
+@documented_get("My rooms", name="rooms", gives=s.RoomOut(many=True), refuses=(400, 401, 403))
 class RoomsView(ListAPIView):
     acts = {"POST": Act.ARRANGE}
     queryset = Room.objects.all()
     serializer_class = s.RoomOut
     filterset_class = filters.RoomFilter
-
-    @documented("My rooms", name="rooms", gives=s.RoomOut(many=True), refuses=(400, 401, 403))
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
     @documented(
         "Add a room",

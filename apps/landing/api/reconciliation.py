@@ -6,11 +6,9 @@ import django_filters
 from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from apps.accounts.roles import Act
-from apps.common.openapi import documented
+from apps.common.openapi import documented_get
 from apps.common.serializing import AmountField
 from apps.income.models import BillDay, Difference
 from apps.income.reconciliation import Kind
@@ -136,6 +134,13 @@ class BillDayFilter(django_filters.FilterSet):
         return filters
 
 
+@documented_get(
+    "The platforms' daily bills held against payments and meters; a period means Beijing days",
+    name="reconciliation",
+    gives=BillDayOut(many=True),
+    refuses=(400, 401, 403),
+    has_csv=True,
+)
 class ReconciliationView(CsvToo, ListAPIView):
     csv_name = "reconciliation"
     acts = {"GET": Act.SEE_BILLS}
@@ -152,13 +157,3 @@ class ReconciliationView(CsvToo, ListAPIView):
 
     def get_serializer_class(self) -> Any:
         return BillDayLine if self.request.query_params.get("format") == "csv" else BillDayOut
-
-    @documented(
-        "The platforms' daily bills held against payments and meters; a period means Beijing days",
-        name="reconciliation",
-        gives=BillDayOut(many=True),
-        refuses=(400, 401, 403),
-        has_csv=True,
-    )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)

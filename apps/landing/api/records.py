@@ -1,7 +1,5 @@
 """A landlord's income."""
 
-from typing import Any
-
 from django.db.models import QuerySet
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -10,7 +8,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.api.periods import PERIOD, period
 from apps.accounts.roles import Act
-from apps.common.openapi import documented
+from apps.common.openapi import documented, documented_get
 from apps.income.models import Payment, Recharge
 from apps.income.selectors import income_of
 from apps.landing.api import filters, selectors
@@ -18,6 +16,13 @@ from apps.landing.api import serializers as s
 from apps.landing.api.streaming import CsvToo
 
 
+@documented_get(
+    "Payments through the platforms; a period means the moment of payment",
+    name="payments",
+    gives=s.PaymentOut(many=True),
+    refuses=(400, 401, 403),
+    has_csv=True,
+)
 class PaymentsView(CsvToo, ListAPIView):
     csv_name = "payments"
     acts = {"GET": Act.SEE_INCOME}
@@ -28,17 +33,14 @@ class PaymentsView(CsvToo, ListAPIView):
     def get_queryset(self) -> QuerySet[Payment]:
         return selectors.payments_in_full()
 
-    @documented(
-        "Payments through the platforms; a period means the moment of payment",
-        name="payments",
-        gives=s.PaymentOut(many=True),
-        refuses=(400, 401, 403),
-        has_csv=True,
-    )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
-
+@documented_get(
+    "Energy on its way and in the meters, of all meters",
+    name="recharges",
+    gives=s.RechargeOut(many=True),
+    refuses=(400, 401, 403),
+    has_csv=True,
+)
 class RechargesView(CsvToo, ListAPIView):
     csv_name = "recharges"
     acts = {"GET": Act.SEE_INCOME}
@@ -48,16 +50,6 @@ class RechargesView(CsvToo, ListAPIView):
 
     def get_queryset(self) -> QuerySet[Recharge]:
         return selectors.recharges_in_full()
-
-    @documented(
-        "Energy on its way and in the meters, of all meters",
-        name="recharges",
-        gives=s.RechargeOut(many=True),
-        refuses=(400, 401, 403),
-        has_csv=True,
-    )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
 
 class IncomeView(APIView):

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from apps.accounts.api.idempotency import idempotent
 from apps.accounts.api.views import caller, parsed
 from apps.accounts.roles import Act
-from apps.common.openapi import documented
+from apps.common.openapi import documented, documented_get
 from apps.common.serializing import AmountField
 from apps.income.models import Payment, Refund
 from apps.income.services.refund_asking import ask_refund
@@ -69,6 +69,7 @@ class RefundOut(serializers.ModelSerializer):
         return refund_review(refund.review_reason)
 
 
+@documented_get("What went back of a payment", name="payment_refunds", gives=RefundOut(many=True))
 class PaymentRefundsView(ListAPIView):
     acts = {"GET": Act.SEE_INCOME, "POST": Act.ARRANGE}
     queryset = Refund.objects.all()
@@ -78,10 +79,6 @@ class PaymentRefundsView(ListAPIView):
     def get_queryset(self) -> QuerySet[Refund]:
         payment = get_object_or_404(Payment.objects.all(), pk=self.kwargs["payment_id"])
         return Refund.objects.filter(payment=payment).order_by("-id")
-
-    @documented("What went back of a payment", name="payment_refunds", gives=RefundOut(many=True))
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
     @documented(
         "Give a payment back, all that is left of it or a part; never for energy that the meter has. Waits where the "

@@ -4,11 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from apps.accounts.roles import Act
-from apps.common.openapi import documented
+from apps.common.openapi import documented_get
 from apps.common.serializing import AmountField
 from apps.income.models import Settlement
 from apps.income.states import SettlementState
@@ -35,17 +33,14 @@ class SettlementOut(serializers.ModelSerializer):
         ]
 
 
+@documented_get(
+    "Transfers of what the operator collected; empty where money is direct",
+    name="settlements",
+    gives=SettlementOut(many=True),
+    refuses=(401, 403),
+)
 class SettlementsView(ListAPIView):
     acts = {"GET": Act.SEE_BILLS}
     queryset = Settlement.objects.order_by("-id")
     serializer_class = SettlementOut
     filter_backends: list[Any] = []
-
-    @documented(
-        "Transfers of what the operator collected; empty where money is direct",
-        name="settlements",
-        gives=SettlementOut(many=True),
-        refuses=(401, 403),
-    )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""The same people through the product's own doors: orders, notifies, refunds, wishes, phones."""
+"""The same people through the product's own doors: orders, notifies, refunds, wishes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from apps.income.check_books import check_books
 from apps.income.models import Payment, Recharge
 from apps.income.services import cancelling, orders, payments, recharges, switching
 from apps.income.states import Channel, RechargeKind, RechargeState
-from apps.meters import frames
 from apps.meters.models import Command
-from apps.meters.post import ValkeyPost
-from apps.meters.services import acts, commands, phone
-from apps.meters.states import CommandKind, Errand, Way
+from apps.meters.services import acts, commands
+from apps.meters.states import CommandKind, Way
 from tests.income.two_payments import pay_otherwise
 from tests.simulation.accountant import wrong_sums
 from tests.simulation.devices import Device
 from tests.simulation.faults import Fault
 from tests.simulation.on_record import paid_unheard, wishes_on_record
-from tests.simulation.people import Order, People, Wish, forged
+from tests.simulation.people import Order, Wish
 from tests.simulation.real_desk import RealDesk, disagreements, unlike_the_ledger, wished_since
 from tests.simulation.real_mistakes import AMOUNTS, Wrong
+from tests.simulation.real_phones import RealPhones
 from tests.simulation.virtual_time import START
 
 AMOUNTS_YUAN = ("0.01", "10.00", "10.00", "12.34", "25.00", "50.00")
@@ -36,7 +35,7 @@ NOTIFY_AGAIN_S = (15, 15, 30, 180)
 ENDED = {RechargeState.CREDITED: "CREDITED", RechargeState.CANCELLED: "REFUNDED"}
 
 
-class RealPeople(People):
+class RealPeople(RealPhones):
     """Every act is a service's; what came of it is read from the books, and held against the platform's."""
 
     def __init__(self, *args: Any) -> None:
@@ -48,7 +47,6 @@ class RealPeople(People):
         self._office.people = self
         self._keys = 0
         self._by_recharge: dict[UUID, Order] = {}
-        self._phones: list[tuple[UUID, list[phone.Said]]] = []
         self._wished_unheard: set[str] = set()
         self.desk = RealDesk(self._time, self._dice, self._faults, self._office, self._asked)
 
@@ -317,84 +315,3 @@ class RealPeople(People):
         said = self._asked("blunder", self._dice.choice(wrong.acts()))
         if not (said is None or isinstance(said, Refused)):
             raise AssertionError(f"a mistake was accepted: {said}")
-
-    # Phones
-
-    def _come_for_it(self, serial: str, fault: Fault) -> None:
-        if self._faults.is_awake(fault) and self.come(serial, fault):
-            self._faults.count(fault)
-
-    def come(self, serial: str, fault: Fault) -> bool:
-        errand = Errand.READ if self._dice.random() < 0.25 else Errand.RECHARGE
-
-        def open_session(now: datetime) -> phone.Errands:
-            with self._office.scope():
-                return phone.open_session(
-                    post=ValkeyPost(),
-                    meter=self._office.meter(serial),
-                    errand=errand,
-                    command_id=None,
-                    by_id=None,
-                    keeps_readings=errand is Errand.READ,
-                    now=now,
-                )
-
-        errands = self._asked("phone", open_session)
-        if not isinstance(errands, phone.Errands):
-            return False
-        self._carry(serial, fault, errands)
-        return True
-
-    def _carry(self, serial: str, fault: Fault, errands: phone.Errands) -> None:
-        """Bring what was handed out, or keep it and lie; tell of it, sooner or later, perhaps in two parts."""
-        state = self._office.state(serial)
-        head = state.head_credit
-        hexes = tuple(frame for _, frame in errands.frames)
-        if fault is Fault.PHONE_LIES and head is not None and head.number is not None:
-            questions = head.frames + frames.proof_reads(state.profile, serial)
-            by_frame = dict(zip(questions, forged(head, state.profile, questions), strict=True))
-            heard = [by_frame.get(frame, "") for frame in hexes]
-        else:
-            heard = [self._devices[serial].asked_by_phone(bytes.fromhex(frame)) for frame in hexes]
-            if self._dice.random() < 0.15:
-                heard = ["" if self._dice.random() < 0.7 else one for one in heard]
-        said = [phone.Said(seq, text) for (seq, _), text in zip(errands.frames, heard, strict=True)]
-        self._phones.append((errands.session.pk, said))
-        cut = self._dice.randrange(len(said) + 1)
-        after_s = self._dice.uniform(0, 200)
-        for part, late_s in ((said[:cut], 0), (said[cut:], self._dice.uniform(0, 30))):
-            if part:
-                self._time.after(after_s + late_s, self._tell, serial, fault, errands.session.pk, part)
-        if self._dice.random() < 0.2:
-            nonsense = [phone.Said(99, ""), phone.Said(1, "zz"), phone.Said(1, "68")]
-            self._time.after(after_s, self._told, errands.session.pk, [self._dice.choice(nonsense)])
-
-    def _tell(self, serial: str, fault: Fault, session_id: UUID, said: list[phone.Said]) -> None:
-        errands = self._told(session_id, said)
-        if isinstance(errands, phone.Errands) and errands.frames and errands.frames[0][0] > said[-1].seq:
-            self._carry(serial, fault, errands)
-
-    def _told(self, session_id: UUID, said: list[phone.Said], after: timedelta = timedelta()) -> Any:
-        def tell(now: datetime) -> phone.Errands:
-            with self._office.scope():
-                return phone.take_answers(
-                    post=ValkeyPost(), session_id=session_id, said=said, now=now + after
-                )
-
-        return self._asked("phone", tell)
-
-    def tell_again(self, after: timedelta) -> None:
-        """Each phone tells all of it once more, long after its session has ended."""
-        for session_id, said in self._phones:
-            self._told(session_id, said, after)
-
-    def _asked(self, name: str, act: Any) -> Any:
-        """Do it in a process; a refusal is returned, None is a process that died."""
-
-        def polite(now: datetime) -> Any:
-            try:
-                return act(now)
-            except Refused as refusal:
-                return refusal
-
-        return self._office.work(name, polite)

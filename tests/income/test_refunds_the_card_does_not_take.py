@@ -105,7 +105,16 @@ def stands(scene: Scene, account: str) -> Decimal:
 
 def lines(scene: Scene, refund: Refund) -> list[dict[str, str]]:
     with landlord_scope(scene.house.landlord.pk):
-        return list(AuditLine.objects.filter(act="refund.finish").values_list("facts", flat=True))
+        rows = AuditLine.objects.filter(act="refund.finish", object_id=refund.pk, by_id=scene.house.owner.pk)
+        return list(rows.values_list("facts", flat=True))
+
+
+def beside(scene: Scene, refund: Refund, *, state: str, tries: int) -> Refund:
+    """Another payment's refund of the same landlord, which has nothing to do with it."""
+    other = scene.refund(scene.paid())
+    with landlord_scope(scene.house.landlord.pk):
+        Refund.objects.filter(pk=other.pk).update(state=state, tries=tries, evidence=refund.evidence)
+    return other
 
 
 def test_money_goes_to_another_card_of_the_payer_and_card_and_name_are_kept_nowhere(
@@ -114,7 +123,7 @@ def test_money_goes_to_another_card_of_the_payer_and_card_and_name_are_kept_nowh
     caplog.set_level("DEBUG")
     payment, refund = halted(scene, clock)
     sent = finish(scene, refund)
-    assert (sent.state, sent.finish_way) == (RefundState.PROCESSING, FinishWay.CARD)
+    assert (sent.state, sent.finish_way, sent.review_reason) == (RefundState.PROCESSING, FinishWay.CARD, "")
     assert stands(scene, postings.owed(payment.pk)) == Decimal("50.00")
     done = asked(scene, clock, sent)
     assert (done.state, done.way) == (RefundState.DONE, RefundWay.CHANNEL)
@@ -137,8 +146,12 @@ def test_money_that_went_to_the_merchants_bank_is_owed_to_the_payer_until_it_was
     scene: Scene, clock: Clock
 ) -> None:
     payment, refund = halted(scene, clock)
+    other = beside(scene, refund, state="REVIEW", tries=refund.tries)
     channel = stands(scene, postings.channel_account(payment.account_id))
-    back = asked(scene, clock, finish(scene, refund, card=None))
+    sent = finish(scene, refund, card=None)
+    assert (sent.state, sent.finish_way) == (RefundState.PROCESSING, FinishWay.MERCHANT)
+    assert scene.seen(other).state == RefundState.REVIEW
+    back = asked(scene, clock, sent)
     assert (back.state, back.finish_way, back.review_reason) == (
         RefundState.REVIEW,
         FinishWay.MERCHANT,
@@ -227,12 +240,14 @@ def test_of_members_who_send_it_at_once_one_does_and_nobody_elses_landlord_can(
 
 def test_a_card_no_platform_would_take_is_never_sent_and_never_repeated(scene: Scene, clock: Clock) -> None:
     _payment, refund = halted(scene, clock)
+    other = beside(scene, refund, state="PROCESSING", tries=refund.tries + 1)
     for name, value in {"bank": "ICBC_CREDIT", "number": "6222 0212 3456 7890", "name": "孙" * 72}.items():
         with pytest.raises(ValueError, match=name) as refused:
             finish(scene, refund, replace(CARD, **{name: value}))
         assert value not in str(refused.value)
         left = scene.seen(refund)
         assert (left.state, left.finish_way, left.next_at) == (RefundState.REVIEW, "", None)
+        assert scene.seen(other).state == RefundState.PROCESSING
 
 
 def test_only_what_wechat_holds_can_be_sent_another_way(scene: Scene) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from django.db.models import Sum
 
 from apps.income.models import Payment, Recharge, Refund
-from apps.income.refundable import Energy, Possible, arrival, what_is_possible
+from apps.income.refundable import Energy, Possible, arrival, idle_yuan, what_is_possible
 from apps.income.states import HOLDS_MONEY, NOT_ENDED, PaymentState, RefundState
 
 _ZERO = Decimal("0.00")
@@ -40,24 +40,34 @@ def refundable_of(payment: Payment) -> Refundable:
     if payment.state == PaymentState.REVIEW:
         arrived_yuan = proved.amount_yuan if proved else _ZERO
     left_yuan = arrived_yuan - gone_yuan - on_its_way_yuan
-    recharge = Recharge.objects.select_related("command").filter(payment=payment).first()
+    energy = energy_of(Recharge.objects.select_related("command").filter(payment=payment).first())
     possible = what_is_possible(
         payment=payment.state,
         is_proved=proved is not None,
         left_yuan=left_yuan,
         has_open_refund=on_its_way_yuan > 0,
-        energy=Energy(recharge.state, recharge.command.state, recharge.command.number) if recharge else None,
+        energy=energy,
     )
+    can_go_yuan = idle_yuan(left_yuan, energy) if possible == Possible.THE_REST_NOW else left_yuan
     return Refundable(
         possible=possible,
         arrived_yuan=arrived_yuan,
         gone_yuan=gone_yuan,
         on_its_way_yuan=on_its_way_yuan,
-        can_go_yuan=left_yuan if possible in CAN_BE_ASKED else _ZERO,
+        can_go_yuan=can_go_yuan if possible in CAN_BE_ASKED else _ZERO,
     )
 
 
-CAN_BE_ASKED = frozenset({Possible.NOW, Possible.NOW_AND_REST_RECHARGED, Possible.AFTER_THE_METER})
+def energy_of(recharge: Recharge | None) -> Energy | None:
+    """Return what stands for a payment, of its recharge with its command; None where there is none."""
+    if recharge is None:
+        return None
+    return Energy(recharge.state, recharge.amount_yuan, recharge.command.state, recharge.command.number)
+
+
+CAN_BE_ASKED = frozenset(
+    {Possible.NOW, Possible.NOW_AND_REST_RECHARGED, Possible.AFTER_THE_METER, Possible.THE_REST_NOW}
+)
 
 
 def refund_told(payment: Payment) -> str | None:

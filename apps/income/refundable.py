@@ -8,7 +8,8 @@ Only money that no meter has turned into energy can go back, in full or in part:
     its bytes have left        the meter alone can say whether it took them: the refund waits. If it did, nothing goes
                                back; if its number holds another purchase, the refund goes by itself and the rest
                                stays owed
-    energy is in the meter     nothing. What a recharge left over (less than one step of energy) is carried to the
+    energy is in the meter     what bought none of it, where the platform gave up an earlier refund of a part. Else
+                               nothing: what a recharge left over (less than one step of energy) is carried to the
                                next one, and is handed back in cash at the end of the lease
 """
 
@@ -32,6 +33,7 @@ class Possible(StrEnum):
     NOW = "NOW"
     NOW_AND_REST_RECHARGED = "NOW_AND_REST_RECHARGED"
     AFTER_THE_METER = "AFTER_THE_METER"
+    THE_REST_NOW = "THE_REST_NOW"
     UNDER_WAY = "UNDER_WAY"
     IN_THE_METER = "IN_THE_METER"
     NOTHING_LEFT = "NOTHING_LEFT"
@@ -41,9 +43,10 @@ class Possible(StrEnum):
 
 @dataclass(frozen=True)
 class Energy:
-    """The recharge that stands for a payment, and its credit."""
+    """The recharge that stands for a payment, what it was made of, and its credit."""
 
     recharge: str
+    amount_yuan: Decimal
     command: str
     number: int | None
 
@@ -67,6 +70,13 @@ def arrival(evidence: Mapping[str, Any], *, merchant_id: str) -> Arrival | None:
         return None
     paid_at = proved.get("paid_at")
     return Arrival(number, amount_yuan, datetime.fromisoformat(paid_at) if paid_at else None)
+
+
+def idle_yuan(left_yuan: Decimal, energy: Energy | None) -> Decimal:
+    """Return what of the money that is left of a payment buys nothing, energy or no energy."""
+    if energy is None or energy.recharge == RechargeState.CANCELLED:
+        return left_yuan
+    return left_yuan - energy.amount_yuan
 
 
 def what_is_possible(
@@ -94,5 +104,5 @@ def what_is_possible(
     if energy is None or energy.recharge == RechargeState.CANCELLED or energy.command in NOT_IN_THE_METER:
         return Possible.NOW
     if energy.recharge == RechargeState.CREDITED or energy.command == CommandState.DONE:
-        return Possible.IN_THE_METER
+        return Possible.THE_REST_NOW if idle_yuan(left_yuan, energy) > 0 else Possible.IN_THE_METER
     return Possible.NOW_AND_REST_RECHARGED if energy.number is None else Possible.AFTER_THE_METER

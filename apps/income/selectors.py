@@ -4,15 +4,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Landlord
 from apps.common.scoping import current_landlord_id
 from apps.income import postings
 from apps.income.models import CollectionAccount, FapiaoRequest, Order, Payment, Posting, Recharge, Refund
 from apps.income.receipts import Fapiao, Receipt, RefundLine
-from apps.income.states import GOES_BACK, Channel, CheckState, PaymentState, RechargeState, RefundState, Seal
+from apps.income.states import (
+    GOES_BACK,
+    HOLDS_MONEY,
+    Channel,
+    CheckState,
+    PaymentState,
+    RechargeState,
+    RefundState,
+    Seal,
+)
 
 _FEN = Decimal("0.01")
 
@@ -178,14 +189,32 @@ def receipt_of(payment: Payment) -> Receipt | None:
 
 def payments_in_review() -> QuerySet[Payment]:
     """Return the payments a person has to look at, oldest first: they do not agree with their order, and nothing was
-    credited for them; or their refund came to no end of its own.
+    credited for them; or their refund came to no end of its own, or was given up by its platform, and nobody has
+    asked for that money again.
     """
     stuck = Refund.objects.filter(payment=OuterRef("pk"), state=RefundState.REVIEW)
+    given_up = Refund.objects.filter(payment=OuterRef("pk"), state=RefundState.CLOSED)
     return (
-        Payment.objects.filter(Q(state=PaymentState.REVIEW) | ~Q(review_reason="") | Exists(stuck))
+        Payment.objects.annotate(
+            idle_yuan=F("amount_yuan")
+            - _sum_of(Refund.objects.filter(state__in=sorted(HOLDS_MONEY)))
+            - _sum_of(Recharge.objects.exclude(state=RechargeState.CANCELLED))
+        )
+        .filter(
+            Q(state=PaymentState.REVIEW)
+            | ~Q(review_reason="")
+            | Exists(stuck)
+            | (Exists(given_up) & Q(state=PaymentState.PAID, idle_yuan__gt=0))
+        )
         .select_related("order__meter__room")
         .order_by("id")
     )
+
+
+def _sum_of(rows: "QuerySet[Any]") -> Coalesce:
+    """What these rows of a payment come to, yuan, 0 where there are none; for use within a question about payments."""
+    sums = rows.filter(payment=OuterRef("pk")).order_by().values("payment").annotate(sum=Sum("amount_yuan"))
+    return Coalesce(Subquery(sums.values("sum")), Value(Decimal(0)), output_field=DecimalField())
 
 
 def can_be_paid() -> bool:

@@ -1,5 +1,6 @@
 """Nothing of Wang's is in any byte that Li's desk sends: lists, filters, searches, actions, forms, history."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -82,6 +83,16 @@ def test_a_search_finds_her_rows_only(li: Client, address: str, question: str) -
     response = li.get(address, {"q": question})
     assert response.status_code == 200
     assert_clean(response)
+
+
+def test_the_link_to_payments_that_need_her_shows_as_many_as_were_counted(
+    li: Client, furnished: Street
+) -> None:
+    with landlord_scope(furnished.li.landlord.pk):
+        Payment.objects.filter(state="PAID").update(review_reason="paid a second time")
+    home = li.get("/admin/")
+    [link] = re.findall(r'href="(/admin/income/payment/\?[^"]+)"', home.content.decode())
+    assert li.get(link).context["cl"].result_count == home.context["review_count"] == 2
 
 
 def test_a_forged_filter_chooses_nothing_or_is_refused(li: Client, furnished: Street) -> None:

@@ -64,7 +64,7 @@ def test_the_desk_says_what_is_stuck_since_when_and_what_to_do(
         Command.objects.filter(kind="CREDIT").update(created_at=now - timedelta(minutes=5))
     found = stuck(ops)
     assert found["Recharges on hold: The meter's purchase record contradicts ours"] == (1, "3 hours")
-    assert found["Payments that do not agree with their order"][0] == 2
+    assert found["Payments that need a person"][0] == 2
     assert found["Credits waiting for a meter to come online"] == (1, "5 minutes")
     assert found["Letters past their deadline"] == (1, "10 minutes")
     page = ops.get("/ops/").content.decode()

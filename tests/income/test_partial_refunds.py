@@ -71,6 +71,42 @@ def test_parts_follow_one_another_until_nothing_is_left(scene: Scene) -> None:
     assert _possible(scene, payment) == (Possible.NOTHING_LEFT, "0.00")
 
 
+def test_a_part_that_the_platform_gave_up_can_still_go_back_though_the_rest_is_in_the_meter(
+    scene: Scene,
+) -> None:
+    payment = scene.paid(Channel.ALIPAY, "50.00")
+    given_up = scene.refund(payment, amount="30.00")
+    scene.command(payment, state=CommandState.DONE)
+    platform_says(scene, payment, given_up, "CLOSED")
+    assert _possible(scene, payment) == (Possible.THE_REST_NOW, "30.00")
+    with landlord_scope(scene.house.landlord.pk):
+        assert [row.pk for row in payments_in_review()] == [payment.pk]
+    with pytest.raises(AmountInvalid, match=r"At most 30\.00"):
+        scene.refund(payment, amount="30.01")
+    again = scene.refund(payment)
+    assert (again.amount_yuan, again.state) == (Decimal("30.00"), RefundState.CREATED)
+    assert scene.recharge(payment).state == RechargeState.OPEN
+    assert scene.send(again).state == RefundState.DONE
+    assert scene.gone_back(payment) == "30.00"
+    assert _possible(scene, payment) == (Possible.IN_THE_METER, "0.00")
+    with landlord_scope(scene.house.landlord.pk):
+        assert not payments_in_review().exists()
+    assert scene.books() == []
+
+
+def test_money_that_buys_nothing_goes_before_energy_that_is_on_its_way(scene: Scene) -> None:
+    payment = scene.paid(Channel.ALIPAY, "50.00")
+    given_up = scene.refund(payment, amount="30.00")
+    bought = scene.recharge(payment)
+    platform_says(scene, payment, given_up, "CLOSED")
+    again = scene.refund(payment, amount="25.00")
+    assert (again.state, scene.recharge(payment).pk) == (RefundState.CREATED, bought.pk)
+    assert scene.send(again).state == RefundState.DONE
+    last = scene.refund(payment)
+    assert (last.amount_yuan, scene.recharge(payment).state) == (Decimal("25.00"), RechargeState.CANCELLED)
+    assert scene.books() == []
+
+
 def test_two_members_at_once_give_one_part_back(scene: Scene) -> None:
     payment = scene.paid(Channel.ALIPAY, "50.00")
     made = in_threads(6, lambda _: scene.refund(payment, amount="20.00").pk)

@@ -137,6 +137,11 @@ class RealDesk:
     def has_work(self) -> bool:
         return any(self._unfinished())
 
+    def left_undone(self) -> list[str]:
+        """Return what a member could not end however often she tried: money that nobody can give back."""
+        reviewed, owed = self._unfinished()
+        return [f"no way out for refund {pk}" for pk in reviewed] + [f"no way back for {pk}" for pk in owed]
+
     def _unfinished(self) -> tuple[list[UUID], list[UUID]]:
         """Refunds that wait for a person, and payments of which money is held that buys nothing."""
         with self._office.scope():

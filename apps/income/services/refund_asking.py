@@ -11,8 +11,8 @@ from apps.accounts import audit, doors
 from apps.common.errors import Conflict, NotFound
 from apps.income import postings
 from apps.income.models import Payment, Recharge, Refund
-from apps.income.refund_selectors import held_yuan
-from apps.income.refundable import NOT_IN_THE_METER, arrival
+from apps.income.refund_selectors import energy_of, held_yuan
+from apps.income.refundable import NOT_IN_THE_METER, arrival, idle_yuan
 from apps.income.services.fees import keep_fee
 from apps.income.services.recharge_ends import take_back
 from apps.income.services.recharges import AmountInvalid, recharge_the_rest
@@ -64,14 +64,15 @@ def ask_refund(
 ) -> Refund:
     """Return the refund of a payment, all that is left of it or a part; the platform is asked after commit. Audited.
 
-    `apps.income.refundable` says what can go back. Where its bytes have left, the refund is WAITING until the meter
-    has spoken. Where a part goes back of energy that has not left, the rest is recharged anew in the same breath. A
-    payment in REVIEW becomes PAID with what its platform proved to have arrived, and buys nothing.
+    `apps.income.refundable` says what can go back. Money that buys nothing goes first and leaves all energy alone.
+    Where its bytes have left, the refund is WAITING until the meter has spoken. Where a part goes back of energy that
+    has not left, the rest is recharged anew in the same breath. A payment in REVIEW becomes PAID with what its
+    platform proved to have arrived, and buys nothing.
 
     The same again while one is not ended returns that one, so a second click gives nothing more back. Locks the
     payment, then the meter.
 
-    :param amount_yuan: None gives all back that is left.
+    :param amount_yuan: None gives all back that is left; where the meter has the energy, all that bought none.
     :raises NotFound, ReasonMissing, NotPaid, NotProved, NothingLeft, TooManyRefunds: and nothing was written.
     :raises RefundUnderWay: another amount is on its way.
     :raises AmountInvalid: no amount, more than is left, or it leaves a rest that buys no energy.
@@ -95,9 +96,15 @@ def ask_refund(
         left_yuan = payment.amount_yuan - held_yuan(payment)
         if left_yuan <= 0:
             raise NothingLeft()
-        wanted_yuan = left_yuan if amount_yuan is None else _checked(amount_yuan, left_yuan)
         recharge = Recharge.objects.select_related("command").filter(payment=payment).first()
-        is_free = recharge is None or _take_energy_back(post, recharge, left_yuan - wanted_yuan, now)
+        idle = idle_yuan(left_yuan, energy_of(recharge))
+        most_yuan = idle if idle > 0 and recharge and _is_in_the_meter(recharge) else left_yuan
+        wanted_yuan = most_yuan if amount_yuan is None else _checked(amount_yuan, most_yuan)
+        is_free = (
+            recharge is None
+            or wanted_yuan <= idle
+            or _take_energy_back(post, recharge, left_yuan - wanted_yuan, now)
+        )
         refund = make_refund(payment, wanted_yuan, reason.strip()[:200], by_id, now, is_free=is_free)
         audit.record(
             "payment.refund",
@@ -109,6 +116,10 @@ def ask_refund(
             waits=not is_free,
         )
     return refund
+
+
+def _is_in_the_meter(recharge: Recharge) -> bool:
+    return recharge.state == RechargeState.CREDITED or recharge.command.state == CommandState.DONE
 
 
 def _checked(amount_yuan: Decimal, left_yuan: Decimal) -> Decimal:

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import AuditLine
 from apps.income.models import Payment
-from apps.income.selectors import payments_in_review
 from apps.landing.desk import cells, payments, records, words
 from apps.landing.desk.base import ScopedModelAdmin, pretty_facts
 from apps.landing.desk.stuck import LATE
@@ -222,22 +221,9 @@ class MeterAdmin(WaysOutPages):
         return cells.said(words.online(row.is_online))
 
 
-class ReviewFilter(admin.SimpleListFilter):
-    title = gettext_lazy("needs a look")
-    parameter_name = "review"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", _("Needs a look"))]
-
-    def queryset(self, request: Any, queryset: Any) -> Any:
-        if self.value() != "yes":
-            return queryset
-        return queryset.filter(pk__in=payments_in_review().order_by().values("pk"))
-
-
 class PaymentAdmin(payments.PaymentAdmin):
     list_display = ("when", "landlord_name", "place", "amount", "channel", "state_said", "our_no")
-    list_filter = (ReviewFilter, "channel")
+    list_filter = (payments.ReviewFilter, "channel")
     list_select_related = ("landlord", "order__meter__room__site")
     fields = ("landlord_name", *payments.PaymentAdmin.fields, "evidence_said")
 

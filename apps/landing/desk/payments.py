@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.roles import Act
 from apps.common.errors import Refused
 from apps.income.models import Payment
-from apps.income.selectors import receipt_of
+from apps.income.selectors import payments_in_review, receipt_of
 from apps.income.services.fapiao import mark_fapiao_issued
 from apps.income.states import PaymentState
 from apps.landing.desk import account_forms, cells, words
@@ -37,11 +37,24 @@ class PaymentStateFilter(admin.SimpleListFilter):
         return queryset.filter(state=self.value()) if self.value() else queryset
 
 
+class ReviewFilter(admin.SimpleListFilter):
+    title = gettext_lazy("needs a look")
+    parameter_name = "review"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", _("Needs a look"))]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        if self.value() != "yes":
+            return queryset
+        return queryset.filter(pk__in=payments_in_review().order_by().values("pk"))
+
+
 class PaymentAdmin(SetAsidePages):
     seen_with = Act.SEE_INCOME
     by_parent = ("order__meter",)
     list_display: Any = ("when", "place", "amount", "channel", "state_said", "our_no")
-    list_filter: Any = (PaymentStateFilter, "channel")
+    list_filter: Any = (ReviewFilter, PaymentStateFilter, "channel")
     list_select_related: Any = ("order__meter__room__site",)
     search_fields: Any = ("out_trade_no", "transaction_id", "order__no", "order__meter__room__name")
     search_help_text = gettext_lazy("Order, the platform's number or room")

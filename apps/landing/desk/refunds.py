@@ -225,6 +225,11 @@ def possible_words(found: Refundable) -> str:
             "The energy has left for the meter, and only the meter can say whether it took it. "
             "You can ask now: if it did not, the money goes back by itself; if it did, nothing does."
         ),
+        Possible.THE_REST_NOW: _(
+            "The energy of the rest is in the meter. What bought none can go back now: %(amount)s, of which an "
+            "earlier refund came to nothing."
+        )
+        % {"amount": words.money(found.can_go_yuan)},
         Possible.UNDER_WAY: _("A refund is under way. Wait for its end before you give another part back."),
         Possible.IN_THE_METER: _(
             "The energy is in the meter and cannot be taken out again, so nothing can go back. "

@@ -109,8 +109,8 @@ def _reviews(now: datetime) -> Iterable[Stuck]:
         payments_in_review(),
         "created_at",
         now,
-        _("Payments that do not agree with their order"),
-        _("Compare with the platform's bill. Nothing was credited."),
+        _("Payments that need a person"),
+        _("They do not agree with their order, or their money waits to go back. Each page says what to do."),
         f"{reverse('ops:income_payment_changelist')}?review=yes",
     )
 

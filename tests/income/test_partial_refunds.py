@@ -81,7 +81,7 @@ def test_a_part_that_the_platform_gave_up_can_still_go_back_though_the_rest_is_i
     assert _possible(scene, payment) == (Possible.THE_REST_NOW, "30.00")
     with landlord_scope(scene.house.landlord.pk):
         assert [row.pk for row in payments_in_review()] == [payment.pk]
-    with pytest.raises(AmountInvalid, match=r"At most 30\.00"):
+    with pytest.raises(AmountInvalid, match=r"30\.00"):
         scene.refund(payment, amount="30.01")
     again = scene.refund(payment)
     assert (again.amount_yuan, again.state) == (Decimal("30.00"), RefundState.CREATED)

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
@@ -192,6 +194,23 @@ def test_what_has_a_name_for_a_key_has_an_empty_history(
     for key in ("gateway/gw1-aa", f"presence/{furnished.li.meter.serial}"):
         page = ops.get(f"/ops/meters/{key}/history/")
         assert "Nothing has happened to this yet." in page.content.decode(), key
+
+
+def test_a_meter_that_was_removed_while_it_was_frozen_waits_for_nobody(ops: Client, street: Street) -> None:
+    ops, said, now = at_desk(street.operator), StringIO(), timezone.now()
+    for house, archived_at in ((street.li, now), (street.wang, None)):
+        is_held = {"frozen": "FOREIGN_PURCHASE", "frozen_at": now, "archived_at": archived_at}
+        with landlord_scope(house.landlord.pk):
+            Meter.objects.filter(pk=house.meter.pk).update(**is_held)
+    call_command("frozen", "list", stdout=said)
+    assert "FOREIGN_PURCHASE: 1" in said.getvalue()
+    assert street.li.meter.serial not in said.getvalue()
+    assert stuck(ops)["Recharges on hold: The meter took a purchase that is not ours"][0] == 1
+    listed = ops.get("/ops/meters/meter/?frozen=FOREIGN_PURCHASE").context["cl"].result_list
+    assert [meter.serial for meter in listed] == [street.wang.meter.serial]
+    everything = ops.get("/ops/meters/meter/")
+    assert everything.context["cl"].result_list[0].serial == street.wang.meter.serial
+    assert f"{street.li.meter.pk}/ways/" not in everything.content.decode()
 
 
 def test_a_frozen_meter_is_probed_and_resolved_at_the_desk(

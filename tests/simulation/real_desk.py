@@ -173,7 +173,7 @@ class RealDesk:
 
     def frozen_meters(self) -> list[str]:
         with self._office.scope():
-            rows = Meter.objects.filter(archived_at=None).exclude(frozen="").order_by("serial")
+            rows = freezes.frozen_meters().order_by("serial")
             return [row.serial for rows in freezes.by_cause(rows).values() for row in rows]
 
     def ask_probe(self, serial: str) -> None:

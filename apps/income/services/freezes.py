@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Count, Sum
+from django.db.models.query import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import audit
@@ -85,6 +86,11 @@ class Resolution:
     still_frozen: str
     requeued: Command | None
     imported: Recharge | None
+
+
+def frozen_meters() -> QuerySet[Meter]:
+    """Return the meters that wait for a person. One that was removed while it was frozen waits for nobody."""
+    return Meter.objects.filter(archived_at=None).exclude(frozen="")
 
 
 def held(meter: Meter, *, now: datetime) -> Held:

@@ -158,7 +158,7 @@ class FrozenFilter(admin.SimpleListFilter):
         return [(reason.value, words.frozen(reason.value).text) for reason in Frozen]
 
     def queryset(self, request: Any, queryset: Any) -> Any:
-        return queryset.filter(frozen=self.value()) if self.value() else queryset
+        return queryset.filter(frozen=self.value(), archived_at=None) if self.value() else queryset
 
 
 class MeterAdmin(WaysOutPages):
@@ -167,7 +167,8 @@ class MeterAdmin(WaysOutPages):
     list_select_related = ("landlord", "room__site")
     search_fields = ("serial", "landlord__name", "room__name")
     search_help_text = gettext_lazy("Serial, landlord or room")
-    ordering = (F("frozen_at").asc(nulls_last=True), "serial")
+    # A removed meter may still be frozen, and waits for nobody.
+    ordering = (F("archived_at").asc(nulls_first=True), F("frozen_at").asc(nulls_last=True), "serial")
     fields = (
         "serial",
         "profile",

@@ -12,9 +12,10 @@ from django_celery_beat.models import PeriodicTask
 
 from apps.income.models import BillDay, Difference, Payment, ProofRun, Recharge
 from apps.income.selectors import payments_in_review
+from apps.income.services import freezes
 from apps.income.states import UNDECIDED, RechargeState
 from apps.landing.desk import proofs, words
-from apps.meters.models import Command, Gateway, Letter, Meter, Presence, StockedMeter
+from apps.meters.models import Command, Gateway, Letter, Presence, StockedMeter
 from apps.meters.services.presence import GATEWAY_SILENT
 from apps.meters.states import FINAL, OPEN, CommandKind
 from apps.readings.models import QuarantinedReading
@@ -90,9 +91,7 @@ def _proof(now: datetime) -> Iterable[Stuck]:
 
 
 def _frozen(now: datetime) -> Iterable[Stuck]:
-    rows = (
-        Meter.objects.exclude(frozen="").values_list("frozen").annotate(n=Count("pk"), since=Min("frozen_at"))
-    )
+    rows = freezes.frozen_meters().values_list("frozen").annotate(n=Count("pk"), since=Min("frozen_at"))
     for reason, count, since in rows.order_by("since"):
         said = words.frozen(reason)
         yield Stuck(

@@ -90,7 +90,7 @@ class WaysOutPages(ScopedModelAdmin):
 
     @admin.display(description=gettext_lazy("ways out"))
     def ways(self, row: Any) -> SafeString:
-        if not row.frozen:
+        if not row.frozen or row.archived_at is not None:
             return SafeString(words.NOTHING)
         address = reverse("ops:meters_meter_ways", args=[row.pk])
         return format_html('<a class="desk-link" href="{}">{}</a>', address, _("Ways out"))

@@ -61,7 +61,7 @@ class Command(BaseCommand):
     def _list(self) -> None:
         now = timezone.now()
         with everything("frozen meters of all landlords, for the operator's shell"):
-            rows = list(Meter.objects.exclude(frozen=""))
+            rows = list(freezes.frozen_meters())
         for cause, meters in freezes.by_cause(rows).items():
             self.stdout.write(f"{cause}: {len(meters)}")
             for meter in meters:

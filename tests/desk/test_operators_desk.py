@@ -196,7 +196,9 @@ def test_what_has_a_name_for_a_key_has_an_empty_history(
         assert "Nothing has happened to this yet." in page.content.decode(), key
 
 
-def test_a_meter_that_was_removed_while_it_was_frozen_waits_for_nobody(ops: Client, street: Street) -> None:
+def test_a_meter_that_was_removed_while_it_was_frozen_waits_for_nobody(
+    street: Street, at_desk: ComeIn
+) -> None:
     ops, said, now = at_desk(street.operator), StringIO(), timezone.now()
     for house, archived_at in ((street.li, now), (street.wang, None)):
         is_held = {"frozen": "FOREIGN_PURCHASE", "frozen_at": now, "archived_at": archived_at}

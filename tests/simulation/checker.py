@@ -6,10 +6,12 @@ registers of the meters did. It raises `Violation` with the number of the invari
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
 
 from apps.meters import deciding as d
@@ -36,6 +38,14 @@ class Violation(AssertionError):
     def __init__(self, invariant: str, text: str) -> None:
         super().__init__(f"{invariant}: {text}")
         self.invariant = invariant
+
+
+def said_of(error: Exception) -> str:
+    """What ended a world, in one line: the invariant that fell, or an error and where it came up."""
+    if isinstance(error, AssertionError) and str(error):
+        return str(error)
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
 
 
 # A purchase number of one body of a meter: a person may begin another body, which counts anew.

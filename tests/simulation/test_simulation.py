@@ -1,5 +1,6 @@
 """A few dozen worlds in every run of the suite; thousands with `make simulate`."""
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -33,6 +34,16 @@ def test_one_seed_has_one_history_and_two_seeds_have_two() -> None:
     first, again, other = World(7).run(), World(7).run(), World(8).run()
     assert first.digest == again.digest
     assert first.digest != other.digest
+
+
+def test_an_error_of_the_product_ends_its_world_as_a_finding_of_that_seed() -> None:
+    world = World(7)
+
+    def broken(_name: str, _kwargs: object) -> None:
+        raise KeyError("nobody")
+
+    world.broker.run_task = broken
+    assert re.fullmatch(r"KeyError: 'nobody' \(test_simulation\.py:\d+\)", world.run().violation)
 
 
 def test_a_history_can_be_read() -> None:

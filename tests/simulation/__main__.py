@@ -2,6 +2,9 @@
 
 import argparse
 import logging
+import multiprocessing
+import os
+import signal
 import sys
 import time
 from collections import Counter
@@ -9,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 
+from config.demo.launch import die_with
 from tests.arguments import at_least
 from tests.simulation.faults import OF_PEOPLES_MONEY, Fault
 from tests.simulation.progress import Portion, Progress
@@ -75,10 +79,24 @@ def portions(seeds: range, progress: Progress, store: str) -> Iterator[Portion]:
             progress.add(portion)
             yield portion
         return
-    with ProcessPoolExecutor(max_workers=2) as pool:
+    pool = ProcessPoolExecutor(max_workers=2, initializer=_belong_to, initargs=(os.getpid(),))
+    try:
         for portion in pool.map(live_portion, left, repeat(store)):
             progress.add(portion)
             yield portion
+    except BaseException:
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _belong_to(parent: int) -> None:
+    """End with the parent, and only then: a worker would take Ctrl-C for the end of one portion, and begin the next."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    die_with(parent, signal.SIGTERM)
 
 
 def say(text: str = "") -> None:
@@ -178,11 +196,15 @@ def main() -> int:
     if asked.trace and asked.seed is None:
         parser.error("argument --trace: needs the --seed whose history is wanted")
     logging.disable(logging.WARNING)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if asked.seed is not None:
         store = "memory" if asked.store == "both" else asked.store
         return replay(asked.seed, store=store, traced=asked.trace)
-    seeds = range(asked.first, asked.first + asked.seeds)
-    return run(seeds, asked.store)
+    try:
+        return run(range(asked.first, asked.first + asked.seeds), asked.store)
+    except KeyboardInterrupt:
+        say("ended; the same command goes on after the last line above")
+        return 128 + signal.SIGINT
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import json
 import logging
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -140,14 +141,19 @@ def main() -> int:
     unknown = set(asked.names) - {mutant.name for mutant in MUTANTS}
     if unknown:
         parser.error(f"no such mutant: {', '.join(sorted(unknown))}")
-    return run([m for m in MUTANTS if not asked.names or m.name in asked.names], asked.seeds)
+    try:
+        return run([m for m in MUTANTS if not asked.names or m.name in asked.names], asked.seeds)
+    except KeyboardInterrupt:
+        say("ended; the same command goes on after the last line above")
+        return 128 + signal.SIGINT
 
 
 def run(wanted: list[Mutant], seeds: int) -> int:
     """Hunt, a line for each in their order; 1 if one lives, no fault fired, or something was found where nothing is."""
     known, alive, wrong, calm, began = Known(), [], 0, 0, time.monotonic()
     planned = [*(UNHARMED if len(wanted) == len(MUTANTS) else ()), *((mutant, seeds) for mutant in wanted)]
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    pool = ThreadPoolExecutor(max_workers=2)
+    try:
         hunts = {m.name: pool.submit(hunt, m, n) for m, n in planned if m.name not in known.catches}
         for mutant, lives in planned:
             catch = known.catches.get(mutant.name) or hunts[mutant.name].result()
@@ -159,6 +165,9 @@ def run(wanted: list[Mutant], seeds: int) -> int:
             calm += not catch.fired
             wrong += not is_planted and bool(catch.found or catch.errors)
             say(f"{mutant.name:<26} {_result(catch, is_planted, lives)} ({catch.took_s:.0f} s)")
+    finally:
+        # Whoever is stopped by Ctrl-C begins no other hunt.
+        pool.shutdown(cancel_futures=True)
     took_s = time.monotonic() - began
     say(f"{len(wanted)} mutants, {len(alive)} alive{': ' if alive else ''}{', '.join(alive)}; {took_s:.0f} s")
     if wrong:

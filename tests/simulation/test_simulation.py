@@ -1,6 +1,8 @@
 """A few dozen worlds in every run of the suite; thousands with `make simulate`."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -9,7 +11,7 @@ import pytest
 
 from tests.simulation.faults import Fault
 from tests.simulation.mutants import MUTANTS, plant
-from tests.simulation.progress import ROOT
+from tests.simulation.progress import FOLDER, ROOT
 from tests.simulation.world import World
 
 SEEDS = 40
@@ -62,6 +64,27 @@ def test_each_planted_mistake_still_fits_the_code(mutant, tmp_path) -> None:
     (tmp_path / "apps/income/migrations/0001_initial.py").touch()
     plant(mutant, tmp_path)
     assert all((tmp_path / name).read_text() != (ROOT / name).read_text() for name, _, _ in mutant.changes)
+
+
+@pytest.mark.thorough
+def test_ctrl_c_ends_a_long_run_and_its_workers_at_once() -> None:
+    many = [sys.executable, "-m", "tests.simulation", "--seeds", "900", "--from", "9000", "--store", "memory"]
+    with subprocess.Popen(
+        many, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as run:
+        assert run.stdout is not None
+        first = run.stdout.readline()
+        os.killpg(run.pid, signal.SIGINT)
+        # What the workers still had open would keep this from its end.
+        rest = run.stdout.read()
+    for path in FOLDER.glob("memory-9000-900-*"):
+        path.unlink()
+    assert first.startswith("seeds 9000–9099: 0 violations")
+    assert (run.returncode, rest.splitlines()[-1]) == (
+        130,
+        "ended; the same command goes on after the last line above",
+    )
+    assert "seeds 9800–" not in rest
 
 
 @pytest.mark.thorough

@@ -226,9 +226,10 @@ def test_chinese_words_stand_in_the_catalogue_alone() -> None:
         if path.suffix in {".py", ".html", ".js", ".txt"} and "sandbox" not in path.parts
     ]
     assert len(sources) > 100
-    # Column names of the bills and what a wallet shows, as the platforms have them.
+    # Column names of the bills, what a wallet shows and where a refund arrived, as the platforms say it.
     platforms_words = {
-        ROOT / "apps/income/platforms" / name for name in ("alipay_bill.py", "transfers.py", "wechat_bill.py")
+        ROOT / "apps/income/platforms" / name
+        for name in ("alipay_bill.py", "transfers.py", "wechat_bill.py", "wechat_refunds.py")
     }
     wrong = [
         str(path.relative_to(ROOT))

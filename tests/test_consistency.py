@@ -319,6 +319,21 @@ def test_every_rule_for_contributors_names_a_file_and_a_test_that_exist() -> Non
         assert [path for path in paths if not is_there(path)] == [], rule
 
 
+def files_missing_from(folder: Path, readme: str) -> list[str]:
+    """Files in the rows of a README's table that stand neither beside it nor at the root."""
+    rows = [line for line in readme.splitlines() if line.startswith("| `")]
+    named = [name for row in rows for name in re.findall(r"`([\w/]+\.(?:py|md|html))`", row)]
+    return [name for name in named if not any((place / name).exists() for place in (folder, ROOT))]
+
+
+def test_every_file_that_a_readme_lists_is_there() -> None:
+    assert files_missing_from(ROOT / "tests", "| `conftest.py`, `gone.py` | two |") == ["gone.py"]
+    readmes = sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("README.md"))
+    assert len(readmes) >= len(APPS)
+    missing = {relative(path): files_missing_from(path.parent, path.read_text("utf-8")) for path in readmes}
+    assert {where: names for where, names in missing.items() if names} == {}
+
+
 def acts_written() -> Iterator[tuple[str, list[str]]]:
     """Every place that writes a line of the audit, with the acts it may write; none where they cannot be read."""
     for path in python_files("apps"):

@@ -181,6 +181,7 @@ class AccountPages(ScopedModelAdmin):
         return self._page(
             request,
             "desk/account_form.html",
+            is_secret=True,
             title=f"{words.channel(channel)} · {way_words(strategy)}",
             account_notes=[note for note in notes if note["account"].channel == channel],
             form=form,
@@ -312,6 +313,7 @@ class AccountPages(ScopedModelAdmin):
         return self._page(
             request,
             "desk/account_form.html",
+            is_secret=True,
             title=title,
             form=form,
             button=title,

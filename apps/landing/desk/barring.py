@@ -84,6 +84,7 @@ class BarringPages(ScopedModelAdmin):
             "opts": self.opts,
             "original": row,
             "form": form,
+            "is_grave": True,
         }
         request.current_app = self.admin_site.name
         status = 422 if form.is_bound and not form.is_valid() else 200

@@ -218,6 +218,7 @@ class MemberPages:
             "desk/member.html",
             title=title,
             form=form,
+            form_class="desk-after",
             button=button,
             member=member,
             back_url=reverse(f"{self.site.name}:members"),

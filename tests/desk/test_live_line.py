@@ -34,6 +34,7 @@ def test_a_commands_line_goes_on_without_a_reload(
     house, now = real_street.li, timezone.now()
     with landlord_scope(house.landlord.pk):
         command = scene.command(house.meter, kind="READ", steps=[("SENT", 1, "asked the meter")], now=now)
+        Command.objects.filter(pk=command.pk).update(requested_by=house.owner)
     page = open_browser()
     log_in(page, f"{live_server.url}/admin/login/?next=/admin/meters/meter/{house.meter.pk}/change/")
     page.wait_for_selector("text=waiting for the meter's answer")

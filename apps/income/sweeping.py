@@ -93,6 +93,11 @@ def sweep(now: datetime) -> int:
             .order_by("next_at", "pk")
             .values_list("landlord_id", "pk")[:_BATCH]
         )
+    # Nobody's energy waits for a platform that is slow to answer.
+    _each(sorted(ended), "credit", _scoped(lambda pk: recharge_ends.settle(command_id=pk, now=now)))
+    _each(
+        sorted(answered), "credit", _scoped(lambda pk: refund_asking.hear_of_credit(command_id=pk, now=now))
+    )
     _each(due, "payment", lambda owner, pk: payments.poll_payment(landlord_id=owner, payment_id=pk, now=now))
     _each(
         wanted,
@@ -100,10 +105,6 @@ def sweep(now: datetime) -> int:
         lambda owner, pk: crediting.credit_reviewed(landlord_id=owner, payment_id=pk, now=now),
     )
     _each(to_give, "refund", lambda owner, pk: refunds.send_refund(landlord_id=owner, refund_id=pk, now=now))
-    _each(sorted(ended), "credit", _scoped(lambda pk: recharge_ends.settle(command_id=pk, now=now)))
-    _each(
-        sorted(answered), "credit", _scoped(lambda pk: refund_asking.hear_of_credit(command_id=pk, now=now))
-    )
     return len(due) + len(wanted) + len(to_give) + len(ended) + len(answered)
 
 

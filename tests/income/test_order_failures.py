@@ -1,5 +1,6 @@
 """Failure cases of orders: answers that never came, closing that was too late, changes between page and order."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -74,6 +75,20 @@ def test_f27_the_last_question_closes_the_order_or_finds_it_paid(scene: Scene, c
     with landlord_scope(scene.house.landlord.pk):
         Payment.objects.filter(pk=unpaid.pk).update(polls=len(POLL_AFTER) - 1)
     assert scene.poll(unpaid) is Applied.CLOSED
+
+
+def test_a_platform_that_does_not_answer_is_asked_ever_more_rarely_and_at_last_once_a_day(
+    scene: Scene, settings: Any
+) -> None:
+    payment = scene.order()
+    settings.SANDBOX_URL = "http://127.0.0.1:9"
+    pauses = []
+    for polls in (len(POLL_AFTER) - 1, len(POLL_AFTER), len(POLL_AFTER) + 1, 30):
+        with landlord_scope(scene.house.landlord.pk):
+            Payment.objects.update(polls=polls)
+        assert scene.poll(payment) is Applied.NOTHING
+        pauses.append((scene.seen(payment).poll_at - scene.now) / timedelta(hours=1))
+    assert pauses == [1, 2, 4, 24]
 
 
 @BOTH

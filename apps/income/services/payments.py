@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 # After the order: 5 s, 30 s, 1, 3, 5, 10, 30 min (WeChat Pay 4012075249); then close, then one last query.
 POLL_AFTER = tuple(timedelta(seconds=s) for s in (5, 30, 60, 180, 300, 600, 1800))
+# Then, where the platform gives no answer, an hour, two, four, and so on.
+_LONGEST_PAUSE = timedelta(days=1)
 # After an order's time is over, the last word on one that was closed before.
 LAST_LOOK_AFTER = timedelta(minutes=1)
 
@@ -249,19 +251,25 @@ def _is_asked_about(payment: Payment) -> bool:
     )
 
 
+def _pause(polls: int) -> timedelta:
+    """How long a platform is left alone that has not answered the last of the planned polls, or none after it."""
+    hours = 2 ** min(max(polls - len(POLL_AFTER) + 1, 0), 5)
+    return min(timedelta(hours=hours), _LONGEST_PAUSE)
+
+
 def poll_payment(*, landlord_id: UUID, payment_id: UUID, now: datetime) -> Applied:
     """Ask the platform how an undecided payment is and apply the answer; opens short scopes of its own.
 
     Claims its turn first, so that two pollers ask once. After the last poll the order is closed at the
     platform, and what closing finds out is applied too. One that was closed before its time was over is asked about
-    once more after it, and then until the platform answers.
+    once more after it. A platform that does not answer is asked ever more rarely, at last once a day.
     """
     with landlord_scope(landlord_id):
         payment = Payment.objects.select_related("account").filter(pk=payment_id).first()
         if payment is None or not _is_asked_about(payment):
             return Applied.NOTHING
         last = payment.state == PaymentState.CLOSED or payment.polls >= len(POLL_AFTER) - 1
-        next_at = now + timedelta(hours=1) if last else payment.created_at + POLL_AFTER[payment.polls + 1]
+        next_at = now + _pause(payment.polls) if last else payment.created_at + POLL_AFTER[payment.polls + 1]
         claimed = Payment.objects.filter(pk=payment.pk, polls=payment.polls, state=payment.state).update(
             polls=F("polls") + 1, poll_at=max(next_at, now + timedelta(seconds=1))
         )

@@ -1,4 +1,4 @@
-"""What a renter or payer is told. The sources are what the page shows too (`apps.landing.selectors`)."""
+"""What a renter or payer is told. The sources are what the page shows too (`selectors`, `order_progress`)."""
 
 from dataclasses import asdict
 from typing import Any

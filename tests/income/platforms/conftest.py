@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from apps.income.platforms import ChargeRequest, Platform, platform_for
+from apps.income.platforms.adapters import platform_for
 from apps.income.platforms.alipay import AlipayPlatform
+from apps.income.platforms.base import ChargeRequest, Platform
 from apps.income.platforms.wechat import WeChatPlatform
 from apps.sandbox.certificates import load_private
 from apps.sandbox.identity import openid

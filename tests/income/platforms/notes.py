@@ -9,7 +9,7 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from apps.income.platforms import NotifyRefused
+from apps.income.platforms.base import NotifyRefused
 from apps.sandbox.signatures import gcm_encrypt, rsa_sign, wechat_answer_message
 
 OUT_TRADE_NO = "RM20261123000001"

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.income.platforms import NotifyRefused
 from apps.income.platforms.alipay import AlipayPlatform
 from apps.income.platforms.alipay_form import read_form
+from apps.income.platforms.base import NotifyRefused
 from apps.sandbox.certificates import new_key
 from tests.income.platforms.notes import OUT_TRADE_NO, alipay_fields, alipay_notify
 

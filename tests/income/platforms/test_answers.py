@@ -13,15 +13,15 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from apps.common import alipay_gateway
 from apps.common.alipay_gateway import AlipayGateway
-from apps.income.platforms import (
+from apps.income.platforms import wechat as wechat_module
+from apps.income.platforms.alipay import AlipayPlatform
+from apps.income.platforms.base import (
     ChargeRequest,
     CredentialsInvalid,
     PlatformAnswerInvalid,
     PlatformRefused,
     PlatformUnreachable,
 )
-from apps.income.platforms import wechat as wechat_module
-from apps.income.platforms.alipay import AlipayPlatform
 from apps.income.platforms.wechat import WeChatPlatform
 from apps.sandbox.certificates import new_key, private_pem
 from tests.income.platforms.notes import OUT_TRADE_NO, wechat_headers, wechat_transaction

@@ -13,10 +13,19 @@ import requests
 
 from apps.common.outside import OutsideCallInScope
 from apps.common.platforms import BEIJING
-from apps.income.platforms import ChargeRequest, Platform, PlatformUnreachable, RefundRequest, bills
+from apps.income.platforms import bills
 from apps.income.platforms.alipay_bill import read_bill as read_alipay_bill
 from apps.income.platforms.alipay_bill import unpacked
-from apps.income.platforms.base import BillInvalid, BillMissing, BillNotReady, LineKind
+from apps.income.platforms.base import (
+    BillInvalid,
+    BillMissing,
+    BillNotReady,
+    ChargeRequest,
+    LineKind,
+    Platform,
+    PlatformUnreachable,
+    RefundRequest,
+)
 from apps.income.platforms.wechat_bill import read_bill as read_wechat_bill
 
 DAY = date(2026, 11, 22)

@@ -14,13 +14,13 @@ from apps.common import scoping
 from apps.common.alipay_gateway import AlipayGateway
 from apps.common.keys import proves
 from apps.common.outside import OutsideCallInScope
-from apps.income.platforms import (
+from apps.income.platforms.adapters import platform_for
+from apps.income.platforms.base import (
     ChargeRequest,
     NotifyRefused,
     Platform,
     PlatformRefused,
     PlatformUnreachable,
-    platform_for,
 )
 from apps.sandbox.certificates import load_private, new_key, private_pem
 from apps.sandbox.identity import openid

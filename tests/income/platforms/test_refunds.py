@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from apps.income.platforms import (
+from apps.income.platforms.adapters import platform_for
+from apps.income.platforms.base import (
     ChargeRequest,
     Platform,
     PlatformAnswerInvalid,
     PlatformRefused,
     PlatformUnreachable,
     RefundRequest,
-    platform_for,
 )
 from apps.sandbox.certificates import load_private
 from tests.income.platforms.notes import OUT_TRADE_NO, pay

@@ -11,8 +11,8 @@ import pytest
 from apps.common.alipay_gateway import certificate_serial, root_serial, signed_slice
 from apps.common.keys import private_key_pem, proves, public_key
 from apps.common.platforms import CredentialsInvalid
-from apps.income.platforms import NotifyRefused
 from apps.income.platforms.alipay_form import read_form, signed_text
+from apps.income.platforms.base import NotifyRefused
 from apps.income.platforms.wechat import WeChatPlatform
 from apps.income.platforms.wechat_envelope import check_signature, open_notify
 

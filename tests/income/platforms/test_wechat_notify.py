@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.income.platforms import NotifyRefused
+from apps.income.platforms.base import NotifyRefused
 from apps.income.platforms.wechat import WeChatPlatform
 from apps.sandbox.certificates import new_key, public_pem
 from tests.income.platforms.notes import (

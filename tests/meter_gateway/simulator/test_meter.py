@@ -130,7 +130,9 @@ def test_the_lamp_is_on_below_the_threshold_and_off_after_a_recharge() -> None:
         ("50.00", 2, CUSTOMER, "WRONG_COUNT"),
     ],
 )
-def test_the_certification_cases(energy: str, count: int, customer: str, outcome: str) -> None:
+def test_a_credit_is_taken_and_refused_as_the_certification_has_it(
+    energy: str, count: int, customer: str, outcome: str
+) -> None:
     meter = meter_on_bench(load_kw="0")
     before = meter.state
     assert credit(meter, energy, count, now=NOON, customer=customer) == outcome

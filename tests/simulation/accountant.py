@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import connection
+
+from apps.accounts import chain
+from apps.accounts.models import AuditLine, AuditSeal
+from apps.common.scoping import landlord_scope
 
 STANDING = """
     SELECT coalesce(payment_id, former_payment_id)::text, amount_yuan, carried_in_yuan, carried_out_yuan,
@@ -17,6 +23,38 @@ REPAID = """
     FROM income_recharge WHERE state <> 'CANCELLED' GROUP BY holder ORDER BY holder
 """
 NUMBERS = "SELECT channel, transaction_id FROM income_payment WHERE transaction_id <> '' ORDER BY id"
+
+FALLEN = """
+    SELECT meter_id::text, device_epoch, taken_at::text FROM (
+        SELECT meter_id, device_epoch, taken_at, total_kwh, max(total_kwh) OVER (
+            PARTITION BY meter_id, device_epoch ORDER BY taken_at
+            RANGE BETWEEN UNBOUNDED PRECEDING AND INTERVAL '8 s' PRECEDING
+        ) AS before_kwh
+        FROM readings_reading
+    ) AS each WHERE total_kwh < before_kwh ORDER BY taken_at
+"""
+
+
+def wrong_readings() -> Iterator[tuple[str, str]]:
+    """Yield where the energy a meter has counted falls within one body, inside a landlord's scope (I16).
+
+    Two workers' clocks are up to eight seconds apart, and what they took within that may stand the other way round.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(FALLEN)
+        for meter, body, at in cursor.fetchall():
+            yield "I16", f"the energy of meter {meter} fell in body {body} at {at}"
+
+
+def broken_seals(landlord_id: UUID, now: datetime) -> Iterator[tuple[str, str]]:
+    """Yield where the audit is not what was sealed while the world went on, outside of any scope (I19)."""
+    while chain.seal_one(landlord_id=landlord_id, now=now):
+        pass
+    with landlord_scope(landlord_id):
+        if broken := chain.first_break():
+            yield "I19", broken
+        if AuditSeal.objects.count() != AuditLine.objects.count():
+            yield "I19", "a line of the audit has no seal"
 
 
 def wrong_sums() -> Iterator[tuple[str, str]]:

@@ -314,8 +314,8 @@ class Checker:
         return model.energy_of[number]
 
     def books(self, wrong: list[tuple[str, str]]) -> None:
-        """Hear what was found in the books and between them and the platforms (I1 to I3)."""
-        for invariant in ("I2", "I3", "I1"):
+        """Hear what was found in the books and between them and the platforms, in the readings and the audit."""
+        for invariant in ("I2", "I3", "I1", "I16", "I19"):
             found = [text for fallen, text in wrong if fallen == invariant]
             self._hold(invariant, not found, "; ".join(found))
 

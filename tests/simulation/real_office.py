@@ -13,6 +13,7 @@ from celery.exceptions import Retry
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from apps.accounts import chain
 from apps.accounts import services as accounts
 from apps.accounts.doors import Found
 from apps.common.scoping import landlord_scope
@@ -180,6 +181,7 @@ class RealOffice:
     def _beat(self) -> None:
         self._time.after(60, self._beat)
         self._broker.put_task("meters.read_due_meters", {})
+        self.work("seal", chain.seal)
 
     # The end
 

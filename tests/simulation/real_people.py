@@ -18,7 +18,7 @@ from apps.meters.models import Command
 from apps.meters.services import acts, commands
 from apps.meters.states import CommandKind, Way
 from tests.income.two_payments import pay_otherwise
-from tests.simulation.accountant import wrong_sums
+from tests.simulation.accountant import broken_seals, wrong_readings, wrong_sums
 from tests.simulation.devices import Device
 from tests.simulation.faults import Fault
 from tests.simulation.on_record import paid_unheard, wishes_on_record
@@ -209,7 +209,9 @@ class RealPeople(RealPhones):
                 for number, charged in platform.orders.items():
                     wrong += disagreements(number, charged, ours.get(number))
                 wrong += unlike_the_ledger(platform, self._office.accounts[platform.channel].pk)
-            return [*sums, *(("I3", text) for text in wrong), *(("I1", text) for text in check_books())]
+            sums += [*(("I3", text) for text in wrong), *(("I1", text) for text in check_books())]
+            sums += wrong_readings()
+        return [*sums, *broken_seals(self._office.landlord_id, self._office.now())]
 
     def has_work(self) -> bool:
         with self._office.scope():
